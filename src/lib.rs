@@ -1,0 +1,39 @@
+//! Cloakroom: a Matrix media edge.
+//!
+//! It stands in front of a homeserver's media endpoints. The homeserver authenticates every
+//! download; Cloakroom mints a key, injects it into the CDN under a redirect token and redirects
+//! the client; the CDN edge looks the key up, fetches the object and encrypts it while streaming;
+//! the client decrypts. Whoever is handed only the link gets ciphertext.
+//!
+//! # The data's way
+//!
+//! 1. [`protocol`] gives the things that travel their types: [`protocol::Object`] (which media),
+//!    [`protocol::RedirectToken`], [`protocol::Grant`], [`protocol::Answer`].
+//! 2. [`origin`] takes the client's request: *authorise* (the homeserver decides) → *mint* (a key,
+//!    a token, a grant) → *inject* (into the key store) → *redirect* (the answer). A client that did
+//!    not opt in gets *plain* delivery.
+//! 3. [`edge`] takes the request for the link: *lookup* (the grant) → *fetch* (the object, from the
+//!    cache or the homeserver) → *encrypt* → *respond*.
+//! 4. [`client`] follows the link and decrypts.
+//!
+//! [`cipher`] is the keystream that 3 and 4 share, [`config`] what an operator may set, and
+//! [`upstream`] the doors (small traits) through which 2 and 3 reach the homeserver, the cache and
+//! the key store. All of these are pure: they name no platform and no clock, and are tested
+//! natively. `platform` (feature `worker`) is the only folder that names the Cloudflare runtime.
+//!
+//! # What it does not do
+//!
+//! The cipher is confidential only, not authenticated; TLS carries integrity. The CDN itself sees
+//! plaintext, and so does whoever a client gives its key to. The length of an object is visible.
+
+pub mod cipher;
+pub mod client;
+pub mod config;
+pub mod edge;
+pub mod origin;
+pub mod policy;
+pub mod protocol;
+pub mod upstream;
+
+#[cfg(all(feature = "worker", target_arch = "wasm32"))]
+mod platform;

@@ -1,0 +1,190 @@
+//! The answer: what a client that opted in gets instead of the media.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Algorithm, Key, Metadata, RedirectToken};
+
+/// The link, the key and the metadata, as JSON. `Debug` shows neither link nor key.
+#[derive(Clone)]
+pub struct Answer {
+    /// `<edge>/<token>`.
+    pub url: Zeroizing<String>,
+    /// The algorithm and the key; `None` is `"alg":"none"`, a time-limited link to the bytes as stored.
+    pub key: Option<(Algorithm, Key)>,
+    /// When the link ends, in milliseconds since 1970; checked when a response starts.
+    pub expires_ts: u64,
+    /// What the homeserver says of the object.
+    pub metadata: Metadata,
+}
+
+/// An answer that a client must not follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// Not the JSON of an answer.
+    #[error("the answer is not the JSON that the specification describes")]
+    Malformed,
+    /// The link leads elsewhere than to the edge that the homeserver advertises.
+    #[error("the answer's link is not on the edge that the homeserver advertises")]
+    ForeignUrl,
+    /// Neither https nor loopback.
+    #[error("the answer's link is not https")]
+    InsecureUrl,
+    /// An algorithm that this client did not offer.
+    #[error("the answer names an algorithm that was not asked for")]
+    UnknownAlgorithm,
+    /// `alg: none`, but neither verbatim nor a plain link was asked for.
+    #[error("the answer is a plain link, which was not asked for")]
+    UnexpectedNone,
+    /// The key is missing or not 32 bytes of base64url.
+    #[error("the answer's key is not 32 bytes of base64url")]
+    Key,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    url: Zeroizing<String>,
+    alg: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<Zeroizing<String>>,
+    expires_ts: u64,
+    metadata: Metadata,
+}
+
+impl Answer {
+    /// The body. Holds the key: wiped on drop.
+    pub fn to_json(&self) -> Zeroizing<String> {
+        let (alg, key) = match &self.key {
+            Some((alg, key)) => (alg.as_str(), Some(key.to_base64url())),
+            None => ("none", None),
+        };
+        let record = Record {
+            url: self.url.clone(),
+            alg: alg.to_owned(),
+            key,
+            expires_ts: self.expires_ts,
+            metadata: self.metadata.clone(),
+        };
+        Zeroizing::new(serde_json::to_string(&record).unwrap_or_default())
+    }
+
+    /// Reads an answer and refuses what a client must not follow.
+    ///
+    /// `edge` is the advertised web origin (`https://media.example.net`); `accept_none` is true for
+    /// a client that asked verbatim or accepts plain links. Whether a response *is* an answer is
+    /// said by its header alone, which the caller has checked.
+    pub fn from_json(json: &[u8], edge: &str, accept_none: bool) -> Result<Self, AnswerError> {
+        let record: Record = serde_json::from_slice(json).map_err(|_| AnswerError::Malformed)?;
+        let token = record.url.strip_prefix(edge).and_then(|rest| rest.strip_prefix('/'));
+        if token.is_none_or(|token| RedirectToken::parse(token).is_err()) {
+            return Err(AnswerError::ForeignUrl);
+        }
+        if !is_secure_origin(edge) {
+            return Err(AnswerError::InsecureUrl);
+        }
+        let key = match (record.alg.as_str(), &record.key) {
+            ("none", None) if accept_none => None,
+            ("none", None) => return Err(AnswerError::UnexpectedNone),
+            ("none", Some(_)) => return Err(AnswerError::Malformed),
+            (alg, key) => {
+                let alg = Algorithm::parse(alg).ok_or(AnswerError::UnknownAlgorithm)?;
+                let key = key.as_ref().and_then(|key| Key::from_base64url(key)).ok_or(AnswerError::Key)?;
+                Some((alg, key))
+            }
+        };
+        Ok(Self { url: record.url, key, expires_ts: record.expires_ts, metadata: record.metadata })
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { url: _, key, expires_ts, metadata } = self;
+        f.debug_struct("Answer")
+            .field("alg", &key.as_ref().map_or("none", |(alg, _)| alg.as_str()))
+            .field("expires_ts", expires_ts)
+            .field("metadata", metadata)
+            .finish_non_exhaustive()
+    }
+}
+
+/// https, or plain http to this very machine.
+fn is_secure_origin(origin: &str) -> bool {
+    let Some(authority) = origin.strip_prefix("http://") else { return origin.starts_with("https://") };
+    let loopback = |host: &str| {
+        authority.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    };
+    ["localhost", "127.0.0.1", "[::1]"].into_iter().any(loopback)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EDGE: &str = "https://media.example.net";
+
+    fn answer() -> Answer {
+        Answer {
+            url: Zeroizing::new(format!("{EDGE}/{}", "A".repeat(43))),
+            key: Some((Algorithm::ChaCha20, Key::from_bytes([0xab; 32]))),
+            expires_ts: 1_790_000_000_000,
+            metadata: Metadata { size: 5, content_type: "image/png".to_owned(), content_disposition: None },
+        }
+    }
+
+    fn read(json: &str, edge: &str, accept_none: bool) -> Result<Answer, AnswerError> {
+        Answer::from_json(json.as_bytes(), edge, accept_none)
+    }
+
+    #[test]
+    fn the_wire_form() {
+        let json = answer().to_json();
+        insta::assert_snapshot!(*json, @r#"{"url":"https://media.example.net/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","alg":"chacha20","key":"q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s","expires_ts":1790000000000,"metadata":{"size":5,"content_type":"image/png"}}"#);
+        assert_eq!(read(&json, EDGE, false).unwrap().to_json(), json);
+        let none = Answer { key: None, ..answer() }.to_json();
+        assert_eq!(read(&none, EDGE, true).unwrap().to_json(), none);
+        assert_eq!(read(&none, EDGE, false).unwrap_err(), AnswerError::UnexpectedNone);
+    }
+
+    #[test]
+    fn a_link_to_elsewhere_is_not_followed() {
+        let json = answer().to_json();
+        for edge in [
+            "https://media.example.ne",
+            "https://media.example.net:8443",
+            "https://other",
+            "https://media.example.net/x",
+        ] {
+            assert_eq!(read(&json, edge, false).unwrap_err(), AnswerError::ForeignUrl, "{edge}");
+        }
+        let traversal = json.replace("net/A", "net/../A");
+        assert_eq!(read(&traversal, EDGE, false).unwrap_err(), AnswerError::ForeignUrl);
+        let plain = json.replace("https:", "http:");
+        assert_eq!(read(&plain, "http://media.example.net", false).unwrap_err(), AnswerError::InsecureUrl);
+        for loopback in ["http://localhost:8787", "http://127.0.0.1", "http://[::1]:1"] {
+            assert!(read(&json.replace(EDGE, loopback), loopback, false).is_ok());
+        }
+        let lookalike = "http://localhost.evil.example";
+        assert_eq!(
+            read(&json.replace(EDGE, lookalike), lookalike, false).unwrap_err(),
+            AnswerError::InsecureUrl
+        );
+    }
+
+    #[test]
+    fn keys_and_algorithms() {
+        let json = answer().to_json();
+        assert_eq!(
+            read(&json.replace("chacha20", "x"), EDGE, true).unwrap_err(),
+            AnswerError::UnknownAlgorithm
+        );
+        assert_eq!(read(&json.replace("q6ur", ""), EDGE, true).unwrap_err(), AnswerError::Key);
+        assert_eq!(read(&json.replace("chacha20", "none"), EDGE, true).unwrap_err(), AnswerError::Malformed);
+        assert_eq!(read("{}", EDGE, true).unwrap_err(), AnswerError::Malformed);
+    }
+
+    #[test]
+    fn debug_shows_neither_link_nor_key() {
+        let shown = format!("{:?}", answer());
+        insta::assert_snapshot!(shown, @r#"Answer { alg: "chacha20", expires_ts: 1790000000000, metadata: Metadata { size: 5, content_type: "image/png", content_disposition: None }, .. }"#);
+    }
+}

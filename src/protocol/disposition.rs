@@ -1,0 +1,242 @@
+//! `Content-Disposition` (RFC 6266, RFC 8187): whether a browser may show media, and its file name.
+
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// Types that the Matrix specification (11.7.2) allows to be shown inline; all others are attachments.
+const INLINE_TYPES: [&str; 26] = [
+    "text/css",
+    "text/plain",
+    "text/csv",
+    "application/json",
+    "application/ld+json",
+    "image/jpeg",
+    "image/gif",
+    "image/png",
+    "image/apng",
+    "image/webp",
+    "image/avif",
+    "video/mp4",
+    "video/webm",
+    "video/ogg",
+    "video/quicktime",
+    "audio/mp4",
+    "audio/webm",
+    "audio/aac",
+    "audio/mpeg",
+    "audio/ogg",
+    "audio/wave",
+    "audio/wav",
+    "audio/x-wav",
+    "audio/x-pn-wav",
+    "audio/flac",
+    "audio/x-flac",
+];
+
+/// RFC 8187 `attr-char`: what stands unencoded in an extended parameter value.
+const EXTENDED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'^')
+    .remove(b'_')
+    .remove(b'`')
+    .remove(b'|')
+    .remove(b'~');
+
+/// A file name: any text without control characters, not empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileName(String);
+
+impl FileName {
+    /// Drops control characters; `None` if nothing is left.
+    pub fn new(text: &str) -> Option<Self> {
+        let clean: String = text.chars().filter(|char| !char.is_control()).collect();
+        (!clean.is_empty()).then_some(Self(clean))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name cut to at most `max_bytes` of UTF-8, its extension kept where it fits.
+    #[must_use]
+    pub fn shortened(&self, max_bytes: usize) -> Self {
+        if self.0.len() <= max_bytes {
+            return self.clone();
+        }
+        let (stem, extension) = match self.0.rfind('.') {
+            Some(dot) if dot > 0 && self.0.len() - dot <= max_bytes.min(32) => self.0.split_at(dot),
+            _ => (self.0.as_str(), ""),
+        };
+        let mut end = max_bytes.saturating_sub(extension.len()).min(stem.len());
+        while !stem.is_char_boundary(end) {
+            end -= 1;
+        }
+        Self(format!("{}{extension}", stem.get(..end).unwrap_or_default()))
+    }
+}
+
+/// A `Content-Disposition`, as far as Matrix uses it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disposition {
+    /// `inline` (true) or `attachment` (false).
+    pub inline: bool,
+    /// The file name.
+    pub file_name: Option<FileName>,
+}
+
+impl Disposition {
+    /// The disposition to serve media of `content_type` with: what the homeserver said, narrowed to
+    /// `attachment` for types that must not be shown, under the name that the client asked for.
+    pub fn for_media(stored: Option<&str>, content_type: &str, file_name: Option<&FileName>) -> Self {
+        let stored = stored.map(Self::parse);
+        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let inline = INLINE_TYPES.contains(&essence.as_str());
+        Self {
+            inline: inline && stored.as_ref().is_some_and(|stored| stored.inline),
+            file_name: file_name.cloned().or(stored.and_then(|stored| stored.file_name)),
+        }
+    }
+
+    /// Reads a header leniently: what is not `inline` is an attachment, an unreadable name is none.
+    pub fn parse(header: &str) -> Self {
+        let mut parameters = split_parameters(header).into_iter();
+        let inline = parameters.next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("inline"));
+        let (mut plain, mut extended) = (None, None);
+        for parameter in parameters {
+            let Some((name, value)) = parameter.split_once('=') else { continue };
+            match name.trim().to_ascii_lowercase().as_str() {
+                "filename" => plain = FileName::new(&unquote(value.trim())),
+                "filename*" => extended = decode_extended(value.trim()),
+                _ => {}
+            }
+        }
+        Self { inline, file_name: extended.or(plain) }
+    }
+}
+
+/// The header's wire form: a quoted string for ASCII names, RFC 8187's `filename*` for others.
+impl fmt::Display for Disposition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.inline { "inline" } else { "attachment" })?;
+        match &self.file_name {
+            None => Ok(()),
+            Some(FileName(name)) if name.is_ascii() => {
+                write!(f, "; filename=\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+            }
+            Some(FileName(name)) => write!(f, "; filename*=utf-8''{}", utf8_percent_encode(name, EXTENDED)),
+        }
+    }
+}
+
+/// Splits at semicolons outside quoted strings.
+fn split_parameters(header: &str) -> Vec<&str> {
+    let (mut parts, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
+    for (index, char) in header.char_indices() {
+        match char {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            ';' if !quoted => {
+                parts.extend(header.get(start..index));
+                start = index + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.extend(header.get(start..));
+    parts
+}
+
+fn unquote(value: &str) -> String {
+    let Some(inner) = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) else {
+        return value.to_owned();
+    };
+    let (mut text, mut escaped) = (String::new(), false);
+    for char in inner.chars() {
+        if char == '\\' && !escaped {
+            escaped = true;
+        } else {
+            text.push(char);
+            escaped = false;
+        }
+    }
+    text
+}
+
+fn decode_extended(value: &str) -> Option<FileName> {
+    let (charset, rest) = value.split_once('\'')?;
+    let (_language, encoded) = rest.split_once('\'')?;
+    if !charset.eq_ignore_ascii_case("utf-8") {
+        return None;
+    }
+    FileName::new(&percent_decode_str(encoded).decode_utf8().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn name(text: &str) -> FileName {
+        FileName::new(text).unwrap()
+    }
+
+    #[test]
+    fn what_homeservers_write() {
+        let parsed = |header| {
+            let Disposition { inline, file_name } = Disposition::parse(header);
+            (inline, file_name.map_or(String::new(), |FileName(name)| name))
+        };
+        assert_eq!(parsed("inline"), (true, String::new()));
+        assert_eq!(parsed("inline; filename=a.png"), (true, "a.png".to_owned()));
+        assert_eq!(parsed("attachment; filename=\"a;b \\\"c\\\".pdf\""), (false, "a;b \"c\".pdf".to_owned()));
+        assert_eq!(parsed("INLINE; filename*=utf-8''%E2%98%83.png"), (true, "\u{2603}.png".to_owned()));
+        assert_eq!(parsed("attachment; filename=x; filename*=UTF-8'en'y"), (false, "y".to_owned()));
+        assert_eq!(parsed("filename=x"), (false, String::new()));
+        assert_eq!(parsed("attachment; filename*=latin1''%ff"), (false, String::new()));
+    }
+
+    #[test]
+    fn only_safe_types_are_inline() {
+        let inline = |stored, content_type| Disposition::for_media(stored, content_type, None).inline;
+        assert!(inline(Some("inline"), "image/PNG"));
+        assert!(inline(Some("inline"), "text/plain; charset=utf-8"));
+        assert!(!inline(Some("attachment"), "image/png"));
+        assert!(!inline(None, "image/png"));
+        for active in ["text/html", "image/svg+xml", "application/pdf", "", "text/plain2"] {
+            assert!(!inline(Some("inline"), active), "{active}");
+        }
+    }
+
+    #[test]
+    fn the_clients_name_wins() {
+        let served = Disposition::for_media(Some("inline; filename=a"), "image/png", Some(&name("b")));
+        assert_eq!(served.to_string(), "inline; filename=\"b\"");
+    }
+
+    #[test]
+    fn a_shortened_name_keeps_its_extension() {
+        assert_eq!(name("abcdefgh.png").shortened(8), name("abcd.png"));
+        assert_eq!(name("abc.png").shortened(8), name("abc.png"));
+        assert_eq!(name("\u{2603}\u{2603}\u{2603}.png").shortened(9), name("\u{2603}.png"));
+        assert_eq!(name(&format!("a.{}", "b".repeat(50))).shortened(10).as_str().len(), 10);
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_survives_the_header(text in "\\PC{1,60}") {
+            let written = Disposition { inline: false, file_name: FileName::new(&text) };
+            let header = written.to_string();
+            prop_assert!(http::HeaderValue::from_str(&header).unwrap().to_str().is_ok());
+            prop_assert_eq!(Disposition::parse(&header), written);
+        }
+    }
+}

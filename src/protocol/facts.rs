@@ -1,0 +1,124 @@
+//! Facts: what a store says of an object.
+
+use http::HeaderMap;
+use http::header::{
+    CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{Object, to_base64url};
+
+/// What a store says of an object. Stored beside a cached object as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The length of the whole object in bytes; `None` where the store does not say.
+    pub size: Option<u64>,
+    /// The `Content-Type`, `application/octet-stream` where there is none.
+    pub content_type: String,
+    /// The `Content-Disposition`, verbatim.
+    pub content_disposition: Option<String>,
+    /// The `ETag`, verbatim: what a conditional request to that store must repeat, even where it is
+    /// no proper one (Synapse says `1`, unquoted, for everything).
+    pub etag: Option<String>,
+}
+
+impl Facts {
+    /// Reads the facts off a response to `HEAD` or `GET`, whole (2xx) or partial (206).
+    pub fn from_headers(headers: &HeaderMap) -> Self {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let encoded =
+            text(CONTENT_ENCODING).is_some_and(|coding| !coding.trim().eq_ignore_ascii_case("identity"));
+        let size = match text(CONTENT_RANGE) {
+            // `bytes 0-99/1234`: the length is the total's, not the part's.
+            Some(range) => range.rsplit_once('/').and_then(|(_, total)| total.parse().ok()),
+            None => text(CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+        };
+        Self {
+            // An encoded body has the length of its encoding: the object's is unknown.
+            size: if encoded { None } else { size },
+            content_type: text(CONTENT_TYPE).unwrap_or("application/octet-stream").to_owned(),
+            content_disposition: text(CONTENT_DISPOSITION).map(str::to_owned),
+            etag: text(ETAG).map(str::to_owned),
+        }
+    }
+
+    /// The store's `ETag`, if it is a real one (quoted and strong) and so says something about bytes.
+    pub fn strong_etag(&self) -> Option<&str> {
+        let etag = self.etag.as_deref()?;
+        let quoted = etag.len() > 2 && etag.starts_with('"') && etag.ends_with('"');
+        (quoted && etag.parse::<headers::ETag>().is_ok()).then_some(etag)
+    }
+
+    /// Our own strong entity tag for the plaintext: over the object, its length and the store's
+    /// `ETag`. Matrix media never change, so the same object has the same bytes.
+    pub fn entity_tag(&self, object: &Object) -> String {
+        let mut hash = Sha256::new();
+        hash.update(object.cache_name());
+        hash.update(self.size.unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(self.etag.as_deref().unwrap_or_default());
+        let digest = to_base64url(&hash.finalize());
+        format!("\"{}\"", digest.get(..22).unwrap_or(&digest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{MediaId, ServerName, Variant};
+
+    fn facts(headers: &[(&'static str, &'static str)]) -> Facts {
+        let pairs = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        Facts::from_headers(&pairs.collect())
+    }
+
+    #[test]
+    fn what_is_said_is_kept_verbatim() {
+        let facts =
+            facts(&[("content-length", "12"), ("etag", "1"), ("content-type", "text/plain; charset=UTF-8")]);
+        assert_eq!((facts.size, facts.etag.as_deref()), (Some(12), Some("1")));
+        assert_eq!(facts.content_type, "text/plain; charset=UTF-8");
+        assert_eq!(facts.content_disposition, None);
+    }
+
+    #[test]
+    fn what_is_not_said_is_unknown() {
+        assert_eq!(facts(&[]).content_type, "application/octet-stream");
+        assert_eq!(facts(&[("content-length", "12, 12")]).size, None);
+        assert_eq!(facts(&[("content-length", "-1")]).size, None);
+    }
+
+    #[test]
+    fn an_encoded_body_has_an_unknown_length() {
+        assert_eq!(facts(&[("content-length", "12"), ("content-encoding", "gzip")]).size, None);
+        assert_eq!(facts(&[("content-length", "12"), ("content-encoding", "identity")]).size, Some(12));
+    }
+
+    #[test]
+    fn a_part_tells_the_length_of_the_whole() {
+        assert_eq!(facts(&[("content-length", "2"), ("content-range", "bytes 0-1/99")]).size, Some(99));
+        assert_eq!(facts(&[("content-length", "2"), ("content-range", "bytes 0-1/*")]).size, None);
+    }
+
+    #[test]
+    fn only_a_quoted_strong_etag_pins() {
+        assert_eq!(facts(&[("etag", "\"abc\"")]).strong_etag(), Some("\"abc\""));
+        for weak in ["1", "W/\"abc\"", "\"\"", "\"a\"b\""] {
+            assert_eq!(facts(&[("etag", weak)]).strong_etag(), None, "{weak}");
+        }
+    }
+
+    #[test]
+    fn entity_tags_are_strong_and_differ_by_object_and_length() {
+        let object = |id| Object {
+            server_name: ServerName::parse("a.org").unwrap(),
+            media_id: MediaId::parse(id).unwrap(),
+            variant: Variant::Original,
+        };
+        let (short, long) = (facts(&[("content-length", "1")]), facts(&[("content-length", "2")]));
+        let tag = short.entity_tag(&object("b"));
+        assert!(tag.len() == 24 && tag.starts_with('"') && tag.ends_with('"'), "{tag}");
+        assert_ne!(tag, short.entity_tag(&object("c")));
+        assert_ne!(tag, long.entity_tag(&object("b")));
+    }
+}

@@ -1,0 +1,289 @@
+//! Grants: the record that the origin injects under a token and the edge looks up.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::object::{Thumbnail, ThumbnailMethod, Variant};
+use super::{Algorithm, Facts, Key, MediaId, Object, ServerName};
+
+/// The version of the record. A reader knows its own version only: others are no grants to it.
+const VERSION: u8 = 1;
+
+/// What a link gives: the key, the object, and what must still be true of it.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// How the bytes leave the edge.
+    pub content: Content,
+    /// What they are.
+    pub object: Object,
+    /// What was known of the object at mint; if it no longer matches, nothing is sent.
+    pub pins: Pins,
+    /// The metadata's JSON, fixed at mint, so that all responses of a token seal the same bytes.
+    pub metadata: String,
+    /// The strong, quoted `ETag` of the link: random, so that it tells nothing of the object.
+    pub etag: String,
+    /// When it ends, in milliseconds since 1970.
+    pub expires_ts: u64,
+}
+
+/// How a link's bytes leave the edge.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// Encrypted under a key of its own.
+    Encrypted {
+        /// With this algorithm.
+        alg: Algorithm,
+        /// Used for this token only.
+        key: Key,
+    },
+    /// As stored, type and name hidden: the object is ciphertext already (`alg: none`).
+    Verbatim,
+    /// As stored, with type and name, for clients that did not opt in (`alg: none`).
+    Plain,
+}
+
+/// What was known of an object when its grant was minted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pins {
+    /// The length in bytes; always known, or there is no grant.
+    pub size: u64,
+    /// The store's strong `ETag`, where it has real ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+}
+
+impl Pins {
+    /// The pins of an object of a known length.
+    pub fn new(size: u64, facts: &Facts) -> Self {
+        Self { size, etag: facts.strong_etag().map(str::to_owned) }
+    }
+
+    /// Whether a store's facts are those of the object that was granted.
+    pub fn match_facts(&self, facts: &Facts) -> bool {
+        let same_etag = match (&self.etag, facts.strong_etag()) {
+            (Some(pinned), Some(etag)) => pinned == etag,
+            // A cache that knows no strong tag, or a store that had none at mint, pins the length only.
+            _ => true,
+        };
+        facts.size == Some(self.size) && same_etag
+    }
+}
+
+/// A record that is no grant of this version. Carries no part of the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the record under this token is no grant of version {VERSION}")]
+pub struct GrantError;
+
+impl Grant {
+    /// The record's JSON, wiped on drop: it holds the key.
+    pub fn to_json(&self) -> Zeroizing<String> {
+        Zeroizing::new(serde_json::to_string(&Record::from(self)).unwrap_or_default())
+    }
+
+    /// Reads a record, validating every field as if it came from outside.
+    pub fn from_json(json: &str) -> Result<Self, GrantError> {
+        let record: Record = serde_json::from_str(json).map_err(|_| GrantError)?;
+        record.try_into()
+    }
+
+    /// Whether the grant has ended at `now_ms`.
+    pub fn is_expired(&self, now_ms: u64) -> bool {
+        now_ms >= self.expires_ts
+    }
+}
+
+/// The wire form.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    v: u8,
+    content: ContentWord,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alg: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<Zeroizing<String>>,
+    server_name: String,
+    media_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    thumbnail: Option<ThumbnailRecord>,
+    pins: Pins,
+    metadata: String,
+    etag: String,
+    expires_ts: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ContentWord {
+    Encrypted,
+    Verbatim,
+    Plain,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ThumbnailRecord {
+    width: u32,
+    height: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    animated: Option<bool>,
+}
+
+impl From<&Grant> for Record {
+    fn from(grant: &Grant) -> Self {
+        let (content, alg, key) = match &grant.content {
+            Content::Encrypted { alg, key } => {
+                (ContentWord::Encrypted, Some(alg.as_str().to_owned()), Some(key.to_base64url()))
+            }
+            Content::Verbatim => (ContentWord::Verbatim, None, None),
+            Content::Plain => (ContentWord::Plain, None, None),
+        };
+        let thumbnail = match &grant.object.variant {
+            Variant::Original => None,
+            Variant::Thumbnail(thumbnail) => Some(ThumbnailRecord {
+                width: thumbnail.width,
+                height: thumbnail.height,
+                method: thumbnail.method.map(|method| method.as_str().to_owned()),
+                animated: thumbnail.animated,
+            }),
+        };
+        Self {
+            v: VERSION,
+            content,
+            alg,
+            key,
+            server_name: grant.object.server_name.as_str().to_owned(),
+            media_id: grant.object.media_id.as_str().to_owned(),
+            thumbnail,
+            pins: grant.pins.clone(),
+            metadata: grant.metadata.clone(),
+            etag: grant.etag.clone(),
+            expires_ts: grant.expires_ts,
+        }
+    }
+}
+
+impl TryFrom<Record> for Grant {
+    type Error = GrantError;
+
+    fn try_from(record: Record) -> Result<Self, GrantError> {
+        if record.v != VERSION {
+            return Err(GrantError);
+        }
+        let content = match (record.content, record.alg.as_deref(), record.key) {
+            (ContentWord::Encrypted, Some(alg), Some(key)) => Content::Encrypted {
+                alg: Algorithm::parse(alg).ok_or(GrantError)?,
+                key: Key::from_base64url(&key).ok_or(GrantError)?,
+            },
+            (ContentWord::Verbatim, None, None) => Content::Verbatim,
+            (ContentWord::Plain, None, None) => Content::Plain,
+            _ => return Err(GrantError),
+        };
+        let variant = match record.thumbnail {
+            None => Variant::Original,
+            Some(ThumbnailRecord { width, height, method, animated }) => {
+                let method = match method {
+                    None => None,
+                    Some(method) => Some(ThumbnailMethod::parse(&method).ok_or(GrantError)?),
+                };
+                Variant::Thumbnail(Thumbnail { width, height, method, animated })
+            }
+        };
+        let object = Object {
+            server_name: ServerName::parse(&record.server_name).map_err(|_| GrantError)?,
+            media_id: MediaId::parse(&record.media_id).map_err(|_| GrantError)?,
+            variant,
+        };
+        let (pins, metadata, etag, expires_ts) =
+            (record.pins, record.metadata, record.etag, record.expires_ts);
+        Ok(Self { content, object, pins, metadata, etag, expires_ts })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(content: Content) -> Grant {
+        Grant {
+            content,
+            object: Object {
+                server_name: ServerName::parse("a.org").unwrap(),
+                media_id: MediaId::parse("b").unwrap(),
+                variant: Variant::Thumbnail(Thumbnail {
+                    width: 3,
+                    height: 4,
+                    method: Some(ThumbnailMethod::Crop),
+                    animated: None,
+                }),
+            },
+            pins: Pins { size: 5, etag: Some("\"e\"".to_owned()) },
+            metadata: "{}".to_owned(),
+            etag: "\"t\"".to_owned(),
+            expires_ts: 1000,
+        }
+    }
+
+    fn encrypted() -> Grant {
+        grant(Content::Encrypted { alg: Algorithm::ChaCha20, key: Key::from_bytes([0xab; 32]) })
+    }
+
+    #[test]
+    fn the_record() {
+        insta::assert_snapshot!(*encrypted().to_json(), @r#"{"v":1,"content":"encrypted","alg":"chacha20","key":"q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s","server_name":"a.org","media_id":"b","thumbnail":{"width":3,"height":4,"method":"crop"},"pins":{"size":5,"etag":"\"e\""},"metadata":"{}","etag":"\"t\"","expires_ts":1000}"#);
+        for content in [encrypted(), grant(Content::Verbatim), grant(Content::Plain)] {
+            let json = content.to_json();
+            assert_eq!(Grant::from_json(&json).unwrap().to_json(), json);
+        }
+    }
+
+    #[test]
+    fn what_is_not_exactly_a_grant_is_none() {
+        let good = encrypted().to_json();
+        for (from, to) in [
+            ("\"v\":1", "\"v\":2"),
+            ("chacha20", "rot13"),
+            ("\"key\":\"q", "\"key\":\""),
+            ("\"a.org\"", "\"a/org\""),
+            ("\"b\"", "\"../b\""),
+            ("\"crop\"", "\"fit\""),
+            ("\"encrypted\"", "\"plain\""),
+            ("\"etag\":\"\\\"t", "\"extra\":1,\"etag\":\"\\\"t"),
+            ("}", ""),
+        ] {
+            let bad = good.replace(from, to);
+            assert_ne!(*good, bad, "{from}");
+            assert_eq!(Grant::from_json(&bad).unwrap_err(), GrantError, "{to}");
+        }
+    }
+
+    #[test]
+    fn pins_are_length_and_strong_etag() {
+        let pins = Pins { size: 5, etag: Some("\"e\"".to_owned()) };
+        let facts = |size, etag: &str| Facts {
+            size,
+            content_type: String::new(),
+            content_disposition: None,
+            etag: Some(etag.to_owned()),
+        };
+        assert!(pins.match_facts(&facts(Some(5), "\"e\"")));
+        assert!(pins.match_facts(&facts(Some(5), "1")));
+        assert!(!pins.match_facts(&facts(Some(5), "\"f\"")));
+        assert!(!pins.match_facts(&facts(Some(6), "\"e\"")));
+        assert!(!pins.match_facts(&facts(None, "\"e\"")));
+    }
+
+    #[test]
+    fn expiry_is_the_first_moment_that_is_too_late() {
+        assert!(!encrypted().is_expired(999));
+        assert!(encrypted().is_expired(1000));
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        let shown = format!("{:?}", encrypted());
+        assert!(shown.contains("Key(..)") && !shown.contains("171") && !shown.contains("q6ur"), "{shown}");
+    }
+}

@@ -1,0 +1,74 @@
+//! The key of one token.
+
+use std::fmt;
+
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::{from_base64url, to_base64url};
+
+/// A symmetric key: 32 random bytes, for one redirect token and so for one plaintext.
+///
+/// Shown by nothing (`Debug` prints no byte of it), wiped on drop.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Key([u8; 32]);
+
+impl Key {
+    /// The key's length in bytes.
+    pub const BYTES: usize = 32;
+
+    /// A key from 32 bytes of a cryptographic random source.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// A key from its wire form: 43 characters of unpadded base64url.
+    pub fn from_base64url(text: &str) -> Option<Self> {
+        let bytes = Zeroizing::new(from_base64url(text)?);
+        Some(Self(bytes.as_slice().try_into().ok()?))
+    }
+
+    /// The wire form. The text is wiped on drop too.
+    pub fn to_base64url(&self) -> Zeroizing<String> {
+        Zeroizing::new(to_base64url(&self.0))
+    }
+
+    /// The bytes themselves.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_prints_no_byte() {
+        insta::assert_snapshot!(format!("{:?}", Key::from_bytes([0xab; 32])), @"Key(..)");
+    }
+
+    #[test]
+    fn the_wire_form_is_strict() {
+        let text = Key::from_bytes([0xff; 32]).to_base64url();
+        assert_eq!(text.len(), 43);
+        assert_eq!(Key::from_base64url(&text).unwrap().as_bytes(), &[0xff; 32]);
+        for wrong in
+            ["", "AAAA", &format!("{}=", *text), &text[1..], "+///////////////////////////////////////////"]
+        {
+            assert!(Key::from_base64url(wrong).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_wiped() {
+        let mut key = Key::from_bytes([1; 32]);
+        key.zeroize();
+        assert_eq!(key.as_bytes(), &[0; 32]);
+    }
+}

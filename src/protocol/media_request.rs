@@ -1,0 +1,305 @@
+//! Requests for media: which endpoint a path names, and what is asked of it.
+
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+
+use super::object::{Thumbnail, ThumbnailMethod, Variant};
+use super::{FileName, IdentifierError, MediaId, Object, OptIn, Query, QueryError, ServerName};
+
+/// What a path means to us. Everything that we do not serve is `Other` and passes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route<'a> {
+    /// `GET /_matrix/client/v1/media/{download,thumbnail}/…`.
+    Media(MediaPath<'a>),
+    /// `GET /_matrix/client/v1/media/config`, `/_matrix/media/{r0,v1,v3}/config`.
+    Config,
+    /// `GET /_matrix/client/versions`.
+    Versions,
+    /// `/_cloakroom/health`.
+    Health,
+    /// The rest of `/_cloakroom/`: the cache's key space, which no request may reach.
+    Internal,
+    /// Anything else.
+    Other,
+}
+
+/// A path to media, in its still percent-encoded segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediaPath<'a> {
+    /// Which generation of endpoints.
+    pub endpoint: Endpoint,
+    /// `download` or `thumbnail`.
+    thumbnail: bool,
+    server_name: &'a str,
+    media_id: &'a str,
+    file_name: Option<&'a str>,
+}
+
+/// Which generation of media endpoints a request came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `/_matrix/client/v1/media/…` (MSC3916).
+    Authenticated,
+}
+
+impl<'a> Route<'a> {
+    /// Classifies the path of a URL (as the URL standard leaves it: dot segments resolved).
+    pub fn of(path: &'a str) -> Self {
+        if let Some(rest) = path.strip_prefix("/_cloakroom/") {
+            return if rest == "health" { Self::Health } else { Self::Internal };
+        }
+        if path == "/_matrix/client/versions" {
+            return Self::Versions;
+        }
+        if let Some(rest) = path.strip_prefix("/_matrix/client/v1/media/") {
+            let media = MediaPath::parse(Endpoint::Authenticated, rest).map(Self::Media);
+            return media.unwrap_or(if rest == "config" { Self::Config } else { Self::Other });
+        }
+        match path {
+            "/_matrix/media/r0/config" | "/_matrix/media/v1/config" | "/_matrix/media/v3/config" => {
+                Self::Config
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
+impl<'a> MediaPath<'a> {
+    fn parse(endpoint: Endpoint, rest: &'a str) -> Option<Self> {
+        let mut segments = rest.split('/');
+        let thumbnail = match segments.next()? {
+            "download" => false,
+            "thumbnail" => true,
+            _ => return None,
+        };
+        let (server_name, media_id, file_name) = (segments.next()?, segments.next()?, segments.next());
+        if segments.next().is_some() || (thumbnail && file_name.is_some()) {
+            return None;
+        }
+        Some(Self { endpoint, thumbnail, server_name, media_id, file_name })
+    }
+}
+
+/// Why a request for media cannot be understood: 400 `M_INVALID_PARAM` or `M_MISSING_PARAM`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The server name or the media id in the path is not valid.
+    #[error(transparent)]
+    Identifier(#[from] IdentifierError),
+    /// A parameter is given more than once.
+    #[error(transparent)]
+    Duplicate(#[from] QueryError),
+    /// A thumbnail without one of its two dimensions.
+    #[error("a thumbnail needs the query parameter '{0}', in pixels")]
+    MissingDimension(&'static str),
+    /// A parameter whose value is not of its type.
+    #[error("the query parameter '{name}' must be {expected}")]
+    Parameter {
+        /// The parameter's name.
+        name: &'static str,
+        /// What it may be.
+        expected: &'static str,
+    },
+}
+
+impl RequestError {
+    /// The Matrix error code.
+    pub fn errcode(self) -> &'static str {
+        match self {
+            Self::MissingDimension(_) => "M_MISSING_PARAM",
+            Self::Identifier(_) | Self::Duplicate(_) | Self::Parameter { .. } => "M_INVALID_PARAM",
+        }
+    }
+}
+
+/// The query parameters that an authorising request takes along to the homeserver, as they came.
+/// Never part of a cache name, a grant or a log: `Debug` shows names only.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Passed(Vec<(&'static str, String)>);
+
+impl Passed {
+    const NAMES: [&'static str; 5] =
+        ["timeout_ms", "allow_remote", "allow_redirect", "user_id", "access_token"];
+
+    fn from_query(query: &Query) -> Result<Self, QueryError> {
+        let mut passed = Vec::new();
+        for name in Self::NAMES {
+            if let Some(value) = query.get(name)? {
+                passed.push((name, value.to_owned()));
+            }
+        }
+        Ok(Self(passed))
+    }
+
+    /// The same with another `timeout_ms`.
+    #[must_use]
+    pub fn with_timeout_ms(mut self, timeout_ms: u32) -> Self {
+        self.0.retain(|(name, _)| *name != "timeout_ms");
+        self.0.push(("timeout_ms", timeout_ms.to_string()));
+        self
+    }
+
+    /// Adds the parameters to a path that may already have a query.
+    pub fn append_to(&self, path: &str) -> String {
+        if self.0.is_empty() {
+            return path.to_owned();
+        }
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish();
+        let separator = if path.contains('?') { '&' } else { '?' };
+        format!("{path}{separator}{query}")
+    }
+}
+
+impl fmt::Debug for Passed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// A request for media, understood.
+#[derive(Clone, Debug)]
+pub struct MediaRequest {
+    /// Which generation of endpoints it came to.
+    pub endpoint: Endpoint,
+    /// What is asked for.
+    pub object: Object,
+    /// The name under which the client wants to save it, from the end of the path.
+    pub file_name: Option<FileName>,
+    /// What goes along to the homeserver.
+    pub passed: Passed,
+    /// Whether and how the client asked for encryption.
+    pub opt_in: Option<OptIn>,
+}
+
+impl MediaRequest {
+    /// Validates a path and its query.
+    pub fn parse(path: MediaPath<'_>, query: &Query) -> Result<Self, RequestError> {
+        let server_name = ServerName::parse(&decode(path.server_name).ok_or(IdentifierError::ServerName)?)?;
+        let media_id = MediaId::parse(&decode(path.media_id).ok_or(IdentifierError::MediaId)?)?;
+        let variant = if path.thumbnail { thumbnail(query)? } else { Variant::Original };
+        Ok(Self {
+            endpoint: path.endpoint,
+            object: Object { server_name, media_id, variant },
+            file_name: path.file_name.and_then(decode).as_deref().and_then(FileName::new),
+            passed: Passed::from_query(query)?,
+            opt_in: OptIn::from_query(query),
+        })
+    }
+}
+
+fn thumbnail(query: &Query) -> Result<Variant, RequestError> {
+    let dimension = |name| {
+        let text = query.get(name)?.ok_or(RequestError::MissingDimension(name))?;
+        let expected = "a whole number of pixels";
+        text.parse::<u32>().map_err(|_| RequestError::Parameter { name, expected })
+    };
+    let method = match query.get("method")? {
+        None => None,
+        Some(text) => Some(
+            ThumbnailMethod::parse(text)
+                .ok_or(RequestError::Parameter { name: "method", expected: "'crop' or 'scale'" })?,
+        ),
+    };
+    let animated = match query.get("animated")? {
+        None => None,
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        Some(_) => return Err(RequestError::Parameter { name: "animated", expected: "'true' or 'false'" }),
+    };
+    Ok(Variant::Thumbnail(Thumbnail {
+        width: dimension("width")?,
+        height: dimension("height")?,
+        method,
+        animated,
+    }))
+}
+
+fn decode(segment: &str) -> Option<String> {
+    percent_decode_str(segment).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEDIA: &str = "/_matrix/client/v1/media";
+
+    fn parse(path_and_query: &str) -> Result<MediaRequest, RequestError> {
+        let url = format!("{MEDIA}{path_and_query}");
+        let (path, query) = url.split_once('?').unwrap_or((&url, ""));
+        match Route::of(path) {
+            Route::Media(path) => MediaRequest::parse(path, &Query::parse(query)),
+            other => panic!("{path} is {other:?}"),
+        }
+    }
+
+    #[test]
+    fn routes() {
+        assert_eq!(Route::of("/_matrix/client/versions"), Route::Versions);
+        assert_eq!(Route::of("/_matrix/client/v1/media/config"), Route::Config);
+        assert_eq!(Route::of("/_matrix/media/v3/config"), Route::Config);
+        assert_eq!(Route::of("/_cloakroom/health"), Route::Health);
+        assert_eq!(Route::of("/_cloakroom/object/1/abc"), Route::Internal);
+        for other in [
+            "/",
+            "/_matrix/client/v1/media/preview_url",
+            "/_matrix/client/v1/media/download/a.org",
+            "/_matrix/client/v1/media/download/a.org/b/c/d",
+            "/_matrix/client/v1/media/thumbnail/a.org/b/c",
+            "/_matrix/media/v3/download/a.org/b",
+            "/_matrix/client/v3/sync",
+        ] {
+            assert_eq!(Route::of(other), Route::Other, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_download_with_a_file_name_and_our_parameters() {
+        let request = parse(
+            "/download/a.org%3A8448/b-_C/na%20me.png?timeout_ms=5&org.matrix.msc4097.delivery=json&allow_redirect=true&x=y",
+        )
+        .unwrap();
+        assert_eq!(request.object.server_name.as_str(), "a.org:8448");
+        assert_eq!(request.object.variant, Variant::Original);
+        assert_eq!(request.file_name.unwrap().as_str(), "na me.png");
+        assert!(request.opt_in.is_some());
+        assert_eq!(request.passed.append_to("/p"), "/p?timeout_ms=5&allow_redirect=true");
+        assert_eq!(
+            request.passed.with_timeout_ms(0).append_to("/p?q=1"),
+            "/p?q=1&allow_redirect=true&timeout_ms=0"
+        );
+    }
+
+    #[test]
+    fn a_thumbnails_parameters_are_part_of_the_object() {
+        let request = parse("/thumbnail/a.org/b?width=32&height=64&method=crop&animated=true").unwrap();
+        let expected =
+            Thumbnail { width: 32, height: 64, method: Some(ThumbnailMethod::Crop), animated: Some(true) };
+        assert_eq!(request.object.variant, Variant::Thumbnail(expected));
+    }
+
+    #[test]
+    fn malformed_requests_say_what_is_wrong() {
+        let error = |path| {
+            let error = parse(path).unwrap_err();
+            format!("{} {error}", error.errcode())
+        };
+        insta::assert_snapshot!(error("/download/a@b/c"), @"M_INVALID_PARAM the server name is not valid: expected a host name or IP literal with an optional port");
+        insta::assert_snapshot!(error("/download/a.org/b%2Fc"), @"M_INVALID_PARAM the media id is not valid: expected 1 to 255 characters of A-Z a-z 0-9 _ -");
+        insta::assert_snapshot!(error("/download/a.org/%ff"), @"M_INVALID_PARAM the media id is not valid: expected 1 to 255 characters of A-Z a-z 0-9 _ -");
+        insta::assert_snapshot!(error("/download/a.org/"), @"M_INVALID_PARAM the media id is not valid: expected 1 to 255 characters of A-Z a-z 0-9 _ -");
+        insta::assert_snapshot!(error("/thumbnail/a.org/b?width=1"), @"M_MISSING_PARAM a thumbnail needs the query parameter 'height', in pixels");
+        insta::assert_snapshot!(error("/thumbnail/a.org/b?width=-1&height=1"), @"M_INVALID_PARAM the query parameter 'width' must be a whole number of pixels");
+        insta::assert_snapshot!(error("/thumbnail/a.org/b?width=1&width=1&height=1"), @"M_INVALID_PARAM the query parameter 'width' is given more than once");
+        insta::assert_snapshot!(error("/thumbnail/a.org/b?width=1&height=1&method=fit"), @"M_INVALID_PARAM the query parameter 'method' must be 'crop' or 'scale'");
+        insta::assert_snapshot!(error("/thumbnail/a.org/b?width=1&height=1&animated=1"), @"M_INVALID_PARAM the query parameter 'animated' must be 'true' or 'false'");
+        insta::assert_snapshot!(error("/download/a.org/b?timeout_ms=1&timeout_ms=2"), @"M_INVALID_PARAM the query parameter 'timeout_ms' is given more than once");
+    }
+
+    #[test]
+    fn debug_shows_no_token() {
+        let request = parse("/download/a.org/b?access_token=syt_secret&user_id=@a:b").unwrap();
+        assert!(!format!("{request:?}").contains("syt_secret"));
+    }
+}

@@ -1,0 +1,148 @@
+//! Metadata: what a client learns of an object beside its bytes, and how it travels sealed.
+
+use http::HeaderValue;
+use serde::{Deserialize, Serialize};
+
+use super::disposition::Disposition;
+use super::{Facts, FileName, Key, from_base64url, to_base64url};
+use crate::cipher::Keystream;
+
+/// Sealed metadata is always this long, so that its length tells nothing of a file name.
+pub const SEALED_METADATA_BYTES: usize = 1024;
+
+/// The longest media type we carry; the longest ones registered are below 80 bytes.
+const MAX_CONTENT_TYPE_BYTES: usize = 255;
+
+/// What a client learns of an object beside its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// The object's length in bytes.
+    pub size: u64,
+    /// Its media type.
+    pub content_type: String,
+    /// Its disposition and file name, as in the header of the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_disposition: Option<String>,
+}
+
+/// Sealed metadata that cannot be read: no byte of the body may be released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MetadataError {
+    /// Not 1,024 bytes of base64url.
+    #[error("the sealed metadata is not {SEALED_METADATA_BYTES} bytes of base64url")]
+    Malformed,
+    /// Not the JSON of metadata once unsealed.
+    #[error("the metadata does not parse: the key does not fit this link")]
+    WrongKey,
+}
+
+impl Metadata {
+    /// The metadata to mint a grant with. What does not fit into the sealed form is shortened: the
+    /// file name first (its extension is kept), then an absurd media type gives way.
+    pub fn new(size: u64, facts: &Facts, file_name: Option<&FileName>) -> Self {
+        let content_type = if facts.content_type.len() <= MAX_CONTENT_TYPE_BYTES {
+            facts.content_type.clone()
+        } else {
+            "application/octet-stream".to_owned()
+        };
+        let mut disposition =
+            Disposition::for_media(facts.content_disposition.as_deref(), &content_type, file_name);
+        let with = |disposition: &Disposition| Self {
+            size,
+            content_type: content_type.clone(),
+            content_disposition: Some(disposition.to_string()),
+        };
+        let full = disposition.file_name.clone();
+        let mut max_bytes = full.as_ref().map_or(0, |name| name.as_str().len());
+        while with(&disposition).to_json().len() > SEALED_METADATA_BYTES {
+            max_bytes -= max_bytes.min(8);
+            disposition.file_name =
+                full.as_ref().filter(|_| max_bytes > 0).map(|name| name.shortened(max_bytes));
+            if max_bytes == 0 {
+                break;
+            }
+        }
+        with(&disposition)
+    }
+
+    /// The JSON that is sealed: at most [`SEALED_METADATA_BYTES`] long for what [`Metadata::new`] made.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Pads with spaces, XORs with the metadata keystream, and writes it for the header.
+    ///
+    /// `None` if the JSON is too long, which that of [`Metadata::new`] never is.
+    pub fn seal(json: &str, key: &Key) -> Option<HeaderValue> {
+        let mut bytes = json.as_bytes().to_vec();
+        if bytes.len() > SEALED_METADATA_BYTES {
+            return None;
+        }
+        bytes.resize(SEALED_METADATA_BYTES, b' ');
+        Keystream::metadata(key).apply(&mut bytes).ok()?;
+        HeaderValue::from_str(&to_base64url(&bytes)).ok()
+    }
+
+    /// Reads a sealed header.
+    ///
+    /// # Errors
+    /// `Malformed`, or `WrongKey` if what comes out is not metadata.
+    pub fn unseal(sealed: &str, key: &Key) -> Result<Self, MetadataError> {
+        let mut bytes = from_base64url(sealed).ok_or(MetadataError::Malformed)?;
+        if bytes.len() != SEALED_METADATA_BYTES {
+            return Err(MetadataError::Malformed);
+        }
+        Keystream::metadata(key).apply(&mut bytes).map_err(|_| MetadataError::Malformed)?;
+        serde_json::from_slice(&bytes).map_err(|_| MetadataError::WrongKey)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn facts(content_type: &str, disposition: &str) -> Facts {
+        Facts {
+            size: Some(5),
+            content_type: content_type.to_owned(),
+            content_disposition: Some(disposition.to_owned()),
+            etag: None,
+        }
+    }
+
+    #[test]
+    fn sealed_metadata_opens_with_its_key_only() {
+        let metadata = Metadata::new(5, &facts("image/png", "inline; filename=x.png"), None);
+        let key = Key::from_bytes([1; 32]);
+        let sealed = Metadata::seal(&metadata.to_json(), &key).unwrap();
+        let sealed = sealed.to_str().unwrap();
+        assert_eq!(sealed.len(), SEALED_METADATA_BYTES * 4 / 3 + 1);
+        assert_eq!(Metadata::unseal(sealed, &key), Ok(metadata));
+        assert_eq!(Metadata::unseal(sealed, &Key::from_bytes([2; 32])), Err(MetadataError::WrongKey));
+        for malformed in ["", "AAAA", "%", &sealed[1..]] {
+            assert_eq!(Metadata::unseal(malformed, &key), Err(MetadataError::Malformed));
+        }
+    }
+
+    #[test]
+    fn a_long_file_name_is_shortened_and_keeps_its_extension() {
+        let name = FileName::new(&format!("{}.tar", "\u{2603}".repeat(500))).unwrap();
+        let metadata = Metadata::new(5, &facts("image/png", "inline"), Some(&name));
+        assert!(metadata.to_json().len() <= SEALED_METADATA_BYTES);
+        let kept = Disposition::parse(metadata.content_disposition.as_deref().unwrap()).file_name.unwrap();
+        assert!(kept.as_str().ends_with("\u{2603}.tar") && kept.as_str().len() > 200, "{kept:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_homeserver_says_can_be_sealed(
+            content_type in "\\PC{0,2000}", name in "\\PC{0,2000}", size in any::<u64>(),
+        ) {
+            let metadata = Metadata::new(size, &facts(&content_type, "inline"), FileName::new(&name).as_ref());
+            let key = Key::from_bytes([9; 32]);
+            let sealed = Metadata::seal(&metadata.to_json(), &key).unwrap();
+            prop_assert_eq!(Metadata::unseal(sealed.to_str().unwrap(), &key), Ok(metadata));
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What travels between client, homeserver, origin and edge: names, records and their rules.
+//!
+//! Pure data: every type here is validated when it is made, and nothing here does I/O. Files stand
+//! in the order in which a download meets them.
+//!
+//! In scope: the wire (`spec/` says it in prose). Out of scope: who sends what when (`origin`,
+//! `edge`, `client`).
+
+mod answer;
+mod disposition;
+mod error;
+mod facts;
+mod grant;
+pub mod header;
+mod identifiers;
+mod key;
+mod media_request;
+mod metadata;
+mod object;
+mod opt_in;
+mod query;
+mod range;
+mod redirect_token;
+mod secret_text;
+
+pub use answer::{Answer, AnswerError};
+pub use disposition::{Disposition, FileName};
+pub use error::MatrixError;
+pub use facts::Facts;
+pub use grant::{Content, Grant, GrantError, Pins};
+pub use identifiers::{IdentifierError, MediaId, MxcUri, ServerName};
+pub use key::Key;
+pub use media_request::{Endpoint, MediaPath, MediaRequest, Passed, RequestError, Route};
+pub use metadata::{Metadata, MetadataError, SEALED_METADATA_BYTES};
+pub use object::{Object, Thumbnail, ThumbnailMethod, Variant};
+pub use opt_in::{Algorithm, Delivery, OptIn, PREFIX};
+pub use query::{Query, QueryError};
+pub use range::{ByteRange, Requested};
+pub use redirect_token::{RedirectToken, RedirectTokenError};
+pub use secret_text::AccessToken;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// Unpadded base64url (RFC 4648 section 5), the only binary-to-text encoding of this protocol.
+pub(crate) fn to_base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The strict inverse of [`to_base64url`]: no padding, no white space, no stray trailing bits.
+pub(crate) fn from_base64url(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}

@@ -1,0 +1,172 @@
+//! Objects: the plaintext that a grant or a cache entry is about.
+
+use sha2::{Digest as _, Sha256};
+
+use super::{MediaId, ServerName, to_base64url};
+
+/// One plaintext: a media id's original or one of its thumbnails.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Object {
+    /// The homeserver that the media was uploaded to.
+    pub server_name: ServerName,
+    /// The media's id there.
+    pub media_id: MediaId,
+    /// Which bytes of it.
+    pub variant: Variant,
+}
+
+/// Which bytes of a media id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Variant {
+    /// What was uploaded.
+    Original,
+    /// A thumbnail: other parameters, another object.
+    Thumbnail(Thumbnail),
+}
+
+/// The parameters of a thumbnail, as the client gave them; what is absent is the homeserver's default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Thumbnail {
+    /// Wanted width in pixels.
+    pub width: u32,
+    /// Wanted height in pixels.
+    pub height: u32,
+    /// `crop` or `scale`.
+    pub method: Option<ThumbnailMethod>,
+    /// Whether the thumbnail may be animated.
+    pub animated: Option<bool>,
+}
+
+/// How a thumbnail is made to fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ThumbnailMethod {
+    /// Fill the box and cut.
+    Crop,
+    /// Fit into the box.
+    Scale,
+}
+
+impl ThumbnailMethod {
+    /// The wire word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Crop => "crop",
+            Self::Scale => "scale",
+        }
+    }
+
+    /// The inverse of [`ThumbnailMethod::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "crop" => Some(Self::Crop),
+            "scale" => Some(Self::Scale),
+            _ => None,
+        }
+    }
+}
+
+impl Object {
+    /// The object's name in caches: SHA-256 over an unambiguous encoding, as 43 characters of
+    /// base64url. Different objects have different names, whatever their ids contain.
+    pub fn cache_name(&self) -> String {
+        let mut hash = Sha256::new();
+        for part in [self.server_name.as_str(), self.media_id.as_str(), &self.variant_name()] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        to_base64url(&hash.finalize())
+    }
+
+    /// The name of the record in the key store that marks an object which the service account was
+    /// refused: `refused:<cache name>`.
+    pub fn refusal_name(&self) -> String {
+        format!("refused:{}", self.cache_name())
+    }
+
+    /// `original`, or the thumbnail's parameters in a fixed order: part of the cache name.
+    fn variant_name(&self) -> String {
+        match &self.variant {
+            Variant::Original => "original".to_owned(),
+            Variant::Thumbnail(Thumbnail { width, height, method, animated }) => {
+                let method = method.map_or("-", ThumbnailMethod::as_str);
+                let animated = animated.map_or("-", |animated| if animated { "true" } else { "false" });
+                format!("thumbnail {width}x{height} {method} {animated}")
+            }
+        }
+    }
+
+    /// Path and query of the object on the authenticated client-server endpoint of a homeserver,
+    /// without a file name: `/_matrix/client/v1/media/download/<server>/<id>` or
+    /// `…/thumbnail/<server>/<id>?width=…&height=…`.
+    pub fn client_path(&self) -> String {
+        let (server, id) = (self.server_name.as_str(), self.media_id.as_str());
+        match &self.variant {
+            Variant::Original => format!("/_matrix/client/v1/media/download/{server}/{id}"),
+            Variant::Thumbnail(Thumbnail { width, height, method, animated }) => {
+                use std::fmt::Write as _;
+                let mut path =
+                    format!("/_matrix/client/v1/media/thumbnail/{server}/{id}?width={width}&height={height}");
+                if let Some(method) = method {
+                    let _ = write!(path, "&method={}", method.as_str());
+                }
+                if let Some(animated) = animated {
+                    let _ = write!(path, "&animated={animated}");
+                }
+                path
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    fn object(server: &str, id: &str, variant: Variant) -> Object {
+        Object {
+            server_name: ServerName::parse(server).unwrap(),
+            media_id: MediaId::parse(id).unwrap(),
+            variant,
+        }
+    }
+
+    fn thumbnail(
+        width: u32,
+        height: u32,
+        method: Option<ThumbnailMethod>,
+        animated: Option<bool>,
+    ) -> Variant {
+        Variant::Thumbnail(Thumbnail { width, height, method, animated })
+    }
+
+    #[test]
+    fn every_variant_is_an_object_of_its_own() {
+        let objects = [
+            object("a.org", "bc", Variant::Original),
+            object("a.orgb", "c", Variant::Original),
+            object("a.org", "bc", thumbnail(32, 32, None, None)),
+            object("a.org", "bc", thumbnail(32, 33, None, None)),
+            object("a.org", "bc", thumbnail(32, 32, Some(ThumbnailMethod::Crop), None)),
+            object("a.org", "bc", thumbnail(32, 32, Some(ThumbnailMethod::Scale), None)),
+            object("a.org", "bc", thumbnail(32, 32, None, Some(true))),
+            object("a.org", "bc", thumbnail(32, 32, None, Some(false))),
+        ];
+        let names: HashSet<String> = objects.iter().map(Object::cache_name).collect();
+        assert_eq!(names.len(), objects.len());
+        assert!(names.iter().all(|name| name.len() == 43));
+    }
+
+    #[test]
+    fn client_paths() {
+        assert_eq!(
+            object("a.org:8448", "bc", Variant::Original).client_path(),
+            "/_matrix/client/v1/media/download/a.org:8448/bc"
+        );
+        assert_eq!(
+            object("a.org", "bc", thumbnail(320, 240, Some(ThumbnailMethod::Scale), Some(false)))
+                .client_path(),
+            "/_matrix/client/v1/media/thumbnail/a.org/bc?width=320&height=240&method=scale&animated=false"
+        );
+    }
+}

@@ -1,0 +1,59 @@
+//! Query strings, read once and strictly.
+
+use std::fmt;
+
+/// A decoded query string. `Debug` shows names only: values may be access tokens.
+#[derive(Clone, Default)]
+pub struct Query(Vec<(String, String)>);
+
+/// A parameter that we act on stands in the query more than once: which one is meant is open, and
+/// another server may choose differently from us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the query parameter '{name}' is given more than once")]
+pub struct QueryError {
+    /// The parameter's name.
+    pub name: &'static str,
+}
+
+impl Query {
+    /// Decodes `a=b&c=d` (without the question mark) as the WHATWG URL standard does.
+    pub fn parse(raw: &str) -> Self {
+        Self(form_urlencoded::parse(raw.as_bytes()).into_owned().collect())
+    }
+
+    /// The value of a parameter, or `None` where it is absent.
+    ///
+    /// # Errors
+    /// `QueryError` if it is given more than once.
+    pub fn get(&self, name: &'static str) -> Result<Option<&str>, QueryError> {
+        let mut values = self.0.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_str());
+        let first = values.next();
+        if values.next().is_some() { Err(QueryError { name }) } else { Ok(first) }
+    }
+}
+
+impl fmt::Debug for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_decoded_and_duplicates_refused() {
+        let query = Query::parse("a=1&b=x%20y+z&c&a=2");
+        assert_eq!(query.get("b"), Ok(Some("x y z")));
+        assert_eq!(query.get("c"), Ok(Some("")));
+        assert_eq!(query.get("d"), Ok(None));
+        let error = query.get("a").unwrap_err();
+        assert_eq!(error.to_string(), "the query parameter 'a' is given more than once");
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        insta::assert_snapshot!(format!("{:?}", Query::parse("access_token=syt_secret")), @r#"["access_token"]"#);
+    }
+}

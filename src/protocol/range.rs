@@ -1,0 +1,151 @@
+//! Byte ranges (RFC 9110 section 14).
+
+use headers::HeaderMapExt as _;
+use http::HeaderMap;
+use http::header::RANGE;
+
+/// One range of bytes of an object: `start..end`, never empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteRange {
+    /// The first byte's offset.
+    pub start: u64,
+    /// One past the last byte's offset.
+    pub end: u64,
+}
+
+impl ByteRange {
+    /// How many bytes.
+    pub fn length(self) -> u64 {
+        self.end - self.start
+    }
+
+    /// `bytes=start-last`, for a request.
+    pub fn to_range_header(self) -> String {
+        format!("bytes={}-{}", self.start, self.end - 1)
+    }
+
+    /// `bytes start-last/size`, for a 206.
+    pub fn to_content_range(self, size: u64) -> String {
+        format!("bytes {}-{}/{size}", self.start, self.end - 1)
+    }
+
+    /// Reads the `Content-Range` of a 206 and the size of the whole it names.
+    pub fn from_content_range(headers: &HeaderMap) -> Option<(Self, u64)> {
+        let range: headers::ContentRange = headers.typed_get()?;
+        let ((start, last), size) = (range.bytes_range()?, range.bytes_len()?);
+        (start <= last && last < size).then_some((Self { start, end: last + 1 }, size))
+    }
+}
+
+/// What a request's `Range` comes to for an object of a known size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requested {
+    /// No range, several, another unit, or not one at all: the whole object, 200.
+    Whole,
+    /// One range, cut to the object: 206.
+    Part(ByteRange),
+    /// A range beyond the object's end: 416.
+    Unsatisfiable,
+}
+
+impl Requested {
+    /// Reads the `Range` header of a request for an object of `size` bytes.
+    ///
+    /// By hand, because `headers::Range` takes `bytes=a-b` for a range and a suffix longer than the
+    /// object for an unsatisfiable one.
+    pub fn from_headers(headers: &HeaderMap, size: u64) -> Self {
+        let header = headers.get(RANGE).and_then(|value| value.to_str().ok());
+        let Some((first, last)) = header.and_then(one_range) else { return Self::Whole };
+        let (start, end) = match (first, last) {
+            (Some(first), Some(last)) if first > last => return Self::Whole,
+            (Some(first), Some(last)) => (first, last.saturating_add(1).min(size)),
+            (Some(first), None) => (first, size),
+            (None, Some(suffix)) => (size.saturating_sub(suffix), size),
+            (None, None) => return Self::Whole,
+        };
+        if start < end { Self::Part(ByteRange { start, end }) } else { Self::Unsatisfiable }
+    }
+}
+
+/// `bytes=first-last`, `bytes=first-` or `bytes=-suffix`; `None` for anything else.
+fn one_range(header: &str) -> Option<(Option<u64>, Option<u64>)> {
+    let (unit, range) = header.split_once('=')?;
+    let (first, last) = range.trim().split_once('-')?;
+    let number = |text: &str| match text {
+        "" => Some(None),
+        // A number beyond u64 is a number all the same, and beyond any object.
+        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(Some(digits.parse().unwrap_or(u64::MAX)))
+        }
+        _ => None,
+    };
+    if unit.trim().eq_ignore_ascii_case("bytes") { Some((number(first)?, number(last)?)) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requested(range: &str, size: u64) -> Requested {
+        let mut headers = HeaderMap::new();
+        headers.insert("range", range.parse().unwrap());
+        Requested::from_headers(&headers, size)
+    }
+
+    fn part(start: u64, end: u64) -> Requested {
+        Requested::Part(ByteRange { start, end })
+    }
+
+    #[test]
+    fn one_range_is_cut_to_the_object() {
+        assert_eq!(requested("bytes=0-", 1000), part(0, 1000));
+        assert_eq!(requested("bytes=0-99", 1000), part(0, 100));
+        assert_eq!(requested("bytes=100-", 1000), part(100, 1000));
+        assert_eq!(requested("bytes=-100", 1000), part(900, 1000));
+        assert_eq!(requested("bytes=-2000", 1000), part(0, 1000));
+        assert_eq!(requested("bytes=0-1", 1000), part(0, 2));
+        assert_eq!(requested("bytes=990-5000", 1000), part(990, 1000));
+        assert_eq!(requested("bytes=1-99999999999999999999", 1000), part(1, 1000));
+    }
+
+    #[test]
+    fn several_or_none_is_the_whole() {
+        for range in [
+            "bytes=0-1,5-6",
+            "bytes=0-1,",
+            "items=0-1",
+            "bytes=a-b",
+            "bytes",
+            "bytes=5-2",
+            "bytes=-",
+            "bytes=+1-2",
+            "",
+        ] {
+            assert_eq!(requested(range, 1000), Requested::Whole, "{range}");
+        }
+        assert_eq!(Requested::from_headers(&HeaderMap::new(), 10), Requested::Whole);
+    }
+
+    #[test]
+    fn beyond_the_end_is_unsatisfiable() {
+        for (range, size) in
+            [("bytes=1000-", 1000), ("bytes=-0", 1000), ("bytes=0-", 0), ("bytes=2000-3000", 1000)]
+        {
+            assert_eq!(requested(range, size), Requested::Unsatisfiable, "{range}");
+        }
+    }
+
+    #[test]
+    fn wire_forms() {
+        let range = ByteRange { start: 5, end: 10 };
+        assert_eq!(range.to_range_header(), "bytes=5-9");
+        assert_eq!(range.to_content_range(99), "bytes 5-9/99");
+        let mut headers = HeaderMap::new();
+        headers.insert("content-range", "bytes 5-9/99".parse().unwrap());
+        assert_eq!(ByteRange::from_content_range(&headers), Some((range, 99)));
+        for bad in ["bytes 5-9/*", "bytes */99", "bytes 9-5/99", "bytes 5-99/99", "x"] {
+            headers.insert("content-range", bad.parse().unwrap());
+            assert_eq!(ByteRange::from_content_range(&headers), None, "{bad}");
+        }
+    }
+}
