@@ -1,0 +1,354 @@
+//! What an operator may set, and what is wrong with it.
+//!
+//! Pure: reads variables through a function, so that `platform` can bring the Worker's environment
+//! and tests a table. Every wrong variable is found, not only the first.
+
+use std::fmt;
+
+use crate::protocol::{AccessToken, ServerName};
+
+/// Which half of the product a Worker is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Origin and edge in one Worker, told apart by the host of the request.
+    Both,
+    /// In front of the homeserver only.
+    Origin,
+    /// Behind the edge's own host name only.
+    Edge,
+}
+
+/// What happens to objects that the client says are ciphertext already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncryptedMedia {
+    /// Encrypted once more, like everything else.
+    Reencrypt,
+    /// Handed out as they are.
+    Verbatim,
+}
+
+/// A valid configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `ROLE`.
+    pub role: Role,
+    /// `HOMESERVER_URL`, an origin without a trailing slash.
+    pub homeserver: WebOrigin,
+    /// `SERVER_NAME`.
+    pub server_name: ServerName,
+    /// `EDGE_URL`, an origin without a trailing slash.
+    pub edge: WebOrigin,
+    /// `HOMESERVER_TOKEN`, the service account's; the edge needs it.
+    pub homeserver_token: Option<AccessToken>,
+    /// `GRANT_TTL_SECS`.
+    pub grant_ttl_secs: u64,
+    /// `REDIRECT_MIN_BYTES`.
+    pub redirect_min_bytes: u64,
+    /// `PLAIN_REDIRECT`.
+    pub plain_redirect: bool,
+    /// `ENCRYPTED_MEDIA`.
+    pub encrypted_media: EncryptedMedia,
+    /// `CACHE_MAX_BYTES`.
+    pub cache_max_bytes: u64,
+    /// `CACHE_TTL_SECS`.
+    pub cache_ttl_secs: u64,
+}
+
+/// `scheme://host[:port]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebOrigin(String);
+
+impl WebOrigin {
+    /// Reads an origin: http or https, a host, no path, query, fragment or user.
+    pub fn parse(text: &str) -> Option<Self> {
+        let origin = text.strip_suffix('/').unwrap_or(text);
+        let (scheme, authority) = origin.split_once("://")?;
+        let lowercase = authority.bytes().all(|byte| !byte.is_ascii_uppercase());
+        let valid = matches!(scheme, "http" | "https") && lowercase && ServerName::parse(authority).is_ok();
+        valid.then(|| Self(origin.to_owned()))
+    }
+
+    /// `scheme://host[:port]`, no slash at the end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// `host[:port]`, as the `Host` header of a request to it says.
+    pub fn authority(&self) -> &str {
+        self.0.split_once("://").map_or("", |(_, authority)| authority)
+    }
+
+    fn host(&self) -> &str {
+        host_of(self.authority())
+    }
+}
+
+/// A variable that is missing or has a value it may not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Its name.
+    pub variable: &'static str,
+    /// Its value; never that of a secret.
+    was: Option<String>,
+    /// What it may be.
+    expected: &'static str,
+}
+
+impl ConfigError {
+    /// The key store's binding is not there.
+    pub fn missing_key_store() -> Self {
+        let expected = "a KV namespace: bind one under this name in wrangler.toml ([[kv_namespaces]])";
+        Self { variable: "GRANTS", was: None, expected }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { variable, was, expected } = self;
+        match was {
+            Some(was) => write!(f, "{variable} is {was:?}, but must be {expected}"),
+            None => write!(f, "{variable} must be {expected}"),
+        }
+    }
+}
+
+/// `CACHE_MAX_BYTES`' greatest value: the Cache API takes no larger object (512 MB).
+const CACHE_LIMIT_BYTES: u64 = 512 * 1024 * 1024;
+
+impl Config {
+    /// Reads all variables.
+    ///
+    /// # Errors
+    /// Every variable that is wrong, in the order of the documentation.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<ConfigError>> {
+        let mut reader = Reader { variable, errors: Vec::new() };
+        let role = reader.word("ROLE", "both", "'both', 'origin' or 'edge'", |word| match word {
+            "both" => Some(Role::Both),
+            "origin" => Some(Role::Origin),
+            "edge" => Some(Role::Edge),
+            _ => None,
+        });
+        let origin = "a web origin like https://matrix.example.org: scheme and lowercase host, no path";
+        let homeserver = reader.required("HOMESERVER_URL", origin, WebOrigin::parse);
+        let server_name =
+            reader.required("SERVER_NAME", "the homeserver's server name, like example.org", |text| {
+                ServerName::parse(text).ok()
+            });
+        let edge = reader.required("EDGE_URL", origin, WebOrigin::parse);
+        let homeserver_token = reader.homeserver_token(role != Some(Role::Origin));
+        let grant_ttl_secs = reader.number("GRANT_TTL_SECS", 300, 10, 86_400);
+        let redirect_min_bytes = reader.number("REDIRECT_MIN_BYTES", 64 * 1024, 0, u64::MAX);
+        let plain_redirect = reader.word("PLAIN_REDIRECT", "off", "'on' or 'off'", |word| match word {
+            "on" => Some(true),
+            "off" => Some(false),
+            _ => None,
+        });
+        let encrypted_media =
+            reader.word("ENCRYPTED_MEDIA", "reencrypt", "'reencrypt' or 'verbatim'", |word| match word {
+                "reencrypt" => Some(EncryptedMedia::Reencrypt),
+                "verbatim" => Some(EncryptedMedia::Verbatim),
+                _ => None,
+            });
+        let cache_max_bytes = reader.number("CACHE_MAX_BYTES", CACHE_LIMIT_BYTES, 0, CACHE_LIMIT_BYTES);
+        let cache_ttl_secs = reader.number("CACHE_TTL_SECS", 7 * 86_400, 1, 365 * 86_400);
+        if let (Some(homeserver), Some(edge)) = (&homeserver, &edge)
+            && homeserver.authority() == edge.authority()
+        {
+            reader.refuse("EDGE_URL", edge.as_str(), "a host name of its own, other than HOMESERVER_URL's");
+        }
+        let config = (|| {
+            Some(Self {
+                role: role?,
+                homeserver: homeserver?,
+                server_name: server_name?,
+                edge: edge?,
+                homeserver_token,
+                grant_ttl_secs: grant_ttl_secs?,
+                redirect_min_bytes: redirect_min_bytes?,
+                plain_redirect: plain_redirect?,
+                encrypted_media: encrypted_media?,
+                cache_max_bytes: cache_max_bytes?,
+                cache_ttl_secs: cache_ttl_secs?,
+            })
+        })();
+        match config {
+            Some(config) if reader.errors.is_empty() => Ok(config),
+            _ => Err(reader.errors),
+        }
+    }
+
+    /// Checks a request's own host (`host[:port]`) against the configuration: the homeserver must not
+    /// be reached through the very host that we stand in front of, and the edge must not live at or
+    /// under it, or browsers and Go clients would send it access tokens.
+    pub fn check_host(&self, request_host: &str) -> Result<(), ConfigError> {
+        let refuse = |variable, was: &WebOrigin, expected| {
+            Err(ConfigError { variable, was: Some(was.as_str().to_owned()), expected })
+        };
+        if self.homeserver.authority() == request_host {
+            let expected = "another host than the one that clients ask, or requests would go in a circle";
+            return refuse("HOMESERVER_URL", &self.homeserver, expected);
+        }
+        let (edge, host) = (self.edge.host(), host_of(request_host));
+        let under = edge.strip_suffix(host).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        if under && self.edge.authority() != request_host {
+            let expected = "a host name that is neither the homeserver's nor under it";
+            return refuse("EDGE_URL", &self.edge, expected);
+        }
+        Ok(())
+    }
+}
+
+fn host_of(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+struct Reader<F> {
+    variable: F,
+    errors: Vec<ConfigError>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    fn refuse(&mut self, variable: &'static str, was: &str, expected: &'static str) {
+        self.errors.push(ConfigError { variable, was: Some(was.to_owned()), expected });
+    }
+
+    fn required<T>(
+        &mut self,
+        name: &'static str,
+        expected: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let was = (self.variable)(name).unwrap_or_default();
+        let value = parse(&was);
+        if value.is_none() {
+            self.refuse(name, &was, expected);
+        }
+        value
+    }
+
+    fn word<T>(
+        &mut self,
+        name: &'static str,
+        default: &str,
+        expected: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let was = (self.variable)(name).unwrap_or_else(|| default.to_owned());
+        let value = parse(&was);
+        if value.is_none() {
+            self.refuse(name, &was, expected);
+        }
+        value
+    }
+
+    fn number(&mut self, name: &'static str, default: u64, min: u64, max: u64) -> Option<u64> {
+        let Some(was) = (self.variable)(name) else { return Some(default) };
+        let value = was.parse().ok().filter(|value| (min..=max).contains(value));
+        if value.is_none() {
+            let expected = match name {
+                "GRANT_TTL_SECS" => "a whole number of seconds from 10 to 86400",
+                "CACHE_TTL_SECS" => "a whole number of seconds from 1 to 31536000",
+                "CACHE_MAX_BYTES" => "a whole number of bytes up to 536870912",
+                _ => "a whole number of bytes",
+            };
+            self.refuse(name, &was, expected);
+        }
+        value
+    }
+
+    /// The one secret: its value is never part of an error.
+    fn homeserver_token(&mut self, required: bool) -> Option<AccessToken> {
+        let name = "HOMESERVER_TOKEN";
+        let text = (self.variable)(name).unwrap_or_default();
+        let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
+        let token = AccessToken::new(text).filter(|_| printable);
+        if (required && token.is_none()) || !printable {
+            let expected = "set as a secret to the access token of a service account on the homeserver \
+                            (printable ASCII; one that does not expire and is not an admin's)";
+            self.errors.push(ConfigError { variable: name, was: None, expected });
+        }
+        token
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(changes: &[(&str, &str)]) -> Result<Config, Vec<ConfigError>> {
+        let mut variables = vec![
+            ("HOMESERVER_URL", "https://synapse.example.org"),
+            ("SERVER_NAME", "example.org"),
+            ("EDGE_URL", "https://media.example.net/"),
+            ("HOMESERVER_TOKEN", "syt_service"),
+        ];
+        variables.retain(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+        variables.extend_from_slice(changes);
+        Config::read(|name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned()).filter(|value| value != "<unset>")
+        })
+    }
+
+    fn messages(changes: &[(&str, &str)]) -> String {
+        let errors = read(changes).unwrap_err();
+        errors.iter().map(ConfigError::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn defaults() {
+        let config = read(&[]).unwrap();
+        assert_eq!((config.role, config.grant_ttl_secs, config.redirect_min_bytes), (Role::Both, 300, 65536));
+        assert_eq!(config.edge.as_str(), "https://media.example.net");
+        assert!(!config.plain_redirect && config.encrypted_media == EncryptedMedia::Reencrypt);
+    }
+
+    #[test]
+    fn every_wrong_variable_is_named_with_what_it_may_be() {
+        insta::assert_snapshot!(messages(&[
+            ("ROLE", "Both"),
+            ("HOMESERVER_URL", "synapse:8008"),
+            ("SERVER_NAME", "<unset>"),
+            ("EDGE_URL", "https://media.example.net/path"),
+            ("GRANT_TTL_SECS", "5"),
+            ("REDIRECT_MIN_BYTES", "64k"),
+            ("PLAIN_REDIRECT", "true"),
+            ("ENCRYPTED_MEDIA", ""),
+            ("CACHE_MAX_BYTES", "600000000"),
+            ("CACHE_TTL_SECS", "-1"),
+        ]), @r#"
+        ROLE is "Both", but must be 'both', 'origin' or 'edge'
+        HOMESERVER_URL is "synapse:8008", but must be a web origin like https://matrix.example.org: scheme and lowercase host, no path
+        SERVER_NAME is "", but must be the homeserver's server name, like example.org
+        EDGE_URL is "https://media.example.net/path", but must be a web origin like https://matrix.example.org: scheme and lowercase host, no path
+        GRANT_TTL_SECS is "5", but must be a whole number of seconds from 10 to 86400
+        REDIRECT_MIN_BYTES is "64k", but must be a whole number of bytes
+        PLAIN_REDIRECT is "true", but must be 'on' or 'off'
+        ENCRYPTED_MEDIA is "", but must be 'reencrypt' or 'verbatim'
+        CACHE_MAX_BYTES is "600000000", but must be a whole number of bytes up to 536870912
+        CACHE_TTL_SECS is "-1", but must be a whole number of seconds from 1 to 31536000
+        "#);
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let shown = messages(&[("HOMESERVER_TOKEN", "syt secret\n")]);
+        assert!(shown.starts_with("HOMESERVER_TOKEN must be set") && !shown.contains("syt"), "{shown}");
+        assert!(read(&[("HOMESERVER_TOKEN", "<unset>")]).is_err());
+        assert!(read(&[("HOMESERVER_TOKEN", "<unset>"), ("ROLE", "origin")]).is_ok());
+        assert!(!format!("{:?}", read(&[]).unwrap()).contains("syt_service"));
+    }
+
+    #[test]
+    fn the_edge_has_its_own_host() {
+        assert!(messages(&[("EDGE_URL", "https://synapse.example.org")]).starts_with("EDGE_URL"));
+        let config = read(&[("EDGE_URL", "https://media.matrix.example.org")]).unwrap();
+        assert_eq!(config.check_host("matrix.example.org").unwrap_err().variable, "EDGE_URL");
+        assert_eq!(config.check_host("synapse.example.org").unwrap_err().variable, "HOMESERVER_URL");
+        assert!(config.check_host("trix.example.org").is_ok());
+        assert!(config.check_host("chat.example.org:443").is_ok());
+    }
+}

@@ -1,0 +1,184 @@
+//! Step 2: the object, from the cache or from the homeserver, checked against the grant's pins.
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use zeroize::Zeroizing;
+
+use super::respond::EdgeError;
+use crate::config::Config;
+use crate::protocol::{ByteRange, Facts, Grant};
+use crate::upstream::{
+    BUFFER_BYTES, Body, Event, Job, Platform, SKIP_BYTES, UpstreamError, UpstreamRequest, UpstreamResponse,
+    fill,
+};
+
+/// For how long the origin serves an object as not opted in that the service account was refused.
+const REFUSED_SECS: u64 = 600;
+
+/// A body that holds at least the bytes asked for.
+#[derive(Debug)]
+pub(crate) struct Fetched<B> {
+    /// Bytes of the object from offset `start` on.
+    pub body: B,
+    /// The object's byte that the body begins with.
+    pub start: u64,
+    /// How many bytes the body promises.
+    pub promised: u64,
+    /// What to answer with: one range, or everything.
+    pub range: Option<ByteRange>,
+}
+
+/// Opens the granted object at `range`. The reply may be whole although a range was asked for.
+///
+/// # Errors
+/// `Changed` if no source has the object that was granted; the store's failures otherwise.
+pub(crate) async fn object<P: Platform>(
+    platform: &P,
+    config: &Config,
+    grant: &Grant,
+    range: Option<ByteRange>,
+) -> Result<Fetched<P::Body>, EdgeError> {
+    if let Some(fetched) = from_cache(platform, grant, range).await {
+        return Ok(fetched);
+    }
+    let skip = range.map_or(0, |range| range.start);
+    let response = ask(platform, config, grant, range).await?;
+    let facts = Facts::from_headers(&response.headers);
+    if !grant.pins.match_facts(&facts) {
+        response.body.cancel();
+        return Err(EdgeError::Changed);
+    }
+    let cacheable = grant.pins.size <= config.cache_max_bytes;
+    if response.status == StatusCode::PARTIAL_CONTENT {
+        return from_part(platform, config, grant, range, response, cacheable);
+    }
+    if grant.pins.size <= BUFFER_BYTES {
+        return from_small(platform, grant, range, facts, response.body, cacheable).await;
+    }
+    if skip <= SKIP_BYTES {
+        if cacheable {
+            platform.later(Job::Fill(grant.object.clone(), request(config, grant, None)));
+        }
+        return Ok(Fetched { body: response.body, start: 0, promised: grant.pins.size, range });
+    }
+    // Too far in to skip: fill the cache first, then read the range from there. What cannot be
+    // cached is answered whole, which a client must be ready for.
+    if cacheable {
+        response.body.cancel();
+        fill(platform, &grant.object, request(config, grant, None)).await;
+        if let Some(fetched) = from_cache(platform, grant, range).await {
+            return Ok(fetched);
+        }
+        let response = ask(platform, config, grant, None).await?;
+        return whole(grant, response);
+    }
+    whole(grant, response)
+}
+
+async fn from_cache<P: Platform>(
+    platform: &P,
+    grant: &Grant,
+    range: Option<ByteRange>,
+) -> Option<Fetched<P::Body>> {
+    let cached = platform.open(&grant.object, range).await?;
+    if !grant.pins.match_facts(&cached.facts) {
+        // The homeserver knows better what is true now.
+        cached.body.cancel();
+        return None;
+    }
+    let (start, promised) = match cached.range {
+        Some(range) => (range.start, range.length()),
+        None => (0, grant.pins.size),
+    };
+    Some(Fetched { body: cached.body, start, promised, range })
+}
+
+/// One request with the service account; anything but the object is an error.
+async fn ask<P: Platform>(
+    platform: &P,
+    config: &Config,
+    grant: &Grant,
+    range: Option<ByteRange>,
+) -> Result<UpstreamResponse<P::Body>, EdgeError> {
+    let response = match platform.send(request(config, grant, range)).await {
+        Ok(response) => response,
+        Err(UpstreamError::TimedOut) => return Err(EdgeError::TimedOut),
+        Err(UpstreamError::Unreachable | UpstreamError::OddStatus(_)) => return Err(EdgeError::Unreachable),
+    };
+    match response.status {
+        StatusCode::OK | StatusCode::PARTIAL_CONTENT => return Ok(response),
+        StatusCode::GATEWAY_TIMEOUT => {
+            response.body.cancel();
+            return Err(EdgeError::TimedOut);
+        }
+        _ => response.body.cancel(),
+    }
+    let refused =
+        matches!(response.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
+            || crate::origin::authorise::is_redirect(response.status);
+    if !refused {
+        return Err(EdgeError::Unreachable);
+    }
+    // From now on the origin serves this object as not opted in, for a while. Should the mark fail,
+    // the next link says 502 again.
+    let _ = platform.put(&grant.object.refusal_name(), "1", REFUSED_SECS).await;
+    Err(EdgeError::Refused)
+}
+
+fn request(config: &Config, grant: &Grant, range: Option<ByteRange>) -> UpstreamRequest {
+    let range = range.and_then(|range| HeaderValue::from_str(&range.to_range_header()).ok());
+    UpstreamRequest {
+        method: Method::GET,
+        path: Zeroizing::new(grant.object.client_path()),
+        token: config.homeserver_token.clone(),
+        headers: range.map(|range| (http::header::RANGE, range)).into_iter().collect::<HeaderMap>(),
+        client_ip: None,
+    }
+}
+
+fn from_part<P: Platform>(
+    platform: &P,
+    config: &Config,
+    grant: &Grant,
+    range: Option<ByteRange>,
+    response: UpstreamResponse<P::Body>,
+    cacheable: bool,
+) -> Result<Fetched<P::Body>, EdgeError> {
+    let given = ByteRange::from_content_range(&response.headers);
+    let as_asked = matches!((range, given), (Some(asked), Some((given, _))) if asked == given);
+    let Some(range) = range.filter(|_| as_asked) else {
+        response.body.cancel();
+        return Err(EdgeError::Unreachable);
+    };
+    if cacheable {
+        platform.later(Job::Fill(grant.object.clone(), request(config, grant, None)));
+    }
+    Ok(Fetched { body: response.body, start: range.start, promised: range.length(), range: Some(range) })
+}
+
+/// Small objects are read whole, served and then cached.
+async fn from_small<P: Platform>(
+    platform: &P,
+    grant: &Grant,
+    range: Option<ByteRange>,
+    facts: Facts,
+    body: P::Body,
+    cacheable: bool,
+) -> Result<Fetched<P::Body>, EdgeError> {
+    let Ok(body) = body.buffer(grant.pins.size).await else {
+        platform.log(Event::BodyBroken);
+        return Err(EdgeError::Unreachable);
+    };
+    if let Some(copy) = body.share().filter(|_| cacheable) {
+        platform.later(Job::Put(grant.object.clone(), facts, copy));
+    }
+    Ok(Fetched { body, start: 0, promised: grant.pins.size, range })
+}
+
+fn whole<B: Body>(grant: &Grant, response: UpstreamResponse<B>) -> Result<Fetched<B>, EdgeError> {
+    let matches = grant.pins.match_facts(&Facts::from_headers(&response.headers));
+    if response.status != StatusCode::OK || !matches {
+        response.body.cancel();
+        return Err(if matches { EdgeError::Unreachable } else { EdgeError::Changed });
+    }
+    Ok(Fetched { body: response.body, start: 0, promised: grant.pins.size, range: None })
+}

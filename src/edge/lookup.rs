@@ -1,0 +1,18 @@
+//! Step 1: the grant under the token.
+
+use super::respond::EdgeError;
+use crate::protocol::{Grant, RedirectToken};
+use crate::upstream::Platform;
+
+/// Reads `/<token>` and looks its grant up. What is malformed, unknown, expired or of another
+/// version is not found, and nothing outside tells these apart.
+///
+/// # Errors
+/// `NotFound`, or `KeyStore` if the key store cannot be reached.
+pub(crate) async fn grant<P: Platform>(platform: &P, path: &str) -> Result<Grant, EdgeError> {
+    let token = path.strip_prefix('/').ok_or(EdgeError::NotFound)?;
+    let token = RedirectToken::parse(token).map_err(|_| EdgeError::NotFound)?;
+    let record = platform.get(&token.record_name()).await.map_err(|_| EdgeError::KeyStore)?;
+    let grant = Grant::from_json(&record.ok_or(EdgeError::NotFound)?).map_err(|_| EdgeError::NotFound)?;
+    if grant.is_expired(platform.now_ms()) { Err(EdgeError::NotFound) } else { Ok(grant) }
+}

@@ -1,0 +1,79 @@
+//! The edge: behind a host name of its own. A request for a link goes through these steps:
+//!
+//! 1. [`lookup`]: the grant under the token; unknown, malformed and expired are the same 404;
+//! 2. [`fetch`]: the object, from the cache or with the service account from the homeserver, checked
+//!    against the grant's pins;
+//! 3. encrypt: a [`Window`](crate::cipher::Window) onto the body with the grant's keystream;
+//! 4. [`respond`]: headers that tell nothing of the object but its length.
+//!
+//! In scope: tokens and nothing else. Out of scope: who may have a token (`origin`). The edge never
+//! looks at `Authorization`.
+
+pub mod fetch;
+pub mod lookup;
+pub mod respond;
+
+use headers::{ETag, HeaderMapExt as _, IfRange};
+use http::header::IF_RANGE;
+use http::{HeaderMap, Method};
+
+use crate::config::Config;
+use crate::protocol::{Grant, Requested};
+use crate::upstream::{Platform, Reply};
+
+/// A request for a link, as far as the edge looks at it.
+#[expect(missing_debug_implementations, reason = "the path is a redirect token")]
+pub struct LinkRequest<'a> {
+    /// Any method.
+    pub method: Method,
+    /// The path of the URL.
+    pub path: &'a str,
+    /// All headers.
+    pub headers: HeaderMap,
+}
+
+/// Serves a request to the edge's own host.
+pub async fn link<P: Platform>(platform: &P, config: &Config, request: &LinkRequest<'_>) -> Reply<P::Body> {
+    match request.method {
+        Method::OPTIONS => return respond::preflight(),
+        Method::GET | Method::HEAD => {}
+        _ => return respond::method_not_allowed(),
+    }
+    let reply =
+        serve(platform, config, request).await.unwrap_or_else(|error| respond::error(platform, error));
+    if request.method == Method::HEAD { reply.without_body() } else { reply }
+}
+
+async fn serve<P: Platform>(
+    platform: &P,
+    config: &Config,
+    request: &LinkRequest<'_>,
+) -> Result<Reply<P::Body>, respond::EdgeError> {
+    let grant = lookup::grant(platform, request.path).await?;
+    let range = match requested(&request.headers, &grant) {
+        Requested::Whole => None,
+        Requested::Part(range) => Some(range),
+        Requested::Unsatisfiable => return Ok(respond::unsatisfiable(&grant)),
+    };
+    if request.method == Method::HEAD {
+        return respond::headers_only(&grant, range);
+    }
+    let fetched = fetch::object(platform, config, &grant, range).await?;
+    respond::media(&grant, fetched)
+}
+
+/// What `Range` comes to, once `If-Range` has had its say: one token's bytes never change, so its
+/// `ETag` decides alone.
+fn requested(headers: &HeaderMap, grant: &Grant) -> Requested {
+    if headers.contains_key(IF_RANGE) {
+        let condition: Option<IfRange> = headers.typed_get();
+        let etag: Option<ETag> = grant.etag.parse().ok();
+        if condition.is_none_or(|condition| condition.is_modified(etag.as_ref(), None)) {
+            return Requested::Whole;
+        }
+    }
+    Requested::from_headers(headers, grant.pins.size)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! Step 4: responses that tell nothing of the object but its length.
+
+use http::header::{
+    ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, REFERRER_POLICY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use super::fetch::Fetched;
+use crate::cipher::{Keystream, Window};
+use crate::protocol::{ByteRange, Content, Grant, MatrixError, Metadata, header};
+use crate::upstream::{Event, Platform, Reply};
+
+/// Why a link gives no bytes. The reasons are for the log; a client learns a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EdgeError {
+    /// No grant under this token, or none any more.
+    #[error("Not found")]
+    NotFound,
+    /// The key store cannot be reached.
+    #[error("The key store cannot be reached. Try again")]
+    KeyStore,
+    /// The object is no longer the one that was granted.
+    #[error("The media has changed since this link was made. Ask the homeserver for a new link")]
+    Changed,
+    /// The service account was refused the object.
+    #[error("The media store refused this media. Ask the homeserver again: it will be served without a link")]
+    Refused,
+    /// The store cannot be reached, or sent something that is not the object.
+    #[error("The media store cannot be reached. Try again")]
+    Unreachable,
+    /// The store did not answer in time.
+    #[error("The media store did not answer in time. Try again")]
+    TimedOut,
+}
+
+impl EdgeError {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Changed => StatusCode::CONFLICT,
+            Self::KeyStore | Self::Refused | Self::Unreachable => StatusCode::BAD_GATEWAY,
+            Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    fn errcode(self) -> &'static str {
+        match self {
+            Self::NotFound => "M_NOT_FOUND",
+            Self::KeyStore | Self::Changed | Self::Refused | Self::Unreachable | Self::TimedOut => {
+                "M_UNKNOWN"
+            }
+        }
+    }
+
+    fn event(self) -> Option<Event> {
+        match self {
+            Self::NotFound => None,
+            Self::KeyStore => Some(Event::KeyStoreGetFailed),
+            Self::Changed => Some(Event::ObjectChanged),
+            Self::Refused => Some(Event::ServiceAccountRefused),
+            Self::Unreachable | Self::TimedOut => Some(Event::HomeserverUnreachable),
+        }
+    }
+}
+
+/// An error: a Matrix error JSON, logged by its reason, with the headers of every link response.
+pub(crate) fn error<P: Platform>(platform: &P, error: EdgeError) -> Reply<P::Body> {
+    if let Some(event) = error.event() {
+        platform.log(event);
+    }
+    let mut reply = Reply::error(&MatrixError::new(error.status(), error.errcode(), error.to_string()));
+    insert_link_headers(&mut reply.headers);
+    reply
+}
+
+/// 204 to any preflight, without looking at the token.
+pub(crate) fn preflight<B>() -> Reply<B> {
+    let mut reply = Reply::empty(StatusCode::NO_CONTENT);
+    header::insert_cors(&mut reply.headers);
+    insert_link_headers(&mut reply.headers);
+    reply
+}
+
+/// 405, without looking at the token.
+pub(crate) fn method_not_allowed<B>() -> Reply<B> {
+    let error = "A link is read with GET or HEAD";
+    let mut reply = Reply::error(&MatrixError::new(StatusCode::METHOD_NOT_ALLOWED, "M_UNRECOGNIZED", error));
+    reply.headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+    insert_link_headers(&mut reply.headers);
+    reply
+}
+
+/// 416: like an error, with the size that a range may lie in.
+pub(crate) fn unsatisfiable<B>(grant: &Grant) -> Reply<B> {
+    let mut reply = Reply::unsatisfiable(grant.pins.size);
+    insert_link_headers(&mut reply.headers);
+    reply
+}
+
+/// `HEAD`: the headers that `GET` would have, from the grant alone.
+pub(crate) fn headers_only<B>(grant: &Grant, range: Option<ByteRange>) -> Result<Reply<B>, EdgeError> {
+    Ok(Reply::media_head(media_headers(grant)?, grant.pins.size, range))
+}
+
+/// 200 or 206 with the bytes, encrypted under the grant's key where it has one.
+pub(crate) fn media<B>(grant: &Grant, fetched: Fetched<B>) -> Result<Reply<B>, EdgeError> {
+    let wanted = fetched.range.unwrap_or(ByteRange { start: 0, end: grant.pins.size });
+    let keystream = match &grant.content {
+        Content::Encrypted { alg: _, key } => {
+            let mut keystream = Keystream::body(key);
+            keystream.seek(wanted.start).map_err(|_| EdgeError::NotFound)?;
+            Some(keystream)
+        }
+        Content::Verbatim | Content::Plain => None,
+    };
+    let skip = wanted.start.saturating_sub(fetched.start);
+    let window = Window::new(fetched.promised, skip, wanted.length(), keystream);
+    Ok(Reply::media(media_headers(grant)?, grant.pins.size, fetched.range, fetched.body, window))
+}
+
+/// The headers of a link's bytes, but for lengths and ranges.
+fn media_headers(grant: &Grant) -> Result<HeaderMap, EdgeError> {
+    let mut headers = HeaderMap::new();
+    header::insert_media_safety(&mut headers);
+    insert_link_headers(&mut headers);
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.extend(HeaderValue::from_str(&grant.etag).ok().map(|etag| (ETAG, etag)));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    match &grant.content {
+        Content::Encrypted { alg: _, key } => {
+            let sealed = Metadata::seal(&grant.metadata, key).ok_or(EdgeError::NotFound)?;
+            headers.insert(header::METADATA, sealed);
+        }
+        Content::Verbatim => {}
+        Content::Plain => insert_plain_metadata(&mut headers, grant),
+    }
+    Ok(headers)
+}
+
+/// A plain link is followed by clients that know nothing of us: they need type and file name.
+fn insert_plain_metadata(headers: &mut HeaderMap, grant: &Grant) {
+    let Ok(metadata) = serde_json::from_str::<Metadata>(&grant.metadata) else { return };
+    if let Ok(content_type) = HeaderValue::from_str(&metadata.content_type) {
+        headers.insert(CONTENT_TYPE, content_type);
+    }
+    if let Some(Ok(disposition)) = metadata.content_disposition.as_deref().map(HeaderValue::from_str) {
+        headers.insert(CONTENT_DISPOSITION, disposition);
+    }
+}
+
+/// What everything on the edge's host carries.
+fn insert_link_headers(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, header::NO_STORE);
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex"));
+}

@@ -1,0 +1,297 @@
+//! The edge over fakes: what a token gives, and what nobody learns.
+
+use futures_executor::block_on;
+use http::StatusCode;
+
+use super::*;
+use crate::cipher::{Keystream, WindowError};
+use crate::protocol::{
+    Algorithm, Content, Facts, Key, MediaId, Metadata, Object, Pins, RedirectToken, ServerName, Variant,
+};
+use crate::upstream::fakes::{FakeBody, Fakes, StoreFault, config, header, read, response};
+use crate::upstream::{Event, UpstreamError};
+
+const MEDIA: &[u8] = b"\x89PNG the bytes of a picture";
+const KEY: [u8; 32] = [5; 32];
+
+fn object() -> Object {
+    Object {
+        server_name: ServerName::parse("example.org").unwrap(),
+        media_id: MediaId::parse("abc").unwrap(),
+        variant: Variant::Original,
+    }
+}
+
+fn grant(content: Content, size: u64, etag: Option<&str>) -> Grant {
+    let metadata = Metadata {
+        size,
+        content_type: "image/png".to_owned(),
+        content_disposition: Some("inline; filename=\"x.png\"".to_owned()),
+    };
+    Grant {
+        content,
+        object: object(),
+        pins: Pins { size, etag: etag.map(str::to_owned) },
+        metadata: metadata.to_json(),
+        etag: "\"random\"".to_owned(),
+        expires_ts: 2_000_000,
+    }
+}
+
+fn encrypted() -> Content {
+    Content::Encrypted { alg: Algorithm::ChaCha20, key: Key::from_bytes(KEY) }
+}
+
+fn store(fakes: &Fakes, grant: &Grant) -> String {
+    let token = RedirectToken::from_bytes([9; 32]);
+    fakes.records.borrow_mut().insert(token.record_name().to_string(), (grant.to_json().to_string(), 60));
+    format!("/{}", token.as_str())
+}
+
+fn ask(fakes: &Fakes, method: Method, path: &str, headers: &[(&'static str, &str)]) -> Reply<FakeBody> {
+    let headers =
+        headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+    block_on(link(fakes, &config(&[]), &LinkRequest { method, path, headers }))
+}
+
+fn get(fakes: &Fakes, path: &str, headers: &[(&'static str, &str)]) -> Reply<FakeBody> {
+    ask(fakes, Method::GET, path, headers)
+}
+
+fn ciphertext() -> Vec<u8> {
+    let mut bytes = MEDIA.to_vec();
+    Keystream::body(&Key::from_bytes(KEY)).apply(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn the_link_gives_ciphertext_and_no_name_or_type() {
+    let fakes = Fakes::with_object(MEDIA);
+    let path = store(&fakes, &grant(encrypted(), 27, None));
+    let reply = get(&fakes, &path, &[("authorization", "Bearer user")]);
+    assert_eq!(reply.status, 200);
+    assert_eq!(header(&reply, "content-type"), Some("application/octet-stream"));
+    assert_eq!(header(&reply, "etag"), Some("\"random\""));
+    assert_eq!(header(&reply, "cache-control"), Some("no-store, no-transform"));
+    assert!(header(&reply, "content-disposition").is_none() && header(&reply, "last-modified").is_none());
+    let sealed = header(&reply, "org-matrix-msc4097-metadata").unwrap();
+    assert_eq!(Metadata::unseal(sealed, &Key::from_bytes(KEY)).unwrap().content_type, "image/png");
+    assert_eq!(read(reply).unwrap(), ciphertext());
+    let seen = fakes.seen.borrow();
+    assert_eq!(seen[0].token.as_deref(), Some("service"));
+    assert_eq!(seen[0].path, "/_matrix/client/v1/media/download/example.org/abc");
+}
+
+#[test]
+fn a_second_download_asks_nobody() {
+    let fakes = Fakes::with_object(MEDIA);
+    let path = store(&fakes, &grant(encrypted(), 27, None));
+    get(&fakes, &path, &[]);
+    fakes.run_jobs();
+    fakes.methods();
+    assert_eq!(read(get(&fakes, &path, &[])).unwrap(), ciphertext());
+    assert_eq!(read(get(&fakes, &path, &[("range", "bytes=3-9")])).unwrap(), &ciphertext()[3..10]);
+    assert_eq!(fakes.methods(), "");
+}
+
+#[test]
+fn a_range_is_the_slice_of_the_whole_whoever_cuts_it() {
+    let ignores = Fakes::with_object(MEDIA);
+    let honours = Fakes::new(|seen| match seen.range.as_deref() {
+        Some("bytes=3-9") => {
+            response(206, &[("content-range", "bytes 3-9/27"), ("content-length", "7")], &MEDIA[3..10])
+        }
+        other => panic!("{other:?}"),
+    });
+    for fakes in [ignores, honours] {
+        let path = store(&fakes, &grant(encrypted(), 27, None));
+        let reply = get(&fakes, &path, &[("range", "bytes=3-9")]);
+        assert_eq!((reply.status.as_u16(), header(&reply, "content-range")), (206, Some("bytes 3-9/27")));
+        assert_eq!(header(&reply, "content-length"), Some("7"));
+        assert_eq!(read(reply).unwrap(), &ciphertext()[3..10]);
+    }
+}
+
+#[test]
+fn another_range_than_asked_for_is_an_error() {
+    let fakes = Fakes::new(|_| {
+        response(206, &[("content-range", "bytes 4-10/27"), ("content-length", "7")], &MEDIA[4..11])
+    });
+    let path = store(&fakes, &grant(encrypted(), 27, None));
+    assert_eq!(get(&fakes, &path, &[("range", "bytes=3-9")]).status, 502);
+    assert_eq!(get(&fakes, &path, &[]).status, 502);
+}
+
+#[test]
+fn conditions_of_a_range() {
+    let fakes = Fakes::with_object(MEDIA);
+    let path = store(&fakes, &grant(encrypted(), 27, None));
+    let status = |headers: &[(&'static str, &str)]| get(&fakes, &path, headers).status.as_u16();
+    assert_eq!(status(&[("range", "bytes=0-1"), ("if-range", "\"random\"")]), 206);
+    assert_eq!(status(&[("range", "bytes=0-1"), ("if-range", "\"other\"")]), 200);
+    assert_eq!(status(&[("range", "bytes=0-1"), ("if-range", "W/\"random\"")]), 200);
+    assert_eq!(status(&[("range", "bytes=0-1"), ("if-range", "Sun, 22 Nov 2026 10:00:00 GMT")]), 200);
+    assert_eq!(status(&[("range", "bytes=0-1,3-4")]), 200);
+    let beyond = get(&fakes, &path, &[("range", "bytes=27-")]);
+    assert_eq!((beyond.status.as_u16(), header(&beyond, "content-range")), (416, Some("bytes */27")));
+}
+
+#[test]
+fn head_is_answered_from_the_grant() {
+    let fakes = Fakes::with_object(MEDIA);
+    let path = store(&fakes, &grant(encrypted(), 27, None));
+    let whole = ask(&fakes, Method::HEAD, &path, &[]);
+    assert_eq!((whole.status.as_u16(), header(&whole, "content-length")), (200, Some("27")));
+    assert_eq!(read(whole).unwrap(), b"");
+    let part = ask(&fakes, Method::HEAD, &path, &[("range", "bytes=0-1")]);
+    assert_eq!((part.status.as_u16(), header(&part, "content-length")), (206, Some("2")));
+    let unknown = ask(&fakes, Method::HEAD, "/x", &[]);
+    assert_eq!((unknown.status.as_u16(), read(unknown).unwrap()), (404, Vec::new()));
+    assert_eq!(fakes.methods(), "");
+}
+
+#[test]
+fn unknown_malformed_expired_and_foreign_records_are_one_and_the_same_404() {
+    let fakes = Fakes::with_object(MEDIA);
+    let path = store(&fakes, &grant(encrypted(), 27, None));
+    let shown = |path: &str| {
+        let reply = get(&fakes, path, &[]);
+        (reply.status, format!("{:?}", reply.headers), read(reply).unwrap())
+    };
+    let unknown = shown(&format!("/{}", "A".repeat(43)));
+    assert_eq!(unknown.0, 404);
+    for other in ["/", "", "/short", "/_matrix/client/versions", &format!("{path}/"), &format!("{path}%00")] {
+        assert_eq!(shown(other), unknown, "{other}");
+    }
+    fakes.now_ms.set(2_000_000);
+    assert_eq!(shown(&path), unknown);
+    fakes.now_ms.set(1_999_999);
+    assert_eq!(shown(&path).0, 200);
+    let name = format!("grant:{}", &path[1..]);
+    fakes.records.borrow_mut().insert(name, ("{\"v\":9}".to_owned(), 60));
+    assert_eq!(shown(&path), unknown);
+}
+
+#[test]
+fn other_methods() {
+    let fakes = Fakes::with_object(MEDIA);
+    let preflight = ask(&fakes, Method::OPTIONS, "/anything", &[]);
+    assert_eq!(
+        (preflight.status.as_u16(), header(&preflight, "access-control-allow-origin")),
+        (204, Some("*"))
+    );
+    let post = ask(&fakes, Method::POST, "/anything", &[]);
+    assert_eq!((post.status.as_u16(), header(&post, "allow")), (405, Some("GET, HEAD, OPTIONS")));
+}
+
+#[test]
+fn an_object_that_changed_is_a_409_and_none_of_it_is_sent() {
+    let with =
+        |headers: &'static [(&'static str, &'static str)]| Fakes::new(move |_| response(200, headers, MEDIA));
+    for (fakes, pinned) in [
+        (with(&[("content-length", "27"), ("etag", "\"new\"")]), Some("\"old\"")),
+        (with(&[("content-length", "26")]), None),
+        (with(&[]), None),
+        (with(&[("content-length", "27"), ("content-encoding", "gzip")]), None),
+    ] {
+        let path = store(&fakes, &grant(encrypted(), 27, pinned));
+        let reply = get(&fakes, &path, &[]);
+        assert_eq!(reply.status, 409);
+        assert!(
+            !read(reply).unwrap().windows(4).any(|bytes| bytes == &MEDIA[..4] || bytes == &ciphertext()[..4])
+        );
+        assert_eq!(*fakes.events.borrow(), [Event::ObjectChanged]);
+    }
+}
+
+#[test]
+fn a_stale_cache_is_passed_over() {
+    let fakes = Fakes::with_object(MEDIA);
+    let stale = Facts { size: Some(3), content_type: String::new(), content_disposition: None, etag: None };
+    fakes.objects.borrow_mut().insert(object().cache_name(), (stale, b"old".to_vec()));
+    let path = store(&fakes, &grant(encrypted(), 27, None));
+    assert_eq!(read(get(&fakes, &path, &[])).unwrap(), ciphertext());
+}
+
+#[test]
+fn a_store_that_refuses_is_a_502_and_is_remembered() {
+    for status in [401, 403, 404, 307] {
+        let fakes = Fakes::new(move |_| response(status, &[], b"secret words of the store"));
+        let path = store(&fakes, &grant(encrypted(), 27, None));
+        let reply = get(&fakes, &path, &[]);
+        assert_eq!(reply.status, 502);
+        assert!(!String::from_utf8(read(reply).unwrap()).unwrap().contains("secret words"));
+        assert_eq!(fakes.records.borrow()[&object().refusal_name()].1, 600);
+    }
+    let fakes = Fakes::new(|_| response(500, &[], b""));
+    let path = store(&fakes, &grant(encrypted(), 27, None));
+    assert_eq!(get(&fakes, &path, &[]).status, 502);
+    assert!(!fakes.records.borrow().contains_key(&object().refusal_name()));
+}
+
+#[test]
+fn failures_of_the_stores() {
+    for (error, status) in [
+        (UpstreamError::Unreachable, 502),
+        (UpstreamError::TimedOut, 504),
+        (UpstreamError::OddStatus(999), 502),
+    ] {
+        let fakes = Fakes::new(move |_| Err(error));
+        let path = store(&fakes, &grant(encrypted(), 27, None));
+        assert_eq!(get(&fakes, &path, &[]).status.as_u16(), status);
+    }
+    let fakes = Fakes::with_object(MEDIA);
+    let path = store(&fakes, &grant(encrypted(), 27, None));
+    fakes.store_fault.set(StoreFault::Fails);
+    assert_eq!(get(&fakes, &path, &[]).status, StatusCode::BAD_GATEWAY);
+    assert_eq!(*fakes.events.borrow(), [Event::KeyStoreGetFailed]);
+}
+
+#[test]
+fn a_short_body_never_looks_complete() {
+    let small = Fakes::new(|_| response(200, &[("content-length", "27")], &MEDIA[..20]));
+    let path = store(&small, &grant(encrypted(), 27, None));
+    assert_eq!(get(&small, &path, &[]).status, 502);
+    assert!(small.jobs.borrow().is_empty());
+
+    let size = 2 * 1024 * 1024;
+    let large = Fakes::new(move |_| response(200, &[("content-length", "2097152")], &vec![0; 1000]));
+    let path = store(&large, &grant(encrypted(), size, None));
+    let reply = get(&large, &path, &[]);
+    assert_eq!(header(&reply, "content-length"), Some("2097152"));
+    assert_eq!(read(reply), Err(WindowError::Truncated { got: 1000, promised: size }));
+    large.run_jobs();
+    assert!(large.objects.borrow().is_empty());
+    assert_eq!(*large.events.borrow(), [Event::CacheFillFailed]);
+}
+
+#[test]
+fn a_range_too_far_in_to_skip_fills_the_cache_first() {
+    let size: usize = 64 * 1024 * 1024 + 10;
+    let fakes = Fakes::with_object(&vec![1; size]);
+    let path = store(&fakes, &grant(encrypted(), size as u64, None));
+    let reply = get(&fakes, &path, &[("range", "bytes=-5")]);
+    assert_eq!((reply.status.as_u16(), header(&reply, "content-length")), (206, Some("5")));
+    let mut keystream = Keystream::body(&Key::from_bytes(KEY));
+    keystream.seek(size as u64 - 5).unwrap();
+    let mut expected = [1; 5];
+    keystream.apply(&mut expected).unwrap();
+    assert_eq!(read(reply).unwrap(), expected);
+    assert_eq!(fakes.methods(), "GET GET");
+}
+
+#[test]
+fn plain_and_verbatim_links_give_the_bytes_as_stored() {
+    for (content, content_type, disposition) in [
+        (Content::Plain, "image/png", Some("inline; filename=\"x.png\"")),
+        (Content::Verbatim, "application/octet-stream", None),
+    ] {
+        let fakes = Fakes::with_object(MEDIA);
+        let path = store(&fakes, &grant(content, 27, None));
+        let reply = get(&fakes, &path, &[]);
+        assert_eq!(header(&reply, "content-type"), Some(content_type));
+        assert_eq!(header(&reply, "content-disposition"), disposition);
+        assert!(header(&reply, "org-matrix-msc4097-metadata").is_none());
+        assert_eq!(read(reply).unwrap(), MEDIA);
+    }
+}

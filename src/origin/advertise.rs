@@ -1,0 +1,92 @@
+//! What tells clients about us: `/_matrix/client/versions` and the media config, each with a few
+//! members added to what the homeserver says.
+
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, VARY};
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use super::{ClientRequest, bearer_token, upstream_error};
+use crate::config::Config;
+use crate::protocol::{Algorithm, Delivery, MatrixError, PREFIX, header};
+use crate::upstream::{Body as _, Event, Platform, Reply, ReplyBody, UpstreamRequest, UpstreamResponse};
+
+/// A document longer than this is relayed as it is; both are a few hundred bytes in practice.
+const DOCUMENT_BYTES: usize = 256 * 1024;
+
+/// Which document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Document {
+    /// `unstable_features["org.matrix.msc4097"] = true`.
+    Versions,
+    /// `org.matrix.msc4097` with `deliveries`, `algs`, `edge`.
+    MediaConfig,
+}
+
+/// Asks the homeserver for the document with the client's own token and adds our members. What is
+/// not a JSON object under a 200 is relayed as it came.
+pub async fn document<P: Platform>(
+    platform: &P,
+    config: &Config,
+    client: &ClientRequest,
+    path_and_query: &str,
+    document: Document,
+) -> Reply<P::Body> {
+    let request = UpstreamRequest {
+        method: Method::GET,
+        path: Zeroizing::new(path_and_query.to_owned()),
+        token: bearer_token(&client.headers),
+        headers: HeaderMap::new(),
+        client_ip: client.client_ip.clone(),
+    };
+    let response = match platform.send(request).await {
+        Ok(response) => response,
+        Err(error) => {
+            platform.log(Event::HomeserverUnreachable);
+            return Reply::error(&upstream_error(error));
+        }
+    };
+    let (status, mut headers) = (response.status, relayed_headers(&response));
+    let Ok(mut body) = response.body.bytes(DOCUMENT_BYTES).await else {
+        let message = "the homeserver's document broke off or is too long";
+        return Reply::error(&MatrixError::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", message));
+    };
+    if status == StatusCode::OK
+        && let Ok(Value::Object(mut members)) = serde_json::from_slice(&body)
+    {
+        extend(&mut members, config, document);
+        body = serde_json::to_vec(&members).unwrap_or(body);
+    }
+    headers.insert(CONTENT_LENGTH, body.len().into());
+    let reply = Reply { status, headers, body: ReplyBody::Bytes(Zeroizing::new(body)) };
+    if client.method == Method::HEAD { reply.without_body() } else { reply }
+}
+
+fn extend(members: &mut Map<String, Value>, config: &Config, document: Document) {
+    match document {
+        Document::Versions => {
+            let features = members.entry("unstable_features").or_insert_with(|| json!({}));
+            if let Value::Object(features) = features {
+                features.insert(PREFIX.to_owned(), Value::Bool(true));
+            }
+        }
+        Document::MediaConfig => {
+            let about = json!({
+                "deliveries": Delivery::ALL.map(Delivery::as_str),
+                "algs": Algorithm::ALL.map(Algorithm::as_str),
+                "edge": config.edge.as_str(),
+            });
+            members.insert(PREFIX.to_owned(), about);
+        }
+    }
+}
+
+fn relayed_headers<B>(response: &UpstreamResponse<B>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    header::insert_cors(&mut headers);
+    for name in [CONTENT_TYPE, CACHE_CONTROL, VARY, http::header::RETRY_AFTER, http::header::WWW_AUTHENTICATE]
+    {
+        headers.extend(response.headers.get(&name).map(|value| (name, value.clone())));
+    }
+    headers
+}

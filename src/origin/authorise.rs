@@ -1,0 +1,109 @@
+//! Step 1: the homeserver decides, on every request, for that user and that object.
+
+use http::header::{IF_NONE_MATCH, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use super::Visit;
+use crate::protocol::{Facts, header};
+use crate::upstream::{Body as _, Platform, Reply, ReplyBody, UpstreamResponse};
+
+/// The homeserver allows it.
+pub(crate) enum Allowed<B> {
+    /// And these are the object's facts.
+    Facts(Facts),
+    /// And sends the client elsewhere itself (a presigned URL): relayed as it is.
+    Redirected(Reply<B>),
+}
+
+/// Headers of the homeserver that a client may see where its response is relayed. All others are
+/// dropped: hop-by-hop headers, cookies, and above all any header that would mark an answer.
+const RELAYED: [HeaderName; 5] = [
+    http::header::CONTENT_TYPE,
+    http::header::CONTENT_DISPOSITION,
+    LOCATION,
+    http::header::RETRY_AFTER,
+    http::header::WWW_AUTHENTICATE,
+];
+
+/// Asks with `HEAD`. With known facts the question is conditional on their `ETag`, verbatim: Synapse
+/// reads the whole file to answer a plain `HEAD`, and almost nothing for a conditional one.
+///
+/// # Errors
+/// The reply to a client that is refused: the homeserver's own, from a `GET`, because a `HEAD` has
+/// no body and losing `soft_logout` would cost users their keys.
+pub(crate) async fn head<P: Platform>(
+    visit: &Visit<'_, P>,
+    known: Option<&Facts>,
+) -> Result<Allowed<P::Body>, Reply<P::Body>> {
+    let mut request = visit.upstream(Method::HEAD);
+    let etag =
+        known.and_then(|facts| facts.etag.as_deref()).and_then(|etag| HeaderValue::from_str(etag).ok());
+    let conditional = etag.is_some();
+    request.headers.extend(etag.map(|etag| (IF_NONE_MATCH, etag)));
+    let response = visit.platform.send(request).await.map_err(|error| visit.unreachable(error))?;
+    match (response.status, known) {
+        (StatusCode::NOT_MODIFIED, Some(facts)) if conditional => {
+            response.body.cancel();
+            Ok(Allowed::Facts(facts.clone()))
+        }
+        (status, _) if status.is_success() => {
+            response.body.cancel();
+            Ok(Allowed::Facts(current(&response.headers, known)))
+        }
+        (status, _) if is_redirect(status) => Ok(Allowed::Redirected(relay(response))),
+        (status, _) => {
+            response.body.cancel();
+            repeat_as_get(visit, status, known).await
+        }
+    }
+}
+
+/// The `HEAD` failed: either the client is refused, or the homeserver has no `HEAD`.
+async fn repeat_as_get<P: Platform>(
+    visit: &Visit<'_, P>,
+    head_status: StatusCode,
+    known: Option<&Facts>,
+) -> Result<Allowed<P::Body>, Reply<P::Body>> {
+    let mut request = visit.upstream(Method::GET);
+    if head_status == StatusCode::GATEWAY_TIMEOUT {
+        // The media is not uploaded yet, and the HEAD has waited for it already.
+        let passed = visit.request.passed.clone().with_timeout_ms(0);
+        request.path = passed.append_to(&visit.request.object.client_path()).into();
+    }
+    let response = visit.platform.send(request).await.map_err(|error| visit.unreachable(error))?;
+    if is_redirect(response.status) {
+        return Ok(Allowed::Redirected(relay(response)));
+    }
+    if !response.status.is_success() {
+        return Err(relay(response));
+    }
+    response.body.cancel();
+    Ok(Allowed::Facts(current(&response.headers, known)))
+}
+
+/// The facts that a 2xx tells; the known ones where it tells no length.
+fn current(headers: &HeaderMap, known: Option<&Facts>) -> Facts {
+    let told = Facts::from_headers(headers);
+    match known {
+        Some(known) if told.size.is_none() => known.clone(),
+        _ => told,
+    }
+}
+
+/// 307 and 308: all other redirects mean nothing here.
+pub(crate) fn is_redirect(status: StatusCode) -> bool {
+    matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
+}
+
+/// Relays what is not media (an error, a redirect): status, body and the few headers that matter.
+pub(crate) fn relay<B>(response: UpstreamResponse<B>) -> Reply<B> {
+    let mut headers = HeaderMap::new();
+    for name in RELAYED {
+        if name != LOCATION || is_redirect(response.status) {
+            headers.extend(response.headers.get(&name).map(|value| (name, value.clone())));
+        }
+    }
+    header::insert_media_safety(&mut headers);
+    headers.insert(http::header::CACHE_CONTROL, header::NO_STORE);
+    Reply { status: response.status, headers, body: ReplyBody::Relay(response.body) }
+}

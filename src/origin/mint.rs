@@ -1,0 +1,82 @@
+//! Step 3: a key, a token, a grant; then the grant goes into the key store.
+
+use super::Visit;
+use crate::cipher::KEYSTREAM_BYTES;
+use crate::config::EncryptedMedia;
+use crate::protocol::{Content, Facts, Grant, Key, Metadata, OptIn, Pins, RedirectToken, to_base64url};
+use crate::upstream::{Event, Platform};
+
+/// How much longer the key store keeps a grant than it is good for, so that a download that began
+/// in time finds it from another data centre too.
+const STORE_SLACK_SECS: u64 = 60;
+
+/// A grant and the token that names it, not yet in the key store.
+#[derive(Debug)]
+pub struct Minted {
+    /// Names the grant.
+    pub token: RedirectToken,
+    /// What it gives.
+    pub grant: Grant,
+    /// The same metadata that the grant holds as JSON.
+    pub metadata: Metadata,
+}
+
+/// Mints for a client that opted in; `None` is "served as not opted in".
+pub(crate) fn for_opt_in<P: Platform>(visit: &Visit<'_, P>, opt_in: OptIn, facts: &Facts) -> Option<Minted> {
+    let size = linkable_size(visit, facts)?;
+    let stored_as_ciphertext = facts.content_type == "application/octet-stream";
+    let verbatim =
+        visit.config.encrypted_media == EncryptedMedia::Verbatim && opt_in.verbatim && stored_as_ciphertext;
+    let content = if verbatim {
+        Content::Verbatim
+    } else {
+        Content::Encrypted { alg: opt_in.alg, key: Key::from_bytes(random(visit.platform)) }
+    };
+    Some(mint(visit, content, size, facts))
+}
+
+/// Mints a time-limited plaintext link for a client that did not opt in.
+pub(crate) fn plain_link<P: Platform>(visit: &Visit<'_, P>, facts: &Facts) -> Option<Minted> {
+    Some(mint(visit, Content::Plain, linkable_size(visit, facts)?, facts))
+}
+
+/// The object's length, if it is known and a link is worth its key store write. Without a length
+/// there is no grant: it could not be pinned.
+fn linkable_size<P>(visit: &Visit<'_, P>, facts: &Facts) -> Option<u64> {
+    facts.size.filter(|size| (visit.config.redirect_min_bytes..KEYSTREAM_BYTES).contains(size))
+}
+
+fn mint<P: Platform>(visit: &Visit<'_, P>, content: Content, size: u64, facts: &Facts) -> Minted {
+    let platform = visit.platform;
+    let metadata = Metadata::new(size, facts, visit.request.file_name.as_ref());
+    let grant = Grant {
+        content,
+        object: visit.request.object.clone(),
+        pins: Pins::new(size, facts),
+        metadata: metadata.to_json(),
+        etag: format!("\"{}\"", to_base64url(&random::<16, _>(platform))),
+        expires_ts: platform.now_ms().saturating_add(visit.config.grant_ttl_secs * 1000),
+    };
+    Minted { token: RedirectToken::from_bytes(random(platform)), grant, metadata }
+}
+
+/// Puts the grant into the key store and waits for it: a link must work once it is out. `None` if
+/// that cannot be done, or if the edge is known to be refused the object.
+pub(crate) async fn inject<P: Platform>(visit: &Visit<'_, P>, minted: &Minted) -> Option<()> {
+    let refused = minted.grant.object.refusal_name();
+    if matches!(visit.platform.get(&refused).await, Ok(Some(_))) {
+        return None;
+    }
+    let ttl_secs = (visit.config.grant_ttl_secs + STORE_SLACK_SECS).max(60);
+    let put = visit.platform.put(&minted.token.record_name(), &minted.grant.to_json(), ttl_secs).await;
+    if put.is_err() {
+        visit.platform.log(Event::KeyStorePutFailed);
+    }
+    put.ok()
+}
+
+fn random<const BYTES: usize, P: Platform>(platform: &P) -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    platform.fill_random(&mut bytes);
+    bytes
+}

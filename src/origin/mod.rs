@@ -1,0 +1,169 @@
+//! The origin: in front of the homeserver. A request goes through these steps:
+//!
+//! 1. [`authorise`]: the homeserver decides, for this user and this object, on every request;
+//! 2. [`plain`]: who did not opt in gets the plaintext, from the cache where it is held; or
+//! 3. [`mint`]: a key, a token, a grant; then `inject`: the grant into the key store, awaited;
+//! 4. [`redirect`]: the answer.
+//!
+//! In scope: the authenticated media endpoints and the documents that advertise us. Out of scope:
+//! links ([`crate::edge`]), and everything else that is routed here, which `platform` passes
+//! through untouched.
+
+pub mod advertise;
+pub mod authorise;
+pub mod mint;
+pub mod plain;
+pub mod redirect;
+
+use http::{HeaderMap, Method, StatusCode};
+use zeroize::Zeroizing;
+
+use crate::config::Config;
+use crate::protocol::{AccessToken, Facts, MatrixError, MediaPath, MediaRequest, OptIn, Query};
+use crate::upstream::{Event, Job, Platform, Reply, UpstreamError, UpstreamRequest};
+
+/// A client's request, as far as the origin looks at it.
+#[expect(missing_debug_implementations, reason = "headers and query hold access tokens")]
+pub struct ClientRequest {
+    /// `GET` or `HEAD`; other methods pass through.
+    pub method: Method,
+    /// The decoded query.
+    pub query: Query,
+    /// All headers.
+    pub headers: HeaderMap,
+    /// The client's address, as the platform saw it.
+    pub client_ip: Option<String>,
+}
+
+/// One media request on its way through the steps.
+pub(crate) struct Visit<'a, P> {
+    pub platform: &'a P,
+    pub config: &'a Config,
+    pub client: &'a ClientRequest,
+    pub request: MediaRequest,
+    /// The token, if it came in the header; one in the query travels in `request.passed`.
+    token: Option<AccessToken>,
+}
+
+/// Serves `GET` and `HEAD` of `download` and `thumbnail`.
+pub async fn media<P: Platform>(
+    platform: &P,
+    config: &Config,
+    client: &ClientRequest,
+    path: MediaPath<'_>,
+) -> Reply<P::Body> {
+    // Before anything else, even where path and parameters are wrong.
+    let token = bearer_token(&client.headers);
+    if token.is_none() && !has_query_token(&client.query) {
+        return Reply::error(&MatrixError::missing_token());
+    }
+    let request = match MediaRequest::parse(path, &client.query) {
+        Ok(request) => request,
+        Err(error) => {
+            let error = MatrixError::new(StatusCode::BAD_REQUEST, error.errcode(), error.to_string());
+            return Reply::error(&error);
+        }
+    };
+    let visit = Visit { platform, config, client, request, token };
+    let reply = visit.serve().await.unwrap_or_else(|refused| refused);
+    if client.method == Method::HEAD { reply.without_body() } else { reply }
+}
+
+/// What a client gets: the table of deliveries.
+enum Wanted {
+    Plain,
+    Answer(OptIn),
+    PlainRedirect,
+}
+
+impl<P: Platform> Visit<'_, P> {
+    /// `Err` is the reply to somebody who was not authorised, whatever the reason.
+    async fn serve(&self) -> Result<Reply<P::Body>, Reply<P::Body>> {
+        let known = self.platform.facts(&self.request.object).await;
+        let wanted = self.wanted();
+        if matches!(wanted, Wanted::Plain) && known.is_none() {
+            return Ok(plain::from_homeserver(self).await);
+        }
+        let facts = match authorise::head(self, known.as_ref()).await? {
+            authorise::Allowed::Facts(facts) => facts,
+            authorise::Allowed::Redirected(reply) => return Ok(reply),
+        };
+        if known.as_ref() != Some(&facts) && facts.size.is_some() {
+            // The next question can be conditional, even if the bytes are never held here.
+            self.platform.later(Job::PutFacts(self.request.object.clone(), facts.clone()));
+        }
+        let delivered = match wanted {
+            Wanted::Plain => None,
+            Wanted::Answer(opt_in) => self.answer(opt_in, &facts).await,
+            Wanted::PlainRedirect => self.plain_redirect(&facts).await,
+        };
+        match delivered {
+            Some(reply) => Ok(reply),
+            None => Ok(plain::from_cache(self, &facts).await),
+        }
+    }
+
+    /// Only a `GET` can be given a link: a `HEAD` asks for the media's headers, and minting for it
+    /// would cost a write.
+    fn wanted(&self) -> Wanted {
+        match self.request.opt_in {
+            _ if self.client.method != Method::GET => Wanted::Plain,
+            Some(opt_in) => Wanted::Answer(opt_in),
+            None if self.config.plain_redirect => Wanted::PlainRedirect,
+            None => Wanted::Plain,
+        }
+    }
+
+    async fn answer(&self, opt_in: OptIn, facts: &Facts) -> Option<Reply<P::Body>> {
+        let minted = mint::for_opt_in(self, opt_in, facts)?;
+        mint::inject(self, &minted).await?;
+        Some(redirect::answer(self.config, opt_in.delivery, &minted))
+    }
+
+    async fn plain_redirect(&self, facts: &Facts) -> Option<Reply<P::Body>> {
+        let minted = mint::plain_link(self, facts)?;
+        mint::inject(self, &minted).await?;
+        Some(redirect::plain(self.config, &minted))
+    }
+
+    /// A request to the homeserver for this object, with the client's own token.
+    pub(crate) fn upstream(&self, method: Method) -> UpstreamRequest {
+        UpstreamRequest {
+            method,
+            path: Zeroizing::new(self.request.passed.append_to(&self.request.object.client_path())),
+            token: self.token.clone(),
+            headers: HeaderMap::new(),
+            client_ip: self.client.client_ip.clone(),
+        }
+    }
+
+    /// The homeserver said nothing that can be used.
+    pub(crate) fn unreachable(&self, error: UpstreamError) -> Reply<P::Body> {
+        self.platform.log(Event::HomeserverUnreachable);
+        Reply::error(&upstream_error(error))
+    }
+}
+
+/// 502 or 504 that says what is wrong.
+pub fn upstream_error(error: UpstreamError) -> MatrixError {
+    let status = match error {
+        UpstreamError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        UpstreamError::Unreachable | UpstreamError::OddStatus(_) => StatusCode::BAD_GATEWAY,
+    };
+    MatrixError::new(status, "M_UNKNOWN", error.to_string())
+}
+
+/// `Authorization: Bearer <token>` (RFC 6750).
+pub fn bearer_token(headers: &HeaderMap) -> Option<AccessToken> {
+    let value = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") { AccessToken::new(token.trim()) } else { None }
+}
+
+/// `?access_token=`, also if it is given twice (which is refused later, as 400).
+fn has_query_token(query: &Query) -> bool {
+    !matches!(query.get("access_token"), Ok(None | Some("")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! Step 4: the answer to a client that opted in, or a plain link to one that did not.
+
+use http::header::LOCATION;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use zeroize::Zeroizing;
+
+use super::mint::Minted;
+use crate::config::Config;
+use crate::protocol::{Answer, Content, Delivery, header};
+use crate::upstream::Reply;
+
+/// 307 (`redirect`) or 200 (`json`) with the answer as body, marked by the answer header.
+pub(crate) fn answer<B>(config: &Config, delivery: Delivery, minted: &Minted) -> Reply<B> {
+    let key = match &minted.grant.content {
+        Content::Encrypted { alg, key } => Some((*alg, key.clone())),
+        Content::Verbatim | Content::Plain => None,
+    };
+    let answer = Answer {
+        url: link(config, minted),
+        key,
+        expires_ts: minted.grant.expires_ts,
+        metadata: minted.metadata.clone(),
+    };
+    let status = match delivery {
+        Delivery::Redirect => StatusCode::TEMPORARY_REDIRECT,
+        Delivery::Json => StatusCode::OK,
+    };
+    let mut reply = Reply::json(status, Zeroizing::new(answer.to_json().as_bytes().to_vec()));
+    reply.headers.insert(header::ANSWER, HeaderValue::from_static(delivery.as_str()));
+    if delivery == Delivery::Redirect {
+        insert_location(&mut reply.headers, &answer.url);
+    }
+    reply
+}
+
+/// 307 without a body and without the answer header: any client follows it and gets plaintext.
+pub(crate) fn plain<B>(config: &Config, minted: &Minted) -> Reply<B> {
+    let mut reply = Reply::empty(StatusCode::TEMPORARY_REDIRECT);
+    header::insert_media_safety(&mut reply.headers);
+    reply.headers.insert(http::header::CACHE_CONTROL, header::NO_STORE);
+    insert_location(&mut reply.headers, &link(config, minted));
+    reply
+}
+
+fn link(config: &Config, minted: &Minted) -> Zeroizing<String> {
+    Zeroizing::new(format!("{}/{}", config.edge.as_str(), minted.token.as_str()))
+}
+
+fn insert_location(headers: &mut HeaderMap, url: &str) {
+    if let Ok(mut value) = HeaderValue::from_str(url) {
+        value.set_sensitive(true);
+        headers.insert(LOCATION, value);
+    }
+}

@@ -1,0 +1,427 @@
+//! The origin over fakes: what is asked of the homeserver, what is stored, what a client gets.
+
+use futures_executor::block_on;
+
+use super::*;
+use crate::protocol::{Answer, Content, Grant, Route, header::ANSWER};
+use crate::upstream::fakes::{FakeBody, Fakes, Seen, StoreFault, config, header, read, response};
+use crate::upstream::{Job, UpstreamResponse};
+
+const PATH: &str = "/_matrix/client/v1/media/download/example.org/abc";
+const REDIRECT: &str = "org.matrix.msc4097.delivery=redirect";
+const JSON: &str = "org.matrix.msc4097.delivery=json";
+const MEDIA: &[u8] = b"\x89PNG the bytes of a picture";
+
+struct Ask<'a> {
+    method: Method,
+    path: &'a str,
+    query: &'a str,
+    headers: Vec<(&'static str, String)>,
+    config: Vec<(&'a str, &'a str)>,
+}
+
+fn get(query: &str) -> Ask<'_> {
+    Ask {
+        method: Method::GET,
+        path: PATH,
+        query,
+        headers: vec![("authorization", "Bearer user".to_owned())],
+        config: Vec::new(),
+    }
+}
+
+impl Ask<'_> {
+    fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    fn of(self, fakes: &Fakes) -> Reply<FakeBody> {
+        let headers =
+            self.headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        let client = ClientRequest {
+            method: self.method,
+            query: Query::parse(self.query),
+            headers: headers.collect(),
+            client_ip: None,
+        };
+        let Route::Media(path) = Route::of(self.path) else { panic!("{} is no media", self.path) };
+        block_on(media(fakes, &config(&self.config), &client, path))
+    }
+}
+
+/// Fakes whose cache holds the object.
+fn warm() -> Fakes {
+    let fakes = Fakes::with_object(MEDIA);
+    get("").of(&fakes);
+    fakes.run_jobs();
+    fakes.methods();
+    fakes
+}
+
+#[test]
+fn without_a_token_nobody_is_asked_even_if_all_else_is_wrong() {
+    let fakes = Fakes::with_object(MEDIA);
+    for (path, query) in
+        [(PATH, ""), ("/_matrix/client/v1/media/thumbnail/a@b/c", "width=x"), (PATH, "access_token=")]
+    {
+        let reply = Ask { path, headers: Vec::new(), ..get(query) }.of(&fakes);
+        assert_eq!(reply.status, 401);
+        assert!(String::from_utf8(read(reply).unwrap()).unwrap().contains("M_MISSING_TOKEN"));
+    }
+    let malformed = Ask { path: "/_matrix/client/v1/media/download/a@b/c", ..get("") }.of(&fakes);
+    assert_eq!(malformed.status, 400);
+    assert_eq!(fakes.methods(), "");
+}
+
+#[test]
+fn a_token_in_the_query_goes_to_the_homeserver_and_nowhere_else() {
+    let fakes = Fakes::with_object(MEDIA);
+    let query = format!("access_token=user&user_id=%40a%3Ab&{REDIRECT}&x=y");
+    Ask { headers: Vec::new(), ..get(&query) }.of(&fakes);
+    let seen = fakes.seen.borrow()[0].clone();
+    assert_eq!(seen.path, format!("{PATH}?user_id=%40a%3Ab&access_token=user"));
+    let (_, record) = fakes.only_grant().unwrap();
+    assert!(!record.contains("user"), "{record}");
+}
+
+#[test]
+fn cold_plain_is_one_get_with_the_clients_token() {
+    let fakes = Fakes::with_object(MEDIA);
+    let reply = get("").of(&fakes);
+    let expected = Seen {
+        method: "GET".to_owned(),
+        path: PATH.to_owned(),
+        token: Some("user".to_owned()),
+        condition: None,
+        range: None,
+    };
+    assert_eq!(*fakes.seen.borrow(), [expected]);
+    assert_eq!(
+        (reply.status.as_u16(), header(&reply, "cache-control")),
+        (200, Some("private, max-age=86400, immutable, no-transform"))
+    );
+    assert_eq!(header(&reply, "content-length"), Some("27"));
+    assert!(reply.headers.get(ANSWER).is_none());
+    assert_eq!(read(reply).unwrap(), MEDIA);
+    assert!(fakes.records.borrow().is_empty());
+}
+
+#[test]
+fn warm_plain_is_one_conditional_head_with_the_etag_verbatim() {
+    let fakes = warm();
+    let reply = get("").of(&fakes);
+    assert_eq!(read(reply).unwrap(), MEDIA);
+    assert_eq!(fakes.methods(), "HEAD?1");
+}
+
+#[test]
+fn what_is_cached_is_refused_to_whom_the_homeserver_refuses() {
+    for status in [401, 403, 404, 429] {
+        let held = warm();
+        let fakes = Fakes::new(move |seen| {
+            let headers =
+                [("retry-after", "7"), ("org-matrix-msc4097-answer", "json"), ("set-cookie", "a=b")];
+            let body = br#"{"errcode":"M_X","soft_logout":true}"#;
+            response(status, &headers, if seen.method == "HEAD" { b"" } else { body })
+        });
+        fakes.facts.replace(held.facts.take());
+        fakes.objects.replace(held.objects.take());
+        for query in ["", JSON] {
+            let reply = get(query).of(&fakes);
+            assert_eq!((reply.status.as_u16(), header(&reply, "retry-after")), (status, Some("7")));
+            assert!(
+                header(&reply, "org-matrix-msc4097-answer").is_none()
+                    && header(&reply, "set-cookie").is_none()
+            );
+            assert_eq!(read(reply).unwrap(), br#"{"errcode":"M_X","soft_logout":true}"#);
+            assert_eq!(fakes.methods(), "HEAD?1 GET");
+        }
+        assert!(fakes.records.borrow().is_empty());
+    }
+}
+
+#[test]
+fn a_304_means_allowed_only_to_a_condition() {
+    let fakes = Fakes::new(|_| response(304, &[], b""));
+    let reply = get(JSON).of(&fakes);
+    assert_eq!(reply.status, 304);
+    assert!(fakes.records.borrow().is_empty());
+    assert_eq!(fakes.methods(), "HEAD GET");
+}
+
+#[test]
+fn media_not_uploaded_yet_is_not_waited_for_twice() {
+    let fakes = Fakes::new(|_| response(504, &[], b"M_NOT_YET_UPLOADED"));
+    let reply = get(&format!("timeout_ms=9&{JSON}")).of(&fakes);
+    assert_eq!(reply.status, 504);
+    let paths: Vec<String> = fakes.seen.take().into_iter().map(|seen| seen.path).collect();
+    assert_eq!(paths, [format!("{PATH}?timeout_ms=9"), format!("{PATH}?timeout_ms=0")]);
+}
+
+#[test]
+fn a_homeserver_without_head_is_asked_with_get_and_its_body_is_not_read() {
+    let cancelled = std::rc::Rc::new(std::cell::Cell::new(false));
+    let flag = std::rc::Rc::clone(&cancelled);
+    let fakes = Fakes::new(move |seen| {
+        if seen.method == "HEAD" {
+            return response(405, &[], b"");
+        }
+        let mut response = response(200, &[("content-length", "27")], MEDIA)?;
+        response.body.cancelled = std::rc::Rc::clone(&flag);
+        Ok(response)
+    });
+    let reply = get(JSON).of(&fakes);
+    assert_eq!(header(&reply, "org-matrix-msc4097-answer"), Some("json"));
+    assert!(cancelled.get());
+}
+
+#[test]
+fn an_opted_in_client_gets_an_answer_and_the_homeserver_sends_no_bytes() {
+    for (query, delivery, status) in [(REDIRECT, "redirect", 307), (JSON, "json", 200)] {
+        let fakes = Fakes::with_object(MEDIA);
+        let reply = get(query).of(&fakes);
+        assert_eq!(fakes.methods(), "HEAD");
+        assert_eq!(
+            (reply.status.as_u16(), header(&reply, "org-matrix-msc4097-answer")),
+            (status, Some(delivery))
+        );
+        assert_eq!(header(&reply, "cache-control"), Some("no-store, no-transform"));
+        let location = header(&reply, "location").map(str::to_owned);
+        let answer = Answer::from_json(&read(reply).unwrap(), "https://media.example.net", false).unwrap();
+        assert_eq!(location.is_some(), delivery == "redirect");
+        assert!(location.is_none_or(|location| location == *answer.url));
+        assert_eq!(answer.expires_ts, 1_000_000 + 300_000);
+
+        let (token, record) = fakes.only_grant().unwrap();
+        assert!(answer.url.ends_with(&token));
+        let grant = Grant::from_json(&record).unwrap();
+        let Content::Encrypted { key, .. } = &grant.content else { panic!("{grant:?}") };
+        assert_eq!(key.as_bytes(), answer.key.unwrap().1.as_bytes());
+        assert_eq!((grant.pins.size, &grant.pins.etag), (27, &None));
+        assert_eq!(fakes.records.borrow()[&format!("grant:{token}")].1, 360);
+    }
+}
+
+#[test]
+fn two_requests_have_two_keys_and_two_tokens() {
+    let fakes = Fakes::with_object(MEDIA);
+    let one = read(get(JSON).of(&fakes)).unwrap();
+    fakes.run_jobs();
+    let two = read(get(JSON).of(&fakes)).unwrap();
+    let parse = |json: &[u8]| Answer::from_json(json, "https://media.example.net", false).unwrap();
+    let (one, two) = (parse(&one), parse(&two));
+    assert_ne!(one.url, two.url);
+    assert_ne!(one.key.unwrap().1.as_bytes(), two.key.unwrap().1.as_bytes());
+    assert_eq!(fakes.methods(), "HEAD HEAD?1");
+}
+
+#[test]
+fn what_cannot_be_linked_is_served_as_not_opted_in() {
+    // Too small for a link; longer than the keystream; of unknown length; encoded.
+    let cases: [(&str, &[(&'static str, &'static str)]); 4] = [
+        ("1000", &[("content-length", "27")]),
+        ("10", &[("content-length", "68719476736")]),
+        ("10", &[]),
+        ("10", &[("content-length", "27"), ("content-encoding", "gzip")]),
+    ];
+    for (min_bytes, headers) in cases {
+        let fakes =
+            Fakes::new(move |seen| response(200, headers, if seen.method == "HEAD" { b"" } else { MEDIA }));
+        let reply = Ask { config: vec![("REDIRECT_MIN_BYTES", min_bytes)], ..get(JSON) }.of(&fakes);
+        assert_eq!(reply.status, 200, "{headers:?}");
+        assert!(header(&reply, "org-matrix-msc4097-answer").is_none());
+        assert!(fakes.records.borrow().is_empty());
+        assert_eq!(fakes.methods(), "HEAD GET");
+    }
+}
+
+#[test]
+fn head_never_mints() {
+    let fakes = Fakes::with_object(MEDIA);
+    let reply =
+        Ask { method: Method::HEAD, config: vec![("PLAIN_REDIRECT", "on")], ..get(REDIRECT) }.of(&fakes);
+    assert_eq!((reply.status.as_u16(), header(&reply, "content-length")), (200, Some("27")));
+    assert!(fakes.records.borrow().is_empty() && header(&reply, "location").is_none());
+    assert_eq!(fakes.methods(), "HEAD");
+}
+
+#[test]
+fn a_failing_key_store_costs_the_link_and_not_the_media() {
+    for fault in [StoreFault::Fails, StoreFault::FailsButPersists] {
+        let fakes = Fakes::with_object(MEDIA);
+        fakes.store_fault.set(fault);
+        let reply = get(REDIRECT).of(&fakes);
+        assert!(
+            header(&reply, "org-matrix-msc4097-answer").is_none() && header(&reply, "location").is_none()
+        );
+        assert_eq!(read(reply).unwrap(), MEDIA);
+        assert_eq!(*fakes.events.borrow(), [Event::KeyStorePutFailed]);
+    }
+}
+
+#[test]
+fn what_the_service_account_is_refused_is_served_as_not_opted_in() {
+    let fakes = Fakes::with_object(MEDIA);
+    get(JSON).of(&fakes);
+    let (_, record) = fakes.only_grant().unwrap();
+    let name = Grant::from_json(&record).unwrap().object.refusal_name();
+    fakes.records.borrow_mut().insert(name, ("1".to_owned(), 600));
+    assert_eq!(read(get(JSON).of(&fakes)).unwrap(), MEDIA);
+}
+
+#[test]
+fn verbatim_needs_the_client_the_operator_and_the_type() {
+    let with_type = |content_type: &'static str| {
+        Fakes::new(move |_| response(200, &[("content-length", "27"), ("content-type", content_type)], MEDIA))
+    };
+    let verbatim = format!("{JSON}&org.matrix.msc4097.verbatim=true");
+    for (content_type, query, setting, expected) in [
+        ("application/octet-stream", verbatim.as_str(), "verbatim", "\"alg\":\"none\""),
+        ("application/octet-stream", &verbatim, "reencrypt", "\"alg\":\"chacha20\""),
+        ("application/octet-stream", JSON, "verbatim", "\"alg\":\"chacha20\""),
+        ("image/png", &verbatim, "verbatim", "\"alg\":\"chacha20\""),
+    ] {
+        let fakes = with_type(content_type);
+        let reply = Ask { config: vec![("ENCRYPTED_MEDIA", setting)], ..get(query) }.of(&fakes);
+        let answer = String::from_utf8(read(reply).unwrap()).unwrap();
+        assert!(answer.contains(expected), "{content_type} {query} {setting}: {answer}");
+        assert_eq!(answer.contains("\"key\""), expected.contains("chacha20"));
+    }
+}
+
+#[test]
+fn a_plain_redirect_is_a_307_that_anyone_can_follow() {
+    let fakes = Fakes::with_object(MEDIA);
+    let reply = Ask { config: vec![("PLAIN_REDIRECT", "on")], ..get("") }.of(&fakes);
+    assert_eq!(reply.status, 307);
+    assert!(header(&reply, "org-matrix-msc4097-answer").is_none());
+    let (token, record) = fakes.only_grant().unwrap();
+    assert_eq!(header(&reply, "location"), Some(format!("https://media.example.net/{token}").as_str()));
+    assert!(matches!(Grant::from_json(&record).unwrap().content, Content::Plain));
+    assert_eq!(read(reply).unwrap(), b"");
+}
+
+#[test]
+fn the_homeservers_own_redirects_are_relayed() {
+    for query in ["", JSON] {
+        let fakes = Fakes::new(|_| response(307, &[("location", "https://s3.example/signed")], b""));
+        let reply = get(query).of(&fakes);
+        assert_eq!(
+            (reply.status.as_u16(), header(&reply, "location")),
+            (307, Some("https://s3.example/signed"))
+        );
+        assert!(header(&reply, "org-matrix-msc4097-answer").is_none());
+    }
+}
+
+#[test]
+fn a_broken_small_body_is_an_error_and_is_not_cached() {
+    let fakes = Fakes::new(|_| response(200, &[("content-length", "28")], MEDIA));
+    let reply = get("").of(&fakes);
+    assert_eq!(reply.status, 502);
+    assert!(fakes.jobs.borrow().is_empty());
+    assert_eq!(*fakes.events.borrow(), [Event::BodyBroken]);
+}
+
+#[test]
+fn a_large_object_is_streamed_and_filled_by_a_request_of_its_own() {
+    let large = vec![7; 1024 * 1024 + 1];
+    let fakes = Fakes::with_object(&large);
+    let reply = get("").of(&fakes);
+    assert!(matches!(fakes.jobs.borrow()[..], [Job::Fill(..)]));
+    assert_eq!(read(reply).unwrap(), large);
+    fakes.run_jobs();
+    assert_eq!(fakes.methods(), "GET GET");
+    assert_eq!(fakes.objects.borrow().len(), 1);
+
+    let uncached = Fakes::with_object(&large);
+    Ask { config: vec![("CACHE_MAX_BYTES", "1000")], ..get("") }.of(&uncached);
+    assert!(uncached.jobs.borrow().is_empty());
+}
+
+#[test]
+fn a_cached_object_that_is_no_longer_true_is_got_again() {
+    let held = warm();
+    let fakes = Fakes::new(|seen| {
+        response(200, &[("content-length", "3")], if seen.method == "HEAD" { b"" } else { b"new" })
+    });
+    fakes.facts.replace(held.facts.take());
+    fakes.objects.replace(held.objects.take());
+    assert_eq!(read(get("").of(&fakes)).unwrap(), b"new");
+}
+
+#[test]
+fn ranges_and_conditions_cold_and_warm() {
+    for fakes in [Fakes::with_object(MEDIA), warm()] {
+        let whole = get("").of(&fakes);
+        let etag = header(&whole, "etag").unwrap().to_owned();
+        let part = get("").header("range", "bytes=4-6").of(&fakes);
+        assert_eq!((part.status.as_u16(), header(&part, "content-range")), (206, Some("bytes 4-6/27")));
+        assert_eq!(header(&part, "content-length"), Some("3"));
+        assert_eq!(read(part).unwrap(), &MEDIA[4..7]);
+
+        let fresh = get("").header("range", "bytes=4-6").header("if-range", &etag).of(&fakes);
+        assert_eq!(fresh.status, 206);
+        let stale = get("").header("range", "bytes=4-6").header("if-range", "\"other\"").of(&fakes);
+        assert_eq!((stale.status.as_u16(), read(stale).unwrap()), (200, MEDIA.to_vec()));
+        let beyond = get("").header("range", "bytes=27-").of(&fakes);
+        assert_eq!((beyond.status.as_u16(), header(&beyond, "content-range")), (416, Some("bytes */27")));
+        let same = get("").header("if-none-match", &etag).of(&fakes);
+        assert_eq!((same.status.as_u16(), header(&same, "etag")), (304, Some(etag.as_str())));
+        let other = get("").header("if-none-match", "\"other\"").of(&fakes);
+        assert_eq!(other.status, 200);
+    }
+}
+
+#[test]
+fn a_homeserver_that_knows_ranges_is_used_and_checked() {
+    let fakes = |content_range: &'static str| {
+        Fakes::new(move |seen: &Seen| -> Result<UpstreamResponse<FakeBody>, UpstreamError> {
+            assert_eq!(seen.range.as_deref(), Some("bytes=4-6"));
+            response(206, &[("content-range", content_range), ("content-length", "3")], &MEDIA[4..7])
+        })
+    };
+    let good = get("").header("range", "bytes=4-6").of(&fakes("bytes 4-6/27"));
+    assert_eq!((good.status.as_u16(), header(&good, "content-range")), (206, Some("bytes 4-6/27")));
+    assert_eq!(read(good).unwrap(), &MEDIA[4..7]);
+    let other = get("").header("range", "bytes=4-6").of(&fakes("bytes 5-7/27"));
+    assert_eq!(other.status, 502);
+}
+
+#[test]
+fn an_unreachable_homeserver_is_said_to_be() {
+    for (error, status) in [
+        (UpstreamError::Unreachable, 502),
+        (UpstreamError::TimedOut, 504),
+        (UpstreamError::OddStatus(999), 502),
+    ] {
+        for query in ["", JSON] {
+            let fakes = Fakes::new(move |_| Err(error));
+            let reply = get(query).of(&fakes);
+            assert_eq!(reply.status.as_u16(), status);
+            let body = String::from_utf8(read(reply).unwrap()).unwrap();
+            assert!(body.contains("M_UNKNOWN") && body.contains("homeserver"), "{body}");
+        }
+    }
+}
+
+#[test]
+fn the_clients_file_name_and_safe_types_only() {
+    let fakes = Fakes::new(|_| {
+        response(
+            200,
+            &[
+                ("content-length", "27"),
+                ("content-type", "text/html"),
+                ("content-disposition", "inline; filename=a"),
+            ],
+            MEDIA,
+        )
+    });
+    let path = "/_matrix/client/v1/media/download/example.org/abc/x%20y.html";
+    let reply = Ask { path, ..get("") }.of(&fakes);
+    assert_eq!(header(&reply, "content-disposition"), Some("attachment; filename=\"x y.html\""));
+    assert_eq!(header(&reply, "x-content-type-options"), Some("nosniff"));
+    assert_eq!(fakes.seen.borrow()[0].path, PATH);
+}

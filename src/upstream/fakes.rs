@@ -1,0 +1,283 @@
+//! Fakes for the doors, with the faults that the real things cannot be made to produce on demand:
+//! they fail, fail but persist, and cut a body short.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use http::{HeaderMap, StatusCode};
+use zeroize::Zeroizing;
+
+use super::{
+    Body, BodyError, Cached, Event, Homeserver, Host, Job, KeyStore, KeyStoreError, ObjectCache, Platform,
+    Reply, ReplyBody, UpstreamError, UpstreamRequest, UpstreamResponse, run_job,
+};
+use crate::cipher::WindowError;
+use crate::config::Config;
+use crate::protocol::{AccessToken, ByteRange, Facts, Object};
+
+/// Bytes that may break off, and whether somebody cancelled them.
+#[derive(Clone, Debug)]
+pub struct FakeBody {
+    bytes: Rc<Vec<u8>>,
+    buffered: bool,
+    pub cancelled: Rc<Cell<bool>>,
+}
+
+impl FakeBody {
+    fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes: Rc::new(bytes), buffered: false, cancelled: Rc::default() }
+    }
+}
+
+impl Body for FakeBody {
+    async fn buffer(self, size: u64) -> Result<Self, BodyError> {
+        if self.bytes.len() as u64 == size {
+            Ok(Self { buffered: true, ..self })
+        } else {
+            Err(BodyError::Broken)
+        }
+    }
+
+    fn share(&self) -> Option<Self> {
+        self.buffered.then(|| self.clone())
+    }
+
+    async fn bytes(self, limit: usize) -> Result<Vec<u8>, BodyError> {
+        if self.bytes.len() > limit { Err(BodyError::TooLong { limit }) } else { Ok(self.bytes.to_vec()) }
+    }
+
+    fn cancel(self) {
+        self.cancelled.set(true);
+    }
+}
+
+/// One request as the homeserver saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub method: String,
+    pub path: String,
+    pub token: Option<String>,
+    pub condition: Option<String>,
+    pub range: Option<String>,
+}
+
+type Answering = dyn Fn(&Seen) -> Result<UpstreamResponse<FakeBody>, UpstreamError>;
+
+/// How the key store fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreFault {
+    None,
+    Fails,
+    FailsButPersists,
+}
+
+/// All doors.
+pub struct Fakes {
+    answer: Box<Answering>,
+    pub seen: RefCell<Vec<Seen>>,
+    pub records: RefCell<HashMap<String, (String, u64)>>,
+    pub store_fault: Cell<StoreFault>,
+    pub facts: RefCell<HashMap<String, Facts>>,
+    pub objects: RefCell<HashMap<String, (Facts, Vec<u8>)>>,
+    pub now_ms: Cell<u64>,
+    pub events: RefCell<Vec<Event>>,
+    pub jobs: RefCell<Vec<Job<FakeBody>>>,
+    random: Cell<u8>,
+}
+
+impl Fakes {
+    /// A homeserver that answers so, an empty cache, a key store that works.
+    pub fn new(
+        answer: impl Fn(&Seen) -> Result<UpstreamResponse<FakeBody>, UpstreamError> + 'static,
+    ) -> Self {
+        Self {
+            answer: Box::new(answer),
+            seen: RefCell::default(),
+            records: RefCell::default(),
+            store_fault: Cell::new(StoreFault::None),
+            facts: RefCell::default(),
+            objects: RefCell::default(),
+            now_ms: Cell::new(1_000_000),
+            events: RefCell::default(),
+            jobs: RefCell::default(),
+            random: Cell::new(0),
+        }
+    }
+
+    /// A homeserver that has one object, knows conditional requests and ignores ranges, as Synapse does.
+    pub fn with_object(bytes: &[u8]) -> Self {
+        let bytes = bytes.to_vec();
+        Self::new(move |seen| {
+            if seen.condition.as_deref() == Some("1") {
+                return response(304, &[("etag", "1")], b"");
+            }
+            let length = bytes.len().to_string();
+            let headers = [("content-length", length.as_str()), ("content-type", "image/png"), ("etag", "1")];
+            response(200, &headers, if seen.method == "HEAD" { b"" } else { &bytes })
+        })
+    }
+
+    /// Does what was left for after the response.
+    pub fn run_jobs(&self) {
+        let jobs = self.jobs.take();
+        for job in jobs {
+            futures_executor::block_on(run_job(self, job));
+        }
+    }
+
+    /// The requests so far, as `METHOD[?condition]`, and forgets them.
+    pub fn methods(&self) -> String {
+        let seen = self.seen.take();
+        let words = seen.iter().map(|seen| match &seen.condition {
+            Some(condition) => format!("{}?{condition}", seen.method),
+            None => seen.method.clone(),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The one grant in the key store: its token and its record.
+    pub fn only_grant(&self) -> Option<(String, String)> {
+        let records = self.records.borrow();
+        let mut grants = records
+            .iter()
+            .filter_map(|(name, (json, _))| Some((name.strip_prefix("grant:")?.to_owned(), json.clone())));
+        let grant = grants.next();
+        assert!(grants.next().is_none(), "more than one grant");
+        grant
+    }
+}
+
+/// A homeserver's response.
+pub fn response(
+    status: u16,
+    headers: &[(&'static str, &str)],
+    body: &[u8],
+) -> Result<UpstreamResponse<FakeBody>, UpstreamError> {
+    let headers: HeaderMap =
+        headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+    Ok(UpstreamResponse {
+        status: StatusCode::from_u16(status).unwrap(),
+        headers,
+        body: FakeBody::new(body.to_vec()),
+    })
+}
+
+/// A configuration with a few variables changed.
+pub fn config(changes: &[(&str, &str)]) -> Config {
+    let base = [
+        ("HOMESERVER_URL", "https://synapse.example.org"),
+        ("SERVER_NAME", "example.org"),
+        ("EDGE_URL", "https://media.example.net"),
+        ("HOMESERVER_TOKEN", "service"),
+        ("REDIRECT_MIN_BYTES", "10"),
+    ];
+    let find = |name: &str| {
+        let changed = changes.iter().chain(&base).find(|(known, _)| *known == name);
+        changed.map(|(_, value)| (*value).to_owned())
+    };
+    Config::read(find).unwrap()
+}
+
+/// What a client reads of a reply, or why it was aborted. The body arrives in small chunks.
+pub fn read(reply: Reply<FakeBody>) -> Result<Vec<u8>, WindowError> {
+    match reply.body {
+        ReplyBody::Empty => Ok(Vec::new()),
+        ReplyBody::Bytes(bytes) => Ok(bytes.to_vec()),
+        ReplyBody::Relay(body) => Ok(body.bytes.to_vec()),
+        ReplyBody::Media(body, mut window) => {
+            let mut sent = Vec::new();
+            for chunk in body.bytes.to_vec().chunks_mut(7) {
+                let range = window.push(chunk)?;
+                sent.extend_from_slice(&chunk[range]);
+            }
+            window.finish()?;
+            Ok(sent)
+        }
+    }
+}
+
+/// A reply's header as text.
+pub fn header<'a, B>(reply: &'a Reply<B>, name: &str) -> Option<&'a str> {
+    reply.headers.get(name).map(|value| value.to_str().unwrap())
+}
+
+impl Platform for Fakes {
+    type Body = FakeBody;
+}
+
+impl Homeserver<FakeBody> for Fakes {
+    async fn send(&self, request: UpstreamRequest) -> Result<UpstreamResponse<FakeBody>, UpstreamError> {
+        let header = |name| request.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+        let seen = Seen {
+            method: request.method.to_string(),
+            path: request.path.to_string(),
+            token: request.token.as_ref().map(AccessToken::expose).map(str::to_owned),
+            condition: header(http::header::IF_NONE_MATCH),
+            range: header(http::header::RANGE),
+        };
+        self.seen.borrow_mut().push(seen.clone());
+        (self.answer)(&seen)
+    }
+}
+
+impl ObjectCache<FakeBody> for Fakes {
+    async fn facts(&self, object: &Object) -> Option<Facts> {
+        self.facts.borrow().get(&object.cache_name()).cloned()
+    }
+
+    async fn open(&self, object: &Object, range: Option<ByteRange>) -> Option<Cached<FakeBody>> {
+        let (facts, mut bytes) = self.objects.borrow().get(&object.cache_name()).cloned()?;
+        if let Some(ByteRange { start, end }) = range {
+            bytes = bytes.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)?.to_vec();
+        }
+        Some(Cached { facts, body: FakeBody::new(bytes), range })
+    }
+
+    async fn hold(&self, object: &Object, facts: &Facts, body: Option<FakeBody>) -> bool {
+        if let Some(body) = body {
+            if Some(body.bytes.len() as u64) != facts.size {
+                return false;
+            }
+            self.objects.borrow_mut().insert(object.cache_name(), (facts.clone(), body.bytes.to_vec()));
+        }
+        self.facts.borrow_mut().insert(object.cache_name(), facts.clone());
+        true
+    }
+}
+
+impl KeyStore for Fakes {
+    async fn put(&self, name: &str, record: &str, ttl_secs: u64) -> Result<(), KeyStoreError> {
+        let fault = self.store_fault.get();
+        if fault != StoreFault::Fails {
+            self.records.borrow_mut().insert(name.to_owned(), (record.to_owned(), ttl_secs));
+        }
+        if fault == StoreFault::None { Ok(()) } else { Err(KeyStoreError) }
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<Zeroizing<String>>, KeyStoreError> {
+        if self.store_fault.get() == StoreFault::Fails {
+            return Err(KeyStoreError);
+        }
+        Ok(self.records.borrow().get(name).map(|(record, _)| Zeroizing::new(record.clone())))
+    }
+}
+
+impl Host<FakeBody> for Fakes {
+    fn now_ms(&self) -> u64 {
+        self.now_ms.get()
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        self.random.set(self.random.get() + 1);
+        bytes.fill(self.random.get());
+    }
+
+    fn later(&self, job: Job<FakeBody>) {
+        self.jobs.borrow_mut().push(job);
+    }
+
+    fn log(&self, event: Event) {
+        self.events.borrow_mut().push(event);
+    }
+}

@@ -1,0 +1,74 @@
+//! Work for after the response, and what the log counts.
+
+use http::StatusCode;
+
+use super::{Body as _, Platform, UpstreamRequest};
+use crate::protocol::{Facts, Object};
+
+/// Work for after the response.
+#[expect(missing_debug_implementations, reason = "holds requests with tokens")]
+pub enum Job<B> {
+    /// Put a buffered object into the cache.
+    Put(Object, Facts, B),
+    /// Remember an object's facts.
+    PutFacts(Object, Facts),
+    /// Get an object once more, for the cache alone, so that no slow client can harm the copy.
+    Fill(Object, UpstreamRequest),
+}
+
+/// What the log counts. The words are stable: operators alert on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A grant could not be stored; the media itself was delivered.
+    KeyStorePutFailed,
+    /// A grant could not be read; the edge answered 502.
+    KeyStoreGetFailed,
+    /// The service account was refused an object; it is served as not opted in for ten minutes.
+    ServiceAccountRefused,
+    /// The homeserver could not be reached or timed out.
+    HomeserverUnreachable,
+    /// An object no longer matched its grant: 409.
+    ObjectChanged,
+    /// A body ended early or had another length than promised; the response was aborted.
+    BodyBroken,
+    /// An object could not be put into the cache.
+    CacheFillFailed,
+}
+
+impl Event {
+    /// The word in the log.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::KeyStorePutFailed => "key_store_put_failed",
+            Self::KeyStoreGetFailed => "key_store_get_failed",
+            Self::ServiceAccountRefused => "service_account_refused",
+            Self::HomeserverUnreachable => "homeserver_unreachable",
+            Self::ObjectChanged => "object_changed",
+            Self::BodyBroken => "body_broken",
+            Self::CacheFillFailed => "cache_fill_failed",
+        }
+    }
+}
+
+/// Does a [`Job`]. Failures are logged; nobody waits for them.
+pub async fn run_job<P: Platform>(platform: &P, job: Job<P::Body>) {
+    let held = match job {
+        Job::Put(object, facts, body) => platform.hold(&object, &facts, Some(body)).await,
+        Job::PutFacts(object, facts) => platform.hold(&object, &facts, None).await,
+        Job::Fill(object, request) => fill(platform, &object, request).await,
+    };
+    if !held {
+        platform.log(Event::CacheFillFailed);
+    }
+}
+
+/// Gets an object and puts it into the cache: only a complete 200 of a known length.
+pub async fn fill<P: Platform>(platform: &P, object: &Object, request: UpstreamRequest) -> bool {
+    let Ok(response) = platform.send(request).await else { return false };
+    let facts = Facts::from_headers(&response.headers);
+    if response.status != StatusCode::OK || facts.size.is_none() {
+        response.body.cancel();
+        return false;
+    }
+    platform.hold(object, &facts, Some(response.body)).await
+}

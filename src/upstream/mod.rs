@@ -1,0 +1,150 @@
+//! The doors: small traits through which `origin` and `edge` reach everything outside, and the
+//! plain values that go through them. `platform` implements them on Cloudflare Workers; tests
+//! implement them with fakes that fail, fail but persist, answer late, or cut a body short.
+
+#[cfg(test)]
+pub(crate) mod fakes;
+mod job;
+mod reply;
+
+pub use job::{Event, Job, fill, run_job};
+pub use reply::{Reply, ReplyBody};
+
+use http::{HeaderMap, Method, StatusCode};
+use zeroize::Zeroizing;
+
+use crate::protocol::{AccessToken, ByteRange, Facts, Object};
+
+/// Objects up to this size are read whole, served and then cached; larger ones are streamed, and the
+/// cache gets a copy of its own.
+pub const BUFFER_BYTES: u64 = 1024 * 1024;
+
+/// The most that is skipped of a body whose sender ignored the range.
+pub const SKIP_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A body on its way: a stream, or bytes in memory. What a dropped stream leaves behind is the
+/// platform's to clean; [`Body::cancel`] says it at once.
+pub trait Body: Sized {
+    /// Reads the whole body into memory and checks that it has exactly `size` bytes.
+    async fn buffer(self, size: u64) -> Result<Self, BodyError>;
+    /// A second handle on a buffered body; `None` for a stream, which can be read only once.
+    fn share(&self) -> Option<Self>;
+    /// Reads a document of at most `limit` bytes.
+    async fn bytes(self, limit: usize) -> Result<Vec<u8>, BodyError>;
+    /// Gives the connection back without reading.
+    fn cancel(self);
+}
+
+/// A body that could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// It broke off, or had another length than promised.
+    #[error("the body broke off or had another length than promised")]
+    Broken,
+    /// It is longer than anything that we read into memory.
+    #[error("the body is longer than {limit} bytes")]
+    TooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+/// A request to the homeserver. The path holds what the client sent and may hold its access token:
+/// `Debug` is left out on purpose.
+#[expect(missing_debug_implementations, reason = "path and token are secrets")]
+#[derive(Clone)]
+pub struct UpstreamRequest {
+    /// `GET` or `HEAD`.
+    pub method: Method,
+    /// Path and query, rebuilt from typed values.
+    pub path: Zeroizing<String>,
+    /// `Authorization: Bearer …`, where the token came so.
+    pub token: Option<AccessToken>,
+    /// `If-None-Match` or `Range`, nothing else.
+    pub headers: HeaderMap,
+    /// What `X-Forwarded-For` is set to.
+    pub client_ip: Option<String>,
+}
+
+/// What the homeserver said.
+#[derive(Debug)]
+pub struct UpstreamResponse<B> {
+    /// The status, 200-599.
+    pub status: StatusCode,
+    /// All headers, unfiltered.
+    pub headers: HeaderMap,
+    /// The body, possibly empty.
+    pub body: B,
+}
+
+/// Why the homeserver said nothing that can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamError {
+    /// No connection, or it broke before the headers.
+    #[error("the homeserver cannot be reached")]
+    Unreachable,
+    /// No headers in time.
+    #[error("the homeserver did not answer in time")]
+    TimedOut,
+    /// A status outside 200-599.
+    #[error("the homeserver answered with the status {0}, which is none")]
+    OddStatus(u16),
+}
+
+/// The homeserver's door.
+pub trait Homeserver<B> {
+    /// Sends a request, follows no redirect, uses no cache.
+    async fn send(&self, request: UpstreamRequest) -> Result<UpstreamResponse<B>, UpstreamError>;
+}
+
+/// An object out of the cache.
+#[derive(Debug)]
+pub struct Cached<B> {
+    /// What was stored beside it.
+    pub facts: Facts,
+    /// The bytes of `range`.
+    pub body: B,
+    /// Which bytes these are; `None` is all of them.
+    pub range: Option<ByteRange>,
+}
+
+/// The cache's door: plaintext objects and facts of this data centre. A cache forgets; it never fails.
+pub trait ObjectCache<B> {
+    /// What is known of an object, whether or not its bytes are held.
+    async fn facts(&self, object: &Object) -> Option<Facts>;
+    /// The object's bytes, or those of one range of it.
+    async fn open(&self, object: &Object, range: Option<ByteRange>) -> Option<Cached<B>>;
+    /// Stores a complete object, or with `None` its facts alone. Says whether it is held now.
+    async fn hold(&self, object: &Object, facts: &Facts, body: Option<B>) -> bool;
+}
+
+/// The key store refused or could not be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the key store cannot be reached")]
+pub struct KeyStoreError;
+
+/// The key store's door (Workers KV): short records under names, with a time to live.
+pub trait KeyStore {
+    /// Stores a record for `ttl_secs` (at least 60).
+    async fn put(&self, name: &str, record: &str, ttl_secs: u64) -> Result<(), KeyStoreError>;
+    /// Reads a record; what was not there may stay unseen for half a minute and more.
+    async fn get(&self, name: &str) -> Result<Option<Zeroizing<String>>, KeyStoreError>;
+}
+
+/// The machine's door: time, randomness, work after the response, and the log.
+pub trait Host<B> {
+    /// Milliseconds since 1970.
+    fn now_ms(&self) -> u64;
+    /// Fills with cryptographic randomness.
+    fn fill_random(&self, bytes: &mut [u8]);
+    /// Does a job after the response, as long as the platform allows.
+    fn later(&self, job: Job<B>);
+    /// Counts an event of the day in the log. Events have no fields: nothing can leak.
+    fn log(&self, event: Event);
+}
+
+/// All doors of one request.
+pub trait Platform: Homeserver<Self::Body> + ObjectCache<Self::Body> + KeyStore + Host<Self::Body> {
+    /// What bodies are here.
+    type Body: Body;
+}
