@@ -1,0 +1,166 @@
+//! What can be typed. Help texts are part of the interface: a test holds them as they are.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::{Args, Parser, Subcommand};
+use cloakroom::client::{HomeserverUrl, RangeRequest, Wish};
+use cloakroom::protocol::{Algorithm, Delivery, MxcUri, Object, OptIn, Thumbnail, ThumbnailMethod, Variant};
+
+/// Download Matrix media through a CDN that never has the link and the key together.
+#[derive(Debug, Parser)]
+#[command(name = "cloakroom", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Get(Box<GetArgs>),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  export CLOAKROOM_HOMESERVER=https://matrix.example.org
+  cloakroom get --token-file ~/.config/cloakroom/token mxc://example.org/AbCdEf
+      Save it here, under the name that its sender gave it.
+  cloakroom get mxc://example.org/AbCdEf -o picture.png
+      With the access token in the environment variable CLOAKROOM_TOKEN.
+  cloakroom get mxc://example.org/AbCdEf -o - | mpv -
+      Decrypt to standard output.
+  cloakroom get mxc://example.org/AbCdEf --range 0-1023 -o head.bin
+      The first KiB only.";
+
+const TOKEN_FILE: &str =
+    "File that holds the access token [default: the environment variable CLOAKROOM_TOKEN]";
+
+const EXIT_CODES: &str = "\
+The access token comes from --token-file or from the environment variable CLOAKROOM_TOKEN, never
+from the command line, where other users can read it. It is sent to the homeserver and to nobody
+else. The media arrive complete or not at all: they are saved under a temporary name first.
+
+Encrypted delivery is confidential only, not authenticated; TLS carries integrity. Attachments of
+encrypted rooms come as they are stored: their keys are in their events, not in this protocol.
+
+Exit codes:
+  0    saved
+  2    usage: an option, the token file or the range is not as it should be
+  3    the homeserver refused (401, 403 and other 4xx)
+  4    no such media, or not uploaded yet
+  5    network: nobody there, a stall, a server error (5xx), too many requests (429)
+  6    protocol violation: a bad answer, a link to elsewhere, a key that does not fit
+  7    cut off, or another object than the one that was promised
+  8    local file error; the file exists already
+  130  interrupted (143: terminated)";
+
+/// Download media: ask the homeserver, follow the link, decrypt while saving
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub struct GetArgs {
+    /// The media: mxc://<server name>/<media id>
+    #[arg(value_name = "MXC_URI", value_parser = MxcUri::parse)]
+    pub media: MxcUri,
+
+    /// Your homeserver: the one that the access token is from
+    #[arg(long, value_name = "URL", env = "CLOAKROOM_HOMESERVER", hide_env_values = true)]
+    #[arg(value_parser = HomeserverUrl::parse)]
+    pub homeserver: Option<HomeserverUrl>,
+
+    // Not by `env`, which would make an option of the token itself.
+    #[arg(long, value_name = "PATH", help = TOKEN_FILE)]
+    pub token_file: Option<PathBuf>,
+
+    /// File or folder to save to, - for standard output [default: the media's own name, here]
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+
+    /// Overwrite an existing file; write to a terminal
+    #[arg(short, long)]
+    pub force: bool,
+
+    /// Only these bytes: START-END (both included), START- or -SUFFIX
+    #[arg(long, allow_hyphen_values = true, requires = "output")]
+    pub range: Option<RangeRequest>,
+
+    /// A thumbnail of about this many pixels instead of the original
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size)]
+    pub thumbnail: Option<(u32, u32)>,
+
+    /// How the thumbnail is made to fit
+    #[arg(long, requires = "thumbnail", value_parser = method_parser())]
+    pub method: Option<ThumbnailMethod>,
+
+    /// How the homeserver is asked for link and key
+    #[arg(long, default_value = "redirect", value_parser = delivery_parser())]
+    pub delivery: Delivery,
+
+    /// The media are ciphertext already (an encrypted room's attachment): accept them as stored
+    #[arg(long)]
+    pub verbatim: bool,
+
+    /// Do not ask for encrypted delivery: download from the homeserver
+    #[arg(long, conflicts_with_all = ["delivery", "verbatim"])]
+    pub plain: bool,
+
+    /// Give up when nothing arrives for so long; there is no limit on the whole
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
+    pub stall_timeout: Duration,
+
+    #[command(flatten)]
+    pub talk: Talk,
+}
+
+/// How much is said on standard error.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Talk {
+    /// Say nothing but errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Say what is asked of whom, and why
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+impl GetArgs {
+    /// What the user wants, in the words of the protocol.
+    pub fn wish(&self) -> Wish {
+        let MxcUri { server_name, media_id } = self.media.clone();
+        let variant = match self.thumbnail {
+            Some((width, height)) => {
+                Variant::Thumbnail(Thumbnail { width, height, method: self.method, animated: None })
+            }
+            None => Variant::Original,
+        };
+        let opt_in = OptIn { delivery: self.delivery, alg: Algorithm::ChaCha20, verbatim: self.verbatim };
+        Wish {
+            object: Object { server_name, media_id, variant },
+            opt_in: (!self.plain).then_some(opt_in),
+            range: self.range.clone(),
+        }
+    }
+}
+
+fn parse_size(text: &str) -> Result<(u32, u32), &'static str> {
+    let expected = "expected WIDTHxHEIGHT in pixels: 320x240";
+    let (width, height) = text.split_once('x').ok_or(expected)?;
+    let pixels = |text: &str| text.parse::<u32>().ok().filter(|pixels| *pixels > 0).ok_or(expected);
+    Ok((pixels(width)?, pixels(height)?))
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse::<u32>().ok().filter(|seconds| *seconds > 0);
+    seconds.map(|seconds| Duration::from_secs(seconds.into())).ok_or("expected whole seconds, at least 1")
+}
+
+fn delivery_parser() -> impl clap::builder::TypedValueParser<Value = Delivery> {
+    PossibleValuesParser::new(Delivery::ALL.map(Delivery::as_str))
+        .try_map(|word| Delivery::parse(&word).ok_or("unknown delivery"))
+}
+
+fn method_parser() -> impl clap::builder::TypedValueParser<Value = ThumbnailMethod> {
+    PossibleValuesParser::new(["crop", "scale"])
+        .try_map(|word| ThumbnailMethod::parse(&word).ok_or("unknown method"))
+}

@@ -1,0 +1,139 @@
+//! What went wrong: a sentence, what to do about it, an exit code. Holds no token, key or link.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cloakroom::client::{BodyError, Class, ClientError, Party, Refusal};
+use cloakroom::protocol::AccessToken;
+
+/// Why the command fails.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The command line, the environment or the token file.
+    #[error("{what}")]
+    Usage { what: String, hint: &'static str },
+    /// The rules of the protocol ended the download.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A server could not be talked to.
+    #[error("cannot reach {party}: {cause}")]
+    Unreachable { party: Party, cause: String },
+    /// A server fell silent.
+    #[error("{party} sent nothing for {seconds} s")]
+    Stalled { party: Party, seconds: u64 },
+    /// A file could not be made or written.
+    #[error("{what}: {source}")]
+    Local { what: String, source: io::Error },
+    /// The target exists.
+    #[error("{} exists already", .0.display())]
+    Exists(PathBuf),
+    /// Ctrl-C, or a request to end.
+    #[error("interrupted")]
+    Interrupted { signal: u8 },
+}
+
+impl Failure {
+    pub fn usage(what: impl Into<String>, hint: &'static str) -> Self {
+        Self::Usage { what: what.into(), hint }
+    }
+
+    pub fn local(what: impl Into<String>, source: io::Error) -> Self {
+        Self::Local { what: what.into(), source }
+    }
+
+    pub fn local_path(doing: &str, path: &Path, source: io::Error) -> Self {
+        Self::local(format!("cannot {doing} {}", path.display()), source)
+    }
+
+    /// A transport error without its URL, which may be a link.
+    pub fn network(error: &reqwest::Error, party: &Party, stall_secs: u64) -> Self {
+        if error.is_timeout() && !error.is_connect() {
+            return Self::Stalled { party: party.clone(), seconds: stall_secs };
+        }
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        // The outermost error prints its URL; it is the deepest one only when it stands alone.
+        let alone = std::error::Error::source(error).is_none();
+        let cause = if alone { "the request failed".to_owned() } else { cause.to_string() };
+        Self::Unreachable { party: party.clone(), cause }
+    }
+
+    /// The same, should the homeserver's words repeat the access token.
+    #[must_use]
+    pub fn without(self, token: &AccessToken) -> Self {
+        let hide = |text: &str| text.replace(token.expose(), "[access token]");
+        match self {
+            Self::Client(ClientError::Homeserver(refusal)) => {
+                let (errcode, error) = (hide(&refusal.errcode), hide(&refusal.error));
+                Self::Client(ClientError::Homeserver(Refusal { errcode, error, ..refusal }))
+            }
+            other => other,
+        }
+    }
+
+    /// As `--help` lists them.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage { .. } => 2,
+            Self::Client(error) => match error.class() {
+                Class::Range => 2,
+                Class::Refused => 3,
+                Class::NotFound => 4,
+                Class::Unavailable => 5,
+                Class::Violation => 6,
+                Class::Changed => 7,
+            },
+            Self::Unreachable { .. } | Self::Stalled { .. } => 5,
+            Self::Local { .. } | Self::Exists(_) => 8,
+            Self::Interrupted { signal } => 128 + signal,
+        }
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Usage { hint, .. } => hint,
+            Self::Client(ClientError::Homeserver(refusal)) => return refusal_hint(refusal),
+            Self::Client(ClientError::Edge(status)) if status.is_server_error() => {
+                "try again, or go without the edge: --plain"
+            }
+            Self::Client(ClientError::Elsewhere(_)) => "try again: such addresses end after a while",
+            Self::Client(ClientError::Body(BodyError::RangeIgnored)) => "download the whole, without --range",
+            Self::Client(error) => match error.class() {
+                Class::Changed => "what was received is not complete and not to be used: try again",
+                Class::Violation => {
+                    "nothing was saved: tell whoever runs the homeserver; --plain goes without the edge"
+                }
+                _ => return None,
+            },
+            Self::Unreachable { .. } => "check the address and the connection",
+            Self::Stalled { .. } => "try again; --stall-timeout allows longer pauses",
+            Self::Exists(_) => "--force overwrites it, --output names another",
+            Self::Local { .. } | Self::Interrupted { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+fn refusal_hint(refusal: &Refusal) -> Option<String> {
+    let hint = match (refusal.errcode.as_str(), refusal.status.as_u16()) {
+        ("M_UNKNOWN_TOKEN" | "M_MISSING_TOKEN", _) => {
+            "the access token is not valid, or no longer: log in again and store the new one"
+        }
+        ("M_UNRECOGNIZED", _) => {
+            "the homeserver does not know authenticated media (Matrix 1.11): is its address right?"
+        }
+        ("M_NOT_YET_UPLOADED", _) => "its sender has not uploaded it yet: try again later",
+        (_, 403) => "this account may not have these media",
+        (_, 404) => "check the mxc URI; the media may be deleted, or their homeserver cannot be reached",
+        (_, 429) => {
+            let pause = refusal.retry_after_secs.map_or("a while".to_owned(), |secs| format!("{secs} s"));
+            return Some(format!("too many requests: try again in {pause}"));
+        }
+        (_, 500..) => "the homeserver has a problem: try again later",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}

@@ -1,0 +1,152 @@
+//! `cloakroom get`: the conversation, then the body.
+
+use cloakroom::client::{Body, ClientError, Media, Party, Turn, Way, follow, safe_file_name};
+use cloakroom::protocol::AccessToken;
+use reqwest::Response;
+
+use super::args::GetArgs;
+use super::failure::Failure;
+use super::output::Target;
+use super::progress::Progress;
+use super::say::Say;
+use super::sink::{BUFFER_BYTES, Sink};
+use super::token;
+use super::transport::Transport;
+
+/// Downloads as the arguments say.
+pub async fn get(args: GetArgs, say: Say) -> Result<(), Failure> {
+    let Some(homeserver) = args.homeserver.clone() else {
+        let hint = "give --homeserver https://matrix.example.org, or set CLOAKROOM_HOMESERVER: your own \
+                    homeserver, not the one in the mxc URI";
+        return Err(Failure::usage("no homeserver", hint));
+    };
+    let target = Target::choose(args.output.as_deref(), args.force)?;
+    let token = token::read(args.token_file.as_deref(), say)?;
+    let exchange = follow::start(homeserver, args.wish());
+    let downloaded = download(exchange, &token, target, &args, say).await;
+    downloaded.map_err(|failure| failure.without(&token))
+}
+
+async fn download(
+    mut exchange: follow::Exchange,
+    token: &AccessToken,
+    target: Target,
+    args: &GetArgs,
+    say: Say,
+) -> Result<(), Failure> {
+    let transport = Transport::new(token, args.stall_timeout)?;
+    loop {
+        let because = exchange.because();
+        let party = exchange.request().party().clone();
+        let response = transport.send(exchange.request()).await?;
+        let status = response.status();
+        say.step(format_args!("{because} ({} from {party})", status.as_u16()));
+        exchange = match exchange.receive(status, response.headers())? {
+            Turn::Send(next) => next,
+            Turn::Read(document) => document.read(&transport.document(response, &party).await?)?,
+            Turn::Save(media) => {
+                return save(Incoming { response, party, media: *media }, target, args, say).await;
+            }
+        };
+    }
+}
+
+/// A response whose body is the media.
+struct Incoming {
+    response: Response,
+    party: Party,
+    media: Media,
+}
+
+async fn save(incoming: Incoming, target: Target, args: &GetArgs, say: Say) -> Result<(), Failure> {
+    let Incoming { mut response, party, media } = incoming;
+    let Media { mut body, content_type, content_disposition, way } = media;
+    let name = safe_file_name(content_disposition.as_deref(), &args.media.media_id);
+    let mut output = target.open(&name, args.force).await?;
+    let progress = Progress::new(body.length(), say.is_quiet() || output.is_terminal());
+    let stall_secs = args.stall_timeout.as_secs();
+    let pumped = pump(&mut response, &mut body, output.sink(), &progress).await;
+    progress.clear();
+    let bytes = pumped.map_err(|stop| stop.into_failure(&party, stall_secs, &output.label()))?;
+    let place = output.finish().await?;
+    let content_type: String =
+        content_type.chars().filter(|char| char.is_ascii_graphic() || *char == ' ').collect();
+    let by = match way {
+        Way::Encrypted(alg) => format!("by an encrypted link ({})", alg.as_str()),
+        Way::Verbatim => "by a link, as stored".to_owned(),
+        Way::Plain => "from the homeserver, plain".to_owned(),
+    };
+    say.note(format_args!("{place}: {bytes} bytes, {content_type}, {by}"));
+    Ok(())
+}
+
+/// Why a body stopped.
+enum Stop {
+    Rules(ClientError),
+    Transport { error: reqwest::Error, broken_off: ClientError },
+    Write(std::io::Error),
+}
+
+impl Stop {
+    fn into_failure(self, party: &Party, stall_secs: u64, label: &str) -> Failure {
+        match self {
+            Self::Rules(error) => error.into(),
+            Self::Transport { error, .. } if error.is_timeout() => {
+                Failure::Stalled { party: party.clone(), seconds: stall_secs }
+            }
+            // A lost connection and an early end look alike: less came than was promised.
+            Self::Transport { broken_off, .. } => broken_off.into(),
+            Self::Write(error) => Failure::local(format!("cannot write {label}"), error),
+        }
+    }
+}
+
+/// Receives, decrypts in place, hands on; gives the number of bytes handed on. Memory: two buffers
+/// of [`BUFFER_BYTES`], one being filled while the other is written.
+async fn pump(
+    response: &mut Response,
+    body: &mut Body,
+    sink: &mut Sink,
+    progress: &Progress,
+) -> Result<u64, Stop> {
+    let mut buffer = Vec::with_capacity(BUFFER_BYTES);
+    let mut handed_on = 0;
+    let lost = loop {
+        if body.wanted().is_some_and(|wanted| wanted <= buffer.len() as u64) {
+            break None;
+        }
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        };
+        let mut rest = chunk.as_ref();
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(BUFFER_BYTES - buffer.len()));
+            buffer.extend_from_slice(now);
+            rest = later;
+            if buffer.len() == BUFFER_BYTES {
+                (buffer, handed_on) = hand_on(buffer, handed_on, body, sink).await?;
+                progress.set(handed_on);
+            }
+        }
+    };
+    (_, handed_on) = hand_on(buffer, handed_on, body, sink).await?;
+    match lost {
+        Some(error) => Err(Stop::Transport { error, broken_off: body.broken_off().into() }),
+        None => body.finish().map(|()| handed_on).map_err(|error| Stop::Rules(error.into())),
+    }
+}
+
+/// Decrypts a full buffer and gives an empty one back.
+async fn hand_on(
+    mut buffer: Vec<u8>,
+    handed_on: u64,
+    body: &mut Body,
+    sink: &mut Sink,
+) -> Result<(Vec<u8>, u64), Stop> {
+    let range = body.push(&mut buffer).map_err(|error| Stop::Rules(error.into()))?;
+    let length = range.len() as u64;
+    let empty = sink.write(buffer, range).await.map_err(Stop::Write)?;
+    Ok((empty, handed_on + length))
+}

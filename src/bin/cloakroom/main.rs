@@ -1,0 +1,78 @@
+//! The command line client: `cloakroom get mxc://server/id`.
+//!
+//! Sockets, files and the terminal around the rules of [`cloakroom::client`]. In the order of a
+//! download: `args` and `token` (what the user gave), `transport` (requests), `get` (the
+//! conversation and the body), `output` and `sink` (where the bytes go), `progress`, `failure`
+//! (what went wrong, as a sentence and an exit code).
+
+mod args;
+mod failure;
+mod get;
+mod output;
+mod progress;
+mod say;
+mod sink;
+mod token;
+mod transport;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Cli, Command};
+use failure::Failure;
+use say::Say;
+
+fn main() -> ExitCode {
+    let Command::Get(args) = Cli::parse().command;
+    let say = Say::new(args.talk);
+    match run(get::get(*args, say)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say.failure(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// Runs a command until it ends or a signal comes. Either way everything it holds is dropped, its
+/// temporary file with it.
+fn run(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::local("cannot start", error))?;
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = command => result,
+            signal = interruption() => Err(Failure::Interrupted { signal }),
+        }
+    });
+    // A write that hangs (a full pipe) must not keep us.
+    runtime.shutdown_background();
+    result
+}
+
+/// Waits for Ctrl-C or a request to end; gives the number of the signal.
+#[cfg(unix)]
+async fn interruption() -> u8 {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => 2,
+        _ = terminate.recv() => 15,
+    }
+}
+
+/// Waits for Ctrl-C; gives the number that the signal has elsewhere.
+#[cfg(not(unix))]
+async fn interruption() -> u8 {
+    if tokio::signal::ctrl_c().await.is_err() {
+        return std::future::pending().await;
+    }
+    2
+}

@@ -1,0 +1,228 @@
+//! The last step: the body that arrives becomes the bytes that were asked for.
+
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, StatusCode};
+
+use super::RangeRequest;
+use crate::cipher::{KEYSTREAM_BYTES, Keystream, Window, WindowError};
+use crate::protocol::{ByteRange, Key, Metadata, MetadataError, header};
+
+/// Why a body cannot be turned into what was asked for. Whatever was saved of it must be dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// The edge's response has no sealed metadata: it cannot be told whether the key fits.
+    #[error("the response to the link has no sealed metadata")]
+    NoMetadata,
+    /// The sealed metadata does not open: the key is not this link's.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The sealed metadata is not the answer's: the link gives another object.
+    #[error("the link's metadata is not that of the answer")]
+    OtherMetadata,
+    /// The body's length is not the promised one.
+    #[error("the object should have {expected_bytes} bytes, but the response is about {got_bytes}")]
+    OtherSize {
+        /// As the answer says.
+        expected_bytes: u64,
+        /// As the response says.
+        got_bytes: u64,
+    },
+    /// Compressed or otherwise coded, although identity was asked for.
+    #[error("the body is coded although it was asked for as it is")]
+    Encoded,
+    /// A 206 whose range is not the one that was asked for, or that nobody asked for.
+    #[error("the response gives another range than the one that was asked for")]
+    OtherRange,
+    /// The whole came instead of a range, and its length is not known.
+    #[error("the server ignored the range and does not say how long the media is")]
+    RangeIgnored,
+    /// The object has none of the bytes that were asked for.
+    #[error("the range lies beyond the end of the media{}", of_size(*.size_bytes))]
+    BeyondEnd {
+        /// The object's length, where it is known.
+        size_bytes: Option<u64>,
+    },
+    /// The object is longer than the keystream.
+    #[error("the object has {size_bytes} bytes, and no key reaches beyond {KEYSTREAM_BYTES}")]
+    TooLong {
+        /// The object's length.
+        size_bytes: u64,
+    },
+    /// The body ended before its promised length.
+    #[error("the body ended after {got_bytes} bytes{}", promised(*.promised_bytes))]
+    Truncated {
+        /// Bytes received.
+        got_bytes: u64,
+        /// Bytes promised, where a length was.
+        promised_bytes: Option<u64>,
+    },
+    /// The body is longer than promised.
+    #[error("the body is longer than the {promised_bytes} bytes it should have")]
+    Surplus {
+        /// Bytes promised.
+        promised_bytes: u64,
+    },
+}
+
+fn promised(bytes: Option<u64>) -> String {
+    bytes.map_or_else(String::new, |bytes| format!(" of {bytes}"))
+}
+
+fn of_size(bytes: Option<u64>) -> String {
+    bytes.map_or_else(String::new, |bytes| format!(", which has {bytes} bytes"))
+}
+
+/// A body that is coming in: decrypts it in place, cuts out the range, counts.
+///
+/// **Confidential only, not authenticated**: a body of the right length is taken for right.
+#[derive(Debug)]
+pub struct Body {
+    /// `None` where the length is not known: everything is handed on until the body ends.
+    window: Option<Window>,
+    /// Bytes the window releases in all.
+    length: Option<u64>,
+    /// Whether the window is only a part of the body, so that the rest need not be read.
+    cut: bool,
+    got: u64,
+}
+
+impl Body {
+    /// The body of the edge's 200 or 206 to a link with a key.
+    ///
+    /// # Errors
+    /// Before any byte is released: metadata that is missing, does not open with the key or is not
+    /// the answer's; another length; another range.
+    pub fn encrypted(
+        status: StatusCode,
+        headers: &HeaderMap,
+        key: &Key,
+        metadata: &Metadata,
+        range: Option<&RangeRequest>,
+    ) -> Result<Self, BodyError> {
+        let sealed = headers.get(header::METADATA).and_then(|value| value.to_str().ok());
+        if Metadata::unseal(sealed.ok_or(BodyError::NoMetadata)?, key)? != *metadata {
+            return Err(BodyError::OtherMetadata);
+        }
+        if metadata.size > KEYSTREAM_BYTES {
+            return Err(BodyError::TooLong { size_bytes: metadata.size });
+        }
+        Self::open(status, headers, Some(metadata.size), Some(key), range)
+    }
+
+    /// A body that arrives as it is: plain media, or a link with `alg: none`, whose answer promised
+    /// `size_bytes`.
+    pub fn plain(
+        status: StatusCode,
+        headers: &HeaderMap,
+        size_bytes: Option<u64>,
+        range: Option<&RangeRequest>,
+    ) -> Result<Self, BodyError> {
+        Self::open(status, headers, size_bytes, None, range)
+    }
+
+    fn open(
+        status: StatusCode,
+        headers: &HeaderMap,
+        expected: Option<u64>,
+        key: Option<&Key>,
+        range: Option<&RangeRequest>,
+    ) -> Result<Self, BodyError> {
+        let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
+        if text(CONTENT_ENCODING).is_some_and(|coding| !coding.trim().eq_ignore_ascii_case("identity")) {
+            return Err(BodyError::Encoded);
+        }
+        let body_length = text(CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        if status == StatusCode::PARTIAL_CONTENT {
+            let (part, size) = ByteRange::from_content_range(headers).ok_or(BodyError::OtherRange)?;
+            same_size(expected, Some(size))?;
+            same_size(Some(part.length()), body_length)?;
+            if range.and_then(|range| range.resolve(size)) != Some(part) {
+                return Err(BodyError::OtherRange);
+            }
+            return Self::window(part.length(), 0, part, key);
+        }
+        same_size(expected, body_length)?;
+        match (range, expected.or(body_length)) {
+            (None, None) => Ok(Self { window: None, length: None, cut: false, got: 0 }),
+            (None, Some(size)) => Self::window(size, 0, ByteRange { start: 0, end: size }, key),
+            (Some(_), None) => Err(BodyError::RangeIgnored),
+            (Some(range), Some(size)) => {
+                let part = range.resolve(size).ok_or(BodyError::BeyondEnd { size_bytes: Some(size) })?;
+                Self::window(size, part.start, part, key)
+            }
+        }
+    }
+
+    /// `part` of the object lies behind the first `skip` bytes of a body of `promised` bytes.
+    fn window(promised: u64, skip: u64, part: ByteRange, key: Option<&Key>) -> Result<Self, BodyError> {
+        let keystream = key.map(|key| {
+            let mut keystream = Keystream::body(key);
+            keystream.seek(part.start).map(|()| keystream)
+        });
+        let keystream = keystream.transpose().map_err(|_| BodyError::TooLong { size_bytes: part.end })?;
+        let window = Window::new(promised, skip, part.length(), keystream);
+        let cut = part.length() < promised;
+        Ok(Self { window: Some(window), length: Some(part.length()), cut, got: 0 })
+    }
+
+    /// How many bytes will be released, where that is known.
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Takes the next chunk, decrypts it in place, and returns the range of it to hand on.
+    ///
+    /// # Errors
+    /// `Surplus`: the chunk must not be handed on.
+    pub fn push(&mut self, chunk: &mut [u8]) -> Result<std::ops::Range<usize>, BodyError> {
+        let range = match &mut self.window {
+            Some(window) => window.push(chunk).map_err(|error| self.broken(error))?,
+            None => 0..chunk.len(),
+        };
+        self.got = self.got.saturating_add(chunk.len() as u64);
+        Ok(range)
+    }
+
+    /// How many more bytes are of use; `None` if all that come are. A reader that has them may
+    /// leave: the rest of the body is not asked for.
+    pub fn wanted(&self) -> Option<u64> {
+        self.window.as_ref().filter(|_| self.cut).map(Window::remaining)
+    }
+
+    /// The body ended in good order.
+    ///
+    /// # Errors
+    /// `Truncated` if bytes are missing.
+    pub fn finish(&self) -> Result<(), BodyError> {
+        match &self.window {
+            Some(window) => window.finish().map_err(|error| self.broken(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// The error of a body that broke off here, by a lost connection for one.
+    pub fn broken_off(&self) -> BodyError {
+        let promised_bytes = self.window.as_ref().map(|window| self.got.saturating_add(window.remaining()));
+        BodyError::Truncated { got_bytes: self.got, promised_bytes }
+    }
+
+    fn broken(&self, error: WindowError) -> BodyError {
+        match error {
+            WindowError::Truncated { .. } => self.broken_off(),
+            WindowError::Surplus { promised } => BodyError::Surplus { promised_bytes: promised },
+            WindowError::Keystream(end) => BodyError::TooLong { size_bytes: end.offset },
+        }
+    }
+}
+
+fn same_size(expected: Option<u64>, got: Option<u64>) -> Result<(), BodyError> {
+    match (expected, got) {
+        (Some(expected_bytes), Some(got_bytes)) if expected_bytes != got_bytes => {
+            Err(BodyError::OtherSize { expected_bytes, got_bytes })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! Bodies as an edge and a homeserver send them, right and wrong.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SIZE: u64 = 1000;
+
+fn key() -> Key {
+    Key::from_bytes([7; 32])
+}
+
+fn metadata() -> Metadata {
+    Metadata { size: SIZE, content_type: "image/png".to_owned(), content_disposition: None }
+}
+
+fn plaintext() -> Vec<u8> {
+    (0..SIZE).map(|i| u8::try_from(i % 251).unwrap()).collect()
+}
+
+fn ciphertext() -> Vec<u8> {
+    let mut bytes = plaintext();
+    Keystream::body(&key()).apply(&mut bytes).unwrap();
+    bytes
+}
+
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        headers.insert(*name, value.parse().unwrap());
+    }
+    headers
+}
+
+/// The headers of the edge, with its sealed metadata.
+fn edge(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    let mut headers = headers(pairs);
+    headers.insert(header::METADATA, Metadata::seal(&metadata().to_json(), &key()).unwrap());
+    headers
+}
+
+fn open(status: u16, headers: &HeaderMap, range: Option<&str>) -> Result<Body, BodyError> {
+    let range = range.map(|range| range.parse().unwrap());
+    Body::encrypted(StatusCode::from_u16(status).unwrap(), headers, &key(), &metadata(), range.as_ref())
+}
+
+fn read(body: &mut Body, bytes: &[u8], chunk_bytes: usize) -> Result<Vec<u8>, BodyError> {
+    let mut released = Vec::new();
+    for chunk in bytes.to_vec().chunks_mut(chunk_bytes) {
+        let range = body.push(chunk)?;
+        released.extend_from_slice(&chunk[range]);
+    }
+    body.finish()?;
+    Ok(released)
+}
+
+#[test]
+fn the_whole() {
+    let mut body = open(200, &edge(&[("content-length", "1000")]), None).unwrap();
+    assert_eq!((body.length(), body.wanted()), (Some(SIZE), None));
+    assert_eq!(read(&mut body, &ciphertext(), 300).unwrap(), plaintext());
+    // A proxy may have chunked it: the answer's size is then the only promise.
+    assert_eq!(read(&mut open(200, &edge(&[]), None).unwrap(), &ciphertext(), 1000).unwrap(), plaintext());
+}
+
+#[test]
+fn a_part() {
+    let headers = edge(&[("content-range", "bytes 100-299/1000"), ("content-length", "200")]);
+    let mut body = open(206, &headers, Some("100-299")).unwrap();
+    assert_eq!((body.length(), body.wanted()), (Some(200), None));
+    assert_eq!(read(&mut body, &ciphertext()[100..300], 77).unwrap(), &plaintext()[100..300]);
+}
+
+#[test]
+fn a_range_that_was_ignored_is_cut_out_here() {
+    let mut body = open(200, &edge(&[("content-length", "1000")]), Some("-200")).unwrap();
+    assert_eq!((body.length(), body.wanted()), (Some(200), Some(1000)));
+    assert_eq!(read(&mut body, &ciphertext(), 77).unwrap(), &plaintext()[800..]);
+    let mut body = open(200, &edge(&[]), Some("0-9")).unwrap();
+    assert_eq!(read(&mut body, &ciphertext()[..64], 64).unwrap(), &plaintext()[..10]);
+    assert_eq!(body.wanted(), Some(0));
+}
+
+#[test]
+fn nothing_is_released_unless_the_metadata_opens_and_fits() {
+    let sealed = |metadata: &Metadata, key: &Key| Metadata::seal(&metadata.to_json(), key).unwrap();
+    let other = Metadata { size: SIZE + 1, ..metadata() };
+    for (value, expected) in [
+        (None, BodyError::NoMetadata),
+        (Some("AAAA".parse().unwrap()), BodyError::Metadata(MetadataError::Malformed)),
+        (Some(sealed(&metadata(), &Key::from_bytes([8; 32]))), BodyError::Metadata(MetadataError::WrongKey)),
+        (Some(sealed(&other, &key())), BodyError::OtherMetadata),
+    ] {
+        let mut headers = headers(&[("content-length", "1000")]);
+        headers.extend(value.map(|value| (header::METADATA, value)));
+        assert_eq!(open(200, &headers, None).unwrap_err(), expected);
+    }
+}
+
+#[test]
+fn lengths_and_ranges_that_are_not_as_promised() {
+    let other_size = |got_bytes| BodyError::OtherSize { expected_bytes: SIZE, got_bytes };
+    let range = ("content-range", "bytes 0-9/1000");
+    for (status, headers, asked, expected) in [
+        (200, edge(&[("content-length", "999")]), None, other_size(999)),
+        (206, edge(&[("content-range", "bytes 0-9/999")]), Some("0-9"), other_size(999)),
+        (
+            206,
+            edge(&[range, ("content-length", "11")]),
+            Some("0-9"),
+            BodyError::OtherSize { expected_bytes: 10, got_bytes: 11 },
+        ),
+        (206, edge(&[range]), None, BodyError::OtherRange),
+        (206, edge(&[range]), Some("0-10"), BodyError::OtherRange),
+        (206, edge(&[("content-range", "bytes 0-9/*")]), Some("0-9"), BodyError::OtherRange),
+        (206, edge(&[]), Some("0-9"), BodyError::OtherRange),
+        (200, edge(&[]), Some("1000-"), BodyError::BeyondEnd { size_bytes: Some(SIZE) }),
+        (200, edge(&[("content-encoding", "gzip")]), None, BodyError::Encoded),
+    ] {
+        assert_eq!(open(status, &headers, asked).unwrap_err(), expected);
+    }
+}
+
+#[test]
+fn too_few_and_too_many_bytes() {
+    let truncated = |got_bytes| Err(BodyError::Truncated { got_bytes, promised_bytes: Some(SIZE) });
+    let mut body = open(200, &edge(&[]), None).unwrap();
+    assert_eq!(read(&mut body, &ciphertext()[..999], 500), truncated(999));
+    assert_eq!(Err(body.broken_off()), truncated(999));
+    let surplus = [ciphertext(), vec![0]].concat();
+    let mut body = open(200, &edge(&[]), None).unwrap();
+    assert_eq!(read(&mut body, &surplus, 500), Err(BodyError::Surplus { promised_bytes: SIZE }));
+}
+
+#[test]
+fn an_object_beyond_the_keystream_is_refused() {
+    let huge = Metadata { size: KEYSTREAM_BYTES + 1, ..metadata() };
+    let headers: HeaderMap =
+        [(header::METADATA, Metadata::seal(&huge.to_json(), &key()).unwrap())].into_iter().collect();
+    assert_eq!(
+        Body::encrypted(StatusCode::OK, &headers, &key(), &huge, None).unwrap_err(),
+        BodyError::TooLong { size_bytes: KEYSTREAM_BYTES + 1 }
+    );
+}
+
+#[test]
+fn plain_media_of_unknown_length() {
+    let mut body = Body::plain(StatusCode::OK, &headers(&[]), None, None).unwrap();
+    assert_eq!(body.length(), None);
+    assert_eq!(read(&mut body, &plaintext(), 300).unwrap(), plaintext());
+    assert_eq!(body.broken_off().to_string(), "the body ended after 1000 bytes");
+    let range = "0-9".parse().unwrap();
+    assert_eq!(
+        Body::plain(StatusCode::OK, &headers(&[]), None, Some(&range)).unwrap_err(),
+        BodyError::RangeIgnored
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_range_and_any_chunking_give_the_slice(
+        start in 0..SIZE, length in 1..SIZE, chunk_bytes in 1..400usize, ignored in any::<bool>(),
+    ) {
+        let end = (start + length).min(SIZE);
+        let slice = usize::try_from(start).unwrap()..usize::try_from(end).unwrap();
+        let asked = format!("{start}-{}", end - 1);
+        let content_range = format!("bytes {asked}/{SIZE}");
+        let (status, headers, sent) = if ignored {
+            (200, edge(&[]), ciphertext())
+        } else {
+            (206, edge(&[("content-range", &content_range)]), ciphertext()[slice.clone()].to_vec())
+        };
+        let mut body = open(status, &headers, Some(&asked)).unwrap();
+        prop_assert_eq!(&read(&mut body, &sent, chunk_bytes).unwrap(), &plaintext()[slice]);
+    }
+}

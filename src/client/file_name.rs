@@ -1,0 +1,115 @@
+//! Under which name a download is saved when its user gives none.
+
+use crate::protocol::{Disposition, FileName, MediaId};
+
+/// Longest name in bytes: file systems end at 255, and temporary names need room.
+const MAX_NAME_BYTES: usize = 200;
+
+/// Device names of Windows, which no file can have there, whatever its extension.
+const RESERVED: [&str; 4] = ["CON", "PRN", "AUX", "NUL"];
+/// The same, followed by one digit.
+const RESERVED_NUMBERED: [&str; 2] = ["COM", "LPT"];
+
+/// A file name for media, from its `Content-Disposition` or else its id.
+///
+/// The uploader chose the first, so it is cut to a plain name that is safe in any folder, script or
+/// terminal: no path, no hidden file, no option, no control or direction-changing characters.
+pub fn safe_file_name(content_disposition: Option<&str>, media_id: &MediaId) -> String {
+    let given = content_disposition.and_then(|header| Disposition::parse(header).file_name);
+    let named = given.as_ref().and_then(|name| clean(name.as_str()));
+    named.or_else(|| clean(media_id.as_str())).unwrap_or_else(|| "media".to_owned())
+}
+
+fn clean(name: &str) -> Option<String> {
+    let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let shown: String = base.chars().filter(|char| !is_unshowable(*char)).map(replaced).collect();
+    let short = FileName::new(shown.trim_start_matches(['.', ' ']))?.shortened(MAX_NAME_BYTES);
+    let mut kept = short.as_str().trim_end_matches(['.', ' ']).to_owned();
+    if let Some(rest) = kept.strip_prefix('-') {
+        kept = format!("_{rest}");
+    }
+    if is_reserved(&kept) {
+        kept.insert(0, '_');
+    }
+    (!kept.is_empty()).then_some(kept)
+}
+
+/// Control characters, line separators, and those that change the direction of text: with them
+/// `exe.png` can be shown for `gnp.exe`.
+fn is_unshowable(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// What some file systems or shells read as more than a character of a name.
+fn replaced(char: char) -> char {
+    if "<>:\"|?*".contains(char) { '_' } else { char }
+}
+
+fn is_reserved(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    let numbered = |prefix: &&str| {
+        stem.strip_prefix(prefix)
+            .is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()))
+    };
+    RESERVED.contains(&stem.as_str()) || RESERVED_NUMBERED.iter().any(numbered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn saved_as(disposition: &str) -> String {
+        safe_file_name(Some(disposition), &MediaId::parse("AbC").unwrap())
+    }
+
+    fn named(name: &str) -> String {
+        saved_as(&Disposition { inline: false, file_name: FileName::new(name) }.to_string())
+    }
+
+    #[test]
+    fn ordinary_names_stay() {
+        for name in ["x.png", "two words.tar.gz", "\u{2603}.png", "a;b.pdf", "console.txt", "com10"] {
+            assert_eq!(named(name), name);
+        }
+    }
+
+    #[test]
+    fn names_that_would_be_more_than_a_name() {
+        for (given, saved) in [
+            ("../../etc/passwd", "passwd"),
+            ("C:\\Windows\\x.dll", "x.dll"),
+            ("/etc/", "AbC"),
+            ("..", "AbC"),
+            (".bashrc", "bashrc"),
+            ("-rf", "_rf"),
+            ("a:b?.png", "a_b_.png"),
+            ("NUL.txt", "_NUL.txt"),
+            ("com1", "_com1"),
+            ("\u{202e}gnp.exe", "gnp.exe"),
+            ("dots... ", "dots"),
+        ] {
+            assert_eq!(named(given), saved, "{given:?}");
+        }
+        assert_eq!(saved_as("attachment; filename*=utf-8''%1b%5B31mred%0a"), "[31mred");
+    }
+
+    #[test]
+    fn without_a_name_the_media_id() {
+        assert_eq!(saved_as("inline"), "AbC");
+        assert_eq!(safe_file_name(None, &MediaId::parse("-x").unwrap()), "_x");
+        assert_eq!(named(&format!("{}.png", "a".repeat(400))).len(), MAX_NAME_BYTES);
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_is_one_plain_component(name in "\\PC{1,300}") {
+            let saved = named(&name);
+            let path = std::path::Path::new(&saved);
+            prop_assert_eq!(path.file_name().unwrap(), saved.as_str());
+            prop_assert!(!saved.starts_with(['.', '-']) && !saved.contains(['/', '\\', ':']));
+            prop_assert!(saved.len() <= MAX_NAME_BYTES + 1);
+        }
+    }
+}

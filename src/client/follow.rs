@@ -1,0 +1,351 @@
+//! The rules of a client: which request comes next, given what came back.
+//!
+//! 1. Ask for the media config, with the access token: it names the edge. Without it, do not opt in.
+//! 2. Ask for the media, opted in, with the access token. Only the answer header makes an answer;
+//!    without it the body is the media, whatever it looks like.
+//! 3. Follow the answer's link, to the advertised edge only, without the access token.
+//! 4. On 404 or 409 never retry the link: ask for a new answer, once; then ask without opting in.
+//!
+//! Plain redirects (307 without the answer header) are followed for at most [`MAX_REDIRECTS`](super::MAX_REDIRECTS) hops;
+//! the access token stays on the homeserver's web origin.
+
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use zeroize::Zeroizing;
+
+use super::request::Trail;
+use super::{Advertised, Body, BodyError, ClientError, HomeserverUrl, NotAdvertised, Party};
+use super::{RangeRequest, Refusal, Request, WebOrigin};
+use crate::protocol::{Algorithm, Answer, Delivery, Facts, Object, OptIn, header};
+
+/// How many answers a client follows before it asks without opting in.
+const MAX_ANSWERS: u8 = 2;
+
+const CONFIG_PATH: &str = "/_matrix/client/v1/media/config";
+
+/// What a user wants.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Which media.
+    pub object: Object,
+    /// How to opt in; `None` for plain media. With `verbatim`, a link without a key is accepted.
+    pub opt_in: Option<OptIn>,
+    /// Only this part of it.
+    pub range: Option<RangeRequest>,
+}
+
+/// The first request of a download.
+pub fn start(homeserver: HomeserverUrl, wish: Wish) -> Exchange {
+    let opt_in = wish.opt_in;
+    let plan = Plan { homeserver, wish, edge: None, answers: 0 };
+    match opt_in {
+        Some(opt_in) => plan.ask_for_config(opt_in),
+        None => plan.ask(None, Because::Wished),
+    }
+}
+
+/// What comes after the head of a response.
+#[derive(Debug)]
+pub enum Turn {
+    /// Leave this response; send the next request.
+    Send(Exchange),
+    /// Read this response's body as a document.
+    Read(Document),
+    /// This response's body is the media.
+    Save(Box<Media>),
+}
+
+/// One request, and what to make of the head of its response.
+#[derive(Debug)]
+pub struct Exchange {
+    plan: Plan,
+    asked: Asked,
+    request: Request,
+    because: Because,
+}
+
+/// Why a request is sent: a sentence for whoever watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Because {
+    /// The first request.
+    #[error("asking the homeserver for its edge")]
+    Start,
+    /// The user does not want to opt in.
+    #[error("asking for plain media")]
+    Wished,
+    /// The homeserver advertises encrypted delivery.
+    #[error("asking for media by encrypted delivery")]
+    Advertised,
+    /// It does not.
+    #[error("asking for plain media: {0}")]
+    NotAdvertised(NotAdvertised),
+    /// An answer came.
+    #[error("following the answer's link")]
+    Answered,
+    /// The link gave 404 or 409.
+    #[error("asking for a new answer: the link gave {}", .0.as_u16())]
+    LinkGone(StatusCode),
+    /// So did the link of the new answer.
+    #[error("asking for plain media: the new link gave {} too", .0.as_u16())]
+    LinkGoneAgain(StatusCode),
+    /// A plain redirect.
+    #[error("following a redirect")]
+    Redirected,
+}
+
+/// A body to read whole, at most [`Document::MAX_BYTES`] of it.
+#[derive(Debug)]
+pub struct Document {
+    plan: Plan,
+    kind: DocumentKind,
+}
+
+#[derive(Debug)]
+enum DocumentKind {
+    Config(OptIn),
+    Answer(OptIn),
+    Refusal { status: StatusCode, retry_after_secs: Option<u64> },
+}
+
+/// The media are coming.
+#[derive(Debug)]
+pub struct Media {
+    /// Turns the response's body into the bytes that were asked for.
+    pub body: Body,
+    /// The media type.
+    pub content_type: String,
+    /// Disposition and file name.
+    pub content_disposition: Option<String>,
+    /// How it travels.
+    pub way: Way,
+}
+
+/// How media reach the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By a link, encrypted.
+    Encrypted(Algorithm),
+    /// By a link, as stored: the media are ciphertext already.
+    Verbatim,
+    /// As from any homeserver.
+    Plain,
+}
+
+/// What stays the same over a download, and what was learned so far.
+#[derive(Debug)]
+struct Plan {
+    homeserver: HomeserverUrl,
+    wish: Wish,
+    edge: Option<String>,
+    answers: u8,
+}
+
+/// What a request was, so that its response can be understood.
+#[derive(Debug)]
+enum Asked {
+    Config(OptIn),
+    Media { opt_in: Option<OptIn>, origin: WebOrigin, hops: u8 },
+    Link { answer: Box<Answer>, opt_in: OptIn },
+}
+
+impl Exchange {
+    /// The request to send.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Why.
+    pub fn because(&self) -> Because {
+        self.because
+    }
+
+    /// Understands the head of the response.
+    ///
+    /// # Errors
+    /// Whatever ends the download here; an error of the homeserver comes from [`Document::read`].
+    pub fn receive(self, status: StatusCode, headers: &HeaderMap) -> Result<Turn, ClientError> {
+        let Self { plan, asked, request, .. } = self;
+        match asked {
+            Asked::Config(opt_in) => Ok(plan.config_came(opt_in, status)),
+            Asked::Media { opt_in, origin, hops } => {
+                let trail = Trail { url: request.url, origin, hops, authorised: request.authorised };
+                plan.media_came(opt_in, trail, status, headers)
+            }
+            Asked::Link { answer, opt_in } => plan.link_came(&answer, opt_in, status, headers),
+        }
+    }
+}
+
+impl Document {
+    /// How much of the body to read; what is longer is no document of this protocol. The longest
+    /// real ones are about 3 KiB.
+    pub const MAX_BYTES: usize = 64 * 1024;
+
+    /// Understands the body.
+    ///
+    /// # Errors
+    /// The homeserver's error; an answer that must not be followed.
+    pub fn read(self, body: &[u8]) -> Result<Exchange, ClientError> {
+        let Self { mut plan, kind } = self;
+        match kind {
+            DocumentKind::Config(opt_in) => {
+                match Advertised::from_config(body).and_then(|about| about.edge_for(opt_in)) {
+                    Ok(edge) => {
+                        plan.edge = Some(edge);
+                        Ok(plan.ask(Some(opt_in), Because::Advertised))
+                    }
+                    Err(reason) => Ok(plan.ask(None, Because::NotAdvertised(reason))),
+                }
+            }
+            DocumentKind::Answer(opt_in) => {
+                let edge = plan.edge.as_deref().unwrap_or_default();
+                let answer = Answer::from_json(body, edge, opt_in.verbatim)?;
+                plan.answers += 1;
+                Ok(plan.follow(answer, opt_in))
+            }
+            DocumentKind::Refusal { status, retry_after_secs } => {
+                Err(ClientError::Homeserver(Refusal::read(status, retry_after_secs, body)))
+            }
+        }
+    }
+}
+
+impl Plan {
+    fn ask_for_config(self, opt_in: OptIn) -> Exchange {
+        let url = Zeroizing::new(self.homeserver.join(CONFIG_PATH));
+        let request = Request { url, party: Party::Homeserver, authorised: true, range: None };
+        Exchange { plan: self, asked: Asked::Config(opt_in), request, because: Because::Start }
+    }
+
+    fn config_came(self, opt_in: OptIn, status: StatusCode) -> Turn {
+        if status == StatusCode::OK {
+            return Turn::Read(Document { plan: self, kind: DocumentKind::Config(opt_in) });
+        }
+        Turn::Send(self.ask(None, Because::NotAdvertised(NotAdvertised::Status(status))))
+    }
+
+    fn ask(self, opt_in: Option<OptIn>, because: Because) -> Exchange {
+        let mut url = self.homeserver.join(&self.wish.object.client_path());
+        if let Some(opt_in) = opt_in {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            let query =
+                form_urlencoded::Serializer::new(String::new()).extend_pairs(opt_in.to_query()).finish();
+            url.push_str(&query);
+        }
+        let origin = self.homeserver.origin().clone();
+        let trail = Trail { url: Zeroizing::new(url), origin, hops: 0, authorised: true };
+        self.get(opt_in, trail, because)
+    }
+
+    fn get(self, opt_in: Option<OptIn>, trail: Trail, because: Because) -> Exchange {
+        let Trail { url, origin, hops, authorised } = trail;
+        let party = if authorised { Party::Homeserver } else { Party::Elsewhere(origin.clone()) };
+        let request = Request { url, party, authorised, range: self.range_header() };
+        Exchange { plan: self, asked: Asked::Media { opt_in, origin, hops }, request, because }
+    }
+
+    fn follow(self, answer: Answer, opt_in: OptIn) -> Exchange {
+        let url = answer.url.clone();
+        let request = Request { url, party: Party::Edge, authorised: false, range: self.range_header() };
+        let asked = Asked::Link { answer: Box::new(answer), opt_in };
+        Exchange { plan: self, asked, request, because: Because::Answered }
+    }
+
+    fn range_header(&self) -> Option<HeaderValue> {
+        self.wish.range.as_ref().and_then(RangeRequest::to_header)
+    }
+
+    fn media_came(
+        self,
+        opt_in: Option<OptIn>,
+        trail: Trail,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> Result<Turn, ClientError> {
+        if let Some(said) = headers.get(header::ANSWER) {
+            let expected = opt_in.filter(|_| trail.authorised);
+            let fits =
+                |asked: &OptIn| asked.delivery.as_str() == said && status == answer_status(asked.delivery);
+            let opt_in = expected.filter(fits).ok_or(ClientError::UnaskedAnswer)?;
+            return Ok(Turn::Read(Document { plan: self, kind: DocumentKind::Answer(opt_in) }));
+        }
+        match status {
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
+                let body = Body::plain(status, headers, None, self.wish.range.as_ref())?;
+                let Facts { content_type, content_disposition, .. } = Facts::from_headers(headers);
+                Ok(Turn::Save(Box::new(Media { body, content_type, content_disposition, way: Way::Plain })))
+            }
+            StatusCode::MOVED_PERMANENTLY
+            | StatusCode::FOUND
+            | StatusCode::SEE_OTHER
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT => {
+                let next = trail.hop(headers)?;
+                Ok(Turn::Send(self.get(opt_in, next, Because::Redirected)))
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE if self.wish.range.is_some() => Err(beyond_end(headers)),
+            _ if trail.authorised => {
+                let retry_after_secs = number(headers, &RETRY_AFTER);
+                let kind = DocumentKind::Refusal { status, retry_after_secs };
+                Ok(Turn::Read(Document { plan: self, kind }))
+            }
+            _ => Err(ClientError::Elsewhere(status)),
+        }
+    }
+
+    fn link_came(
+        self,
+        answer: &Answer,
+        opt_in: OptIn,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> Result<Turn, ClientError> {
+        let Answer { key, metadata, .. } = answer;
+        match status {
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
+                let range = self.wish.range.as_ref();
+                let (body, way) = match key {
+                    Some((alg, key)) => {
+                        (Body::encrypted(status, headers, key, metadata, range)?, Way::Encrypted(*alg))
+                    }
+                    None => (Body::plain(status, headers, Some(metadata.size), range)?, Way::Verbatim),
+                };
+                let content_type = metadata.content_type.clone();
+                let content_disposition = metadata.content_disposition.clone();
+                Ok(Turn::Save(Box::new(Media { body, content_type, content_disposition, way })))
+            }
+            StatusCode::NOT_FOUND | StatusCode::CONFLICT if self.answers < MAX_ANSWERS => {
+                Ok(Turn::Send(self.ask(Some(opt_in), Because::LinkGone(status))))
+            }
+            StatusCode::NOT_FOUND | StatusCode::CONFLICT => {
+                Ok(Turn::Send(self.ask(None, Because::LinkGoneAgain(status))))
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE if self.wish.range.is_some() => {
+                Err(BodyError::BeyondEnd { size_bytes: Some(metadata.size) }.into())
+            }
+            status => Err(ClientError::Edge(status)),
+        }
+    }
+}
+
+/// The status under which each delivery's answer comes.
+fn answer_status(delivery: Delivery) -> StatusCode {
+    match delivery {
+        Delivery::Redirect => StatusCode::TEMPORARY_REDIRECT,
+        Delivery::Json => StatusCode::OK,
+    }
+}
+
+/// A 416 without an answer: the object's length stands in `Content-Range: bytes */1234`.
+fn beyond_end(headers: &HeaderMap) -> ClientError {
+    let range = headers.get(http::header::CONTENT_RANGE).and_then(|value| value.to_str().ok());
+    let size = range.and_then(|range| range.rsplit_once('/')).and_then(|(_, size)| size.parse().ok());
+    BodyError::BeyondEnd { size_bytes: size }.into()
+}
+
+fn number(headers: &HeaderMap, name: &http::HeaderName) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

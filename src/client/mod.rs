@@ -1,0 +1,48 @@
+//! The client: asks the homeserver, follows the link, decrypts.
+//!
+//! **Confidential only, not authenticated.** Decrypting proves nothing about who wrote the bytes:
+//! TLS carries integrity. What is checked is the length, and that the sealed metadata opens with
+//! the answer's key and says what the answer said; no byte is released before that.
+//!
+//! In scope: the rules of a client, as values that do no I/O. [`follow`] says which request comes
+//! next and what to make of a response's head, [`Body`] turns the body that then arrives into
+//! plaintext, chunk by chunk and in place. Out of scope: sockets, files, terminals (the command
+//! line client, `src/bin/cloakroom/`), and the decryption of end-to-end encrypted attachments,
+//! whose keys are in the event: to this protocol they are bytes like any others.
+//!
+//! ```
+//! use cloakroom::client::{HomeserverUrl, Wish, follow};
+//! use cloakroom::protocol::{Algorithm, Delivery, MxcUri, Object, OptIn, Variant};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let MxcUri { server_name, media_id } = MxcUri::parse("mxc://example.org/AbC")?;
+//! let wish = Wish {
+//!     object: Object { server_name, media_id, variant: Variant::Original },
+//!     opt_in: Some(OptIn { delivery: Delivery::Json, alg: Algorithm::ChaCha20, verbatim: false }),
+//!     range: None,
+//! };
+//! let exchange = follow::start(HomeserverUrl::parse("https://matrix.example.org")?, wish);
+//! // The first request asks for the media config, which names the edge.
+//! assert_eq!(exchange.request().url(), "https://matrix.example.org/_matrix/client/v1/media/config");
+//! assert!(exchange.request().is_authorised());
+//! # Ok(())
+//! # }
+//! ```
+
+mod address;
+mod advertised;
+mod decrypt;
+mod error;
+mod file_name;
+pub mod follow;
+mod range_request;
+mod request;
+
+pub use address::{HomeserverUrl, HomeserverUrlError, WebOrigin};
+pub use advertised::{Advertised, NotAdvertised};
+pub use decrypt::{Body, BodyError};
+pub use error::{Class, ClientError, Refusal};
+pub use file_name::safe_file_name;
+pub use follow::{Because, Document, Exchange, Media, Turn, Way, Wish};
+pub use range_request::{RangeRequest, RangeRequestError};
+pub use request::{MAX_REDIRECTS, Party, Request};

@@ -1,0 +1,73 @@
+//! The one range of bytes that a client asks for.
+
+use std::str::FromStr;
+
+use http::header::RANGE;
+use http::{HeaderMap, HeaderValue};
+
+use crate::protocol::{ByteRange, Requested};
+
+/// A text that is no range of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected START-END (both included), START- or -SUFFIX, in bytes: 0-1023, 1024-, -500")]
+pub struct RangeRequestError;
+
+/// One range of an object whose length is not known yet: `0-1023`, `1024-` or `-500`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RangeRequest(HeaderMap);
+
+impl RangeRequest {
+    /// The value of the `Range` header (RFC 9110 section 14.2): `bytes=0-1023`.
+    pub fn to_header(&self) -> Option<HeaderValue> {
+        self.0.get(RANGE).cloned()
+    }
+
+    /// The bytes that are meant of an object of `size` bytes; `None` if it has none of them.
+    ///
+    /// By the code that servers of this protocol read the header with: both sides agree.
+    pub fn resolve(&self, size: u64) -> Option<ByteRange> {
+        match Requested::from_headers(&self.0, size) {
+            Requested::Part(range) => Some(range),
+            Requested::Whole | Requested::Unsatisfiable => None,
+        }
+    }
+}
+
+impl FromStr for RangeRequest {
+    type Err = RangeRequestError;
+
+    fn from_str(text: &str) -> Result<Self, RangeRequestError> {
+        let value = HeaderValue::from_str(&format!("bytes={text}")).map_err(|_| RangeRequestError)?;
+        let range = Self(HeaderMap::from_iter([(RANGE, value)]));
+        // Of the longest object there can be, every range that means something has bytes.
+        if range.resolve(u64::MAX).is_some() { Ok(range) } else { Err(RangeRequestError) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_cut_to_the_object() {
+        let resolve = |text: &str, size| text.parse::<RangeRequest>().unwrap().resolve(size);
+        assert_eq!(resolve("0-99", 1000), Some(ByteRange { start: 0, end: 100 }));
+        assert_eq!(resolve("100-", 1000), Some(ByteRange { start: 100, end: 1000 }));
+        assert_eq!(resolve("-100", 1000), Some(ByteRange { start: 900, end: 1000 }));
+        assert_eq!(resolve("990-5000", 1000), Some(ByteRange { start: 990, end: 1000 }));
+        assert_eq!(resolve("1000-", 1000), None);
+        assert_eq!(resolve("0-", 0), None);
+    }
+
+    #[test]
+    fn the_header() {
+        assert_eq!("5-9".parse::<RangeRequest>().unwrap().to_header().unwrap(), "bytes=5-9");
+    }
+
+    #[test]
+    fn what_is_no_range() {
+        for text in ["", "-", "5", "9-5", "a-b", "0-1,5-6", "-0", "0x1-2", "1-2\n", "99999999999999999999-"] {
+            assert_eq!(text.parse::<RangeRequest>(), Err(RangeRequestError), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Bodies: a response of the runtime, or bytes in memory.
+
+use js_sys::{ArrayBuffer, Uint8Array};
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{ReadableStream, Response};
+
+use super::glue;
+use crate::upstream::{Body, BodyError};
+
+/// A body on its way.
+pub(crate) enum WorkerBody {
+    /// Not read yet: the runtime's own stream, which it can hand through without waking us.
+    Response(Response),
+    /// Read: bytes outside of wasm memory.
+    Buffer(ArrayBuffer),
+}
+
+impl WorkerBody {
+    /// The stream of a response that has one.
+    pub(super) fn stream(response: &Response) -> Option<ReadableStream> {
+        response.body()
+    }
+}
+
+impl Body for WorkerBody {
+    async fn buffer(self, size: u64) -> Result<Self, BodyError> {
+        let buffer = match self {
+            Self::Buffer(buffer) => buffer,
+            Self::Response(response) => {
+                let promise = response.array_buffer().map_err(|_| BodyError::Broken)?;
+                let value = JsFuture::from(promise).await.map_err(|_| BodyError::Broken)?;
+                value.dyn_into().map_err(|_| BodyError::Broken)?
+            }
+        };
+        if u64::from(buffer.byte_length()) == size {
+            Ok(Self::Buffer(buffer))
+        } else {
+            Err(BodyError::Broken)
+        }
+    }
+
+    fn share(&self) -> Option<Self> {
+        match self {
+            Self::Buffer(buffer) => Some(Self::Buffer(buffer.clone())),
+            Self::Response(_) => None,
+        }
+    }
+
+    async fn bytes(self, limit: usize) -> Result<Vec<u8>, BodyError> {
+        let bytes = match self {
+            Self::Buffer(buffer) => Uint8Array::new(&buffer),
+            Self::Response(response) => {
+                let Some(stream) = Self::stream(&response) else { return Ok(Vec::new()) };
+                #[expect(clippy::cast_precision_loss, reason = "limits are far below 2^53")]
+                let read = glue::read_at_most(&stream, limit as f64).await;
+                let bytes = read.map_err(|_| BodyError::Broken)?;
+                bytes.dyn_into().map_err(|_| BodyError::TooLong { limit })?
+            }
+        };
+        Ok(bytes.to_vec())
+    }
+
+    fn cancel(self) {
+        if let Self::Response(response) = self
+            && let Some(stream) = Self::stream(&response)
+        {
+            // The promise's outcome is of no interest: the connection is given back either way.
+            let _ = stream.cancel();
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The entry: every request of the Worker.
+
+use std::rc::Rc;
+
+use http::{Method, StatusCode};
+use wasm_bindgen::JsValue;
+use web_sys::{Request, Response};
+
+use super::environment;
+use super::incoming::{Url, header_map};
+use super::{Workers, pass, response};
+use crate::config::{Config, ConfigError, Role, WebOrigin};
+use crate::edge::{self, LinkRequest};
+use crate::origin::advertise::{self, Document};
+use crate::origin::{self, ClientRequest};
+use crate::protocol::{MatrixError, Query, Route, header};
+use crate::upstream::Reply;
+
+#[worker::event(fetch)]
+async fn fetch(request: Request, env: worker::Env, context: worker::Context) -> worker::Result<Response> {
+    let url = request.url();
+    let url = Url::split(&url);
+    let visitor = Visitor { request: &request, url, env: &env };
+    let sent = match environment::config(&env) {
+        Ok(config) => {
+            let platform = Workers { config, env: Rc::new(env.clone()), context: Rc::new(context) };
+            visitor.serve(&platform).await
+        }
+        Err(errors) => visitor.serve_misconfigured(&errors).await,
+    };
+    sent.map_err(worker::Error::from)
+}
+
+struct Visitor<'a> {
+    request: &'a Request,
+    url: Url<'a>,
+    env: &'a worker::Env,
+}
+
+impl Visitor<'_> {
+    /// Tells origin from edge by the host of the request: the edge's host serves links and nothing
+    /// else, every other host is the homeserver's and serves no links.
+    async fn serve(&self, platform: &Workers) -> Result<Response, JsValue> {
+        let config: &Config = &platform.config;
+        match Route::of(self.url.path) {
+            Route::Health => return health(config.role, &[]),
+            Route::Internal => return fail(&MatrixError::not_found()),
+            _ => {}
+        }
+        let at_edge = self.url.authority == config.edge.authority();
+        if config.role == Role::Edge || (config.role == Role::Both && at_edge) {
+            let method = method(self.request);
+            let headers = header_map(&self.request.headers());
+            let link = LinkRequest { method, path: self.url.path, headers };
+            return response::send(Some(platform), edge::link(platform, config, &link).await);
+        }
+        if let Err(error) = config.check_host(self.url.authority) {
+            super::glue::console_warn(&environment::log_line(&error));
+            return fail(&misconfigured(std::slice::from_ref(&error)));
+        }
+        self.serve_origin(platform, config).await
+    }
+
+    async fn serve_origin(&self, platform: &Workers, config: &Config) -> Result<Response, JsValue> {
+        let route = Route::of(self.url.path);
+        let method = method(self.request);
+        let reads = matches!(method, Method::GET | Method::HEAD);
+        let reply = match route {
+            Route::Media(_) if method == Method::OPTIONS => preflight(),
+            Route::Media(path) if reads => origin::media(platform, config, &self.client(method), path).await,
+            Route::Config if reads => self.document(platform, config, method, Document::MediaConfig).await,
+            Route::Versions if reads => self.document(platform, config, method, Document::Versions).await,
+            _ => return self.pass(&config.homeserver).await,
+        };
+        response::send(Some(platform), reply)
+    }
+
+    async fn document(
+        &self,
+        platform: &Workers,
+        config: &Config,
+        method: Method,
+        document: Document,
+    ) -> Reply<super::body::WorkerBody> {
+        let client = self.client(method);
+        advertise::document(platform, config, &client, self.url.path_and_query, document).await
+    }
+
+    fn client(&self, method: Method) -> ClientRequest {
+        let headers = header_map(&self.request.headers());
+        let address =
+            headers.get("cf-connecting-ip").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        ClientRequest { method, query: Query::parse(self.url.query), headers, client_ip: address }
+    }
+
+    async fn pass(&self, homeserver: &WebOrigin) -> Result<Response, JsValue> {
+        match pass::through(homeserver, self.request, self.url.path_and_query).await {
+            Ok(response) => Ok(response),
+            Err(error) => fail(&error),
+        }
+    }
+
+    /// With a wrong configuration no media is served, but what only passes through goes on, if it is
+    /// known where to.
+    async fn serve_misconfigured(&self, errors: &[ConfigError]) -> Result<Response, JsValue> {
+        let route = Route::of(self.url.path);
+        let variable = |name| environment::variable(self.env, name);
+        let role = match variable("ROLE").as_deref() {
+            Some("edge") => Role::Edge,
+            Some("origin") => Role::Origin,
+            _ => Role::Both,
+        };
+        match route {
+            Route::Health => return health(role, errors),
+            Route::Internal => return fail(&MatrixError::not_found()),
+            _ => {}
+        }
+        let edge = variable("EDGE_URL").and_then(|url| WebOrigin::parse(&url));
+        let at_edge = edge.is_none_or(|edge| edge.authority() == self.url.authority);
+        let media = matches!(route, Route::Media(_));
+        match variable("HOMESERVER_URL").and_then(|url| WebOrigin::parse(&url)) {
+            Some(homeserver)
+                if !media
+                    && role != Role::Edge
+                    && !(at_edge && role == Role::Both && !self.url.path.starts_with("/_matrix/"))
+                    && homeserver.authority() != self.url.authority =>
+            {
+                self.pass(&homeserver).await
+            }
+            _ => fail(&misconfigured(errors)),
+        }
+    }
+}
+
+/// 500 that names the variables and nothing else: their values are the log's.
+fn misconfigured(errors: &[ConfigError]) -> MatrixError {
+    let names: Vec<&str> = errors.iter().map(|error| error.variable).collect();
+    let message =
+        format!("Cloakroom is not configured: {}. The Worker's log says what is wrong", names.join(", "));
+    MatrixError::new(StatusCode::INTERNAL_SERVER_ERROR, "M_UNKNOWN", message)
+}
+
+fn health(role: Role, errors: &[ConfigError]) -> Result<Response, JsValue> {
+    let wrong: Vec<&str> = errors.iter().map(|error| error.variable).collect();
+    let role = match role {
+        Role::Both => "both",
+        Role::Origin => "origin",
+        Role::Edge => "edge",
+    };
+    let (status, word) = if wrong.is_empty() {
+        (StatusCode::OK, "ok")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "misconfigured")
+    };
+    let body = serde_json::json!({
+        "status": word, "role": role, "version": env!("CARGO_PKG_VERSION"),
+        "cipher": crate::cipher::BACKEND, "wrong_variables": wrong,
+    });
+    response::send(None, Reply::json(status, body.to_string().into_bytes().into()))
+}
+
+fn fail(error: &MatrixError) -> Result<Response, JsValue> {
+    response::send(None, Reply::error(error))
+}
+
+fn preflight<B>() -> Reply<B> {
+    let mut reply = Reply::empty(StatusCode::NO_CONTENT);
+    header::insert_cors(&mut reply.headers);
+    reply
+}
+
+/// The method as it is; one that `http` cannot hold is none that we serve.
+fn method(request: &Request) -> Method {
+    request.method().parse().unwrap_or(Method::TRACE)
+}

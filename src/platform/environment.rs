@@ -1,0 +1,46 @@
+//! The Worker's environment: read and judged once per isolate, whose environment never changes.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::glue::console_warn;
+use crate::config::{Config, ConfigError};
+
+/// The configuration, or everything that is wrong with it.
+pub(super) type Judged = Result<Rc<Config>, Rc<[ConfigError]>>;
+
+thread_local! {
+    static JUDGED: RefCell<Option<Judged>> = const { RefCell::new(None) };
+}
+
+/// The configuration of this isolate. What is wrong is logged once, one line a variable.
+pub(super) fn config(env: &worker::Env) -> Judged {
+    JUDGED.with_borrow_mut(|judged| judged.get_or_insert_with(|| judge(env)).clone())
+}
+
+/// One variable or secret.
+pub(super) fn variable(env: &worker::Env, name: &str) -> Option<String> {
+    let value = js_sys::Reflect::get(env, &wasm_bindgen::JsValue::from_str(name)).ok()?;
+    value.as_string()
+}
+
+fn judge(env: &worker::Env) -> Judged {
+    let mut errors = match Config::read(|name| variable(env, name)) {
+        Ok(config) if env.kv(super::kv::BINDING).is_ok() => return Ok(Rc::new(config)),
+        Ok(_) => Vec::new(),
+        Err(errors) => errors,
+    };
+    if env.kv(super::kv::BINDING).is_err() {
+        errors.push(ConfigError::missing_key_store());
+    }
+    for error in &errors {
+        console_warn(&log_line(error));
+    }
+    Err(errors.into())
+}
+
+/// `{"event":"config_error",…}`: one line of JSON, as every line of our log is.
+pub(super) fn log_line(error: &ConfigError) -> String {
+    serde_json::json!({ "event": "config_error", "variable": error.variable, "error": error.to_string() })
+        .to_string()
+}

@@ -1,0 +1,60 @@
+//! Bindings: `glue.js`, and the globals of the runtime that `web-sys` does not know.
+
+use js_sys::{Object, Reflect};
+use wasm_bindgen::prelude::*;
+use web_sys::{ReadableStream, Request, Response};
+
+#[wasm_bindgen(module = "/src/platform/glue.js")]
+extern "C" {
+    /// `fetch` with a time limit for the headers.
+    #[wasm_bindgen(js_name = fetchHeaders, catch)]
+    pub(super) async fn fetch_headers(url: &str, init: &JsValue, timeout_ms: f64)
+    -> Result<JsValue, JsValue>;
+
+    /// Reads a stream up to a limit.
+    #[wasm_bindgen(js_name = readAtMost, catch)]
+    pub(super) async fn read_at_most(stream: &ReadableStream, limit: f64) -> Result<JsValue, JsValue>;
+
+    /// A stream of what `push` makes of a source's chunks.
+    #[wasm_bindgen(js_name = bodyStream, catch)]
+    pub(super) fn body_stream(
+        source: &ReadableStream,
+        length: f64,
+        push: &JsValue,
+        end: &JsValue,
+    ) -> Result<ReadableStream, JsValue>;
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// `fetch(request, init)`: the request object itself, handed on.
+    #[wasm_bindgen(js_name = fetch, catch)]
+    pub(super) async fn fetch_request(request: &Request, init: &JsValue) -> Result<JsValue, JsValue>;
+
+    /// `console.warn`.
+    #[wasm_bindgen(js_namespace = console, js_name = warn)]
+    pub(super) fn console_warn(line: &str);
+
+    /// `caches.open`.
+    #[wasm_bindgen(js_namespace = caches, js_name = open, catch)]
+    pub(super) async fn open_cache(name: &str) -> Result<JsValue, JsValue>;
+
+    /// `Cache`.
+    pub(super) type Cache;
+
+    #[wasm_bindgen(method, js_name = match, catch)]
+    pub(super) async fn match_request(this: &Cache, request: &Request) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub(super) async fn put(this: &Cache, url: &str, response: &Response) -> Result<JsValue, JsValue>;
+}
+
+/// `{name: value, …}`.
+pub(super) fn object(members: &[(&str, JsValue)]) -> Object {
+    let object = Object::new();
+    for (name, value) in members {
+        // Setting a property of a fresh plain object cannot fail.
+        let _ = Reflect::set(&object, &JsValue::from_str(name), value);
+    }
+    object
+}

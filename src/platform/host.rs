@@ -1,0 +1,68 @@
+//! The machine's door: time, randomness, work after the response, and the log.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use super::Workers;
+use super::body::WorkerBody;
+use super::glue::console_warn;
+use crate::protocol::Object;
+use crate::upstream::{Event, Host, Job, run_job};
+
+/// A fill that has not ended after this long was cut off with its request.
+const FILL_FORGOTTEN_MS: u64 = 10 * 60 * 1000;
+
+thread_local! {
+    /// Objects that this isolate is putting into the cache, and since when. Plain data: a request must
+    /// not wait for another one's promise.
+    static FILLING: RefCell<HashMap<String, u64>> = RefCell::new(HashMap::new());
+}
+
+impl Host<WorkerBody> for Workers {
+    fn now_ms(&self) -> u64 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a date after 1970")]
+        let now = js_sys::Date::now() as u64;
+        now
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        if getrandom::fill(bytes).is_err() {
+            // Never a key that is not random. WebCrypto is part of the runtime: this cannot happen.
+            wasm_bindgen::throw_str("no randomness");
+        }
+    }
+
+    fn later(&self, job: Job<WorkerBody>) {
+        let filling = match &job {
+            Job::Fill(object, _) => match begin_fill(object, self.now_ms()) {
+                Some(name) => Some(name),
+                None => return,
+            },
+            Job::Put(..) | Job::PutFacts(..) => None,
+        };
+        let platform = self.clone();
+        self.context.wait_until(async move {
+            run_job(&platform, job).await;
+            if let Some(name) = filling {
+                FILLING.with_borrow_mut(|filling| filling.remove(&name));
+            }
+        });
+    }
+
+    fn log(&self, event: Event) {
+        console_warn(&format!("{{\"event\":\"{}\"}}", event.label()));
+    }
+}
+
+/// `None` if the object is being filled already.
+fn begin_fill(object: &Object, now_ms: u64) -> Option<String> {
+    let name = object.cache_name();
+    FILLING.with_borrow_mut(|filling| {
+        filling.retain(|_, since| now_ms.saturating_sub(*since) < FILL_FORGOTTEN_MS);
+        if filling.contains_key(&name) {
+            return None;
+        }
+        filling.insert(name.clone(), now_ms);
+        Some(name)
+    })
+}

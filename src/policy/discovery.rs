@@ -1,0 +1,275 @@
+//! Discovery: from a server name to where its media config is read.
+//!
+//! Source: server-server API, "Resolving server names", steps 1 to 3 and 6: an explicit port, else
+//! `https://<host>/.well-known/matrix/server`, else port 8448. The `SRV` steps 3.3, 3.4, 4 and 5 are
+//! left out: a Worker has no DNS. A peer that is found by `SRV` alone is not found here, and so not
+//! obeyed, unless it answers on 8448 too.
+
+use http::StatusCode;
+use serde_json::Value;
+
+use super::{Target, TargetError, TargetRules, TargetUrl};
+use crate::protocol::ServerName;
+
+/// Where homeservers listen if nothing else is said.
+pub const DEFAULT_PORT: u16 = 8448;
+/// The longest body that is read of any answer: 64 KiB. What is longer counts as failed.
+pub const MAX_BODY_BYTES: usize = 64 << 10;
+/// How long one URL may take, connection to last byte, before it counts as failed: 5 s.
+pub const FETCH_TIMEOUT_MS: u32 = 5_000;
+/// How long a whole lookup may take, since a client waits for it: 10 s, then it has failed
+/// ([`super::Finding::FAILED`]). Six slow URLs would take 30 s.
+pub const LOOKUP_TIMEOUT_MS: u32 = 10_000;
+
+const WELL_KNOWN: &str = "/.well-known/matrix/server";
+/// How many redirects of the well-known document are followed; of other documents, none.
+const MAX_REDIRECTS: u8 = 3;
+
+/// What came back for a URL. Redirects are not followed by whoever fetches.
+#[derive(Clone, Copy, Debug)]
+pub enum Fetched<'a> {
+    /// A whole answer.
+    Response {
+        /// Its status.
+        status: StatusCode,
+        /// Its `Location`, verbatim.
+        location: Option<&'a str>,
+        /// Its body, at most [`MAX_BODY_BYTES`].
+        body: &'a [u8],
+    },
+    /// No connection, no valid certificate, too slow, too long, broken off.
+    Failed,
+}
+
+impl<'a> Fetched<'a> {
+    /// The status and body, where there is a whole answer within the limit.
+    pub(super) fn answer(self) -> Option<(StatusCode, &'a [u8])> {
+        match self {
+            Self::Response { status, body, .. } if body.len() <= MAX_BODY_BYTES => Some((status, body)),
+            _ => None,
+        }
+    }
+}
+
+/// How far discovery is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Discovery {
+    /// The peer is here.
+    Found(Target),
+    /// A well-known document has to be fetched first.
+    Ask(WellKnown),
+}
+
+/// A well-known document to fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WellKnown {
+    url: TargetUrl,
+    /// The peer, if the document says nothing.
+    fallback: Target,
+    redirects_left: u8,
+}
+
+impl Discovery {
+    /// Begins. `TargetError` where the name leads to nothing that may be asked.
+    pub fn of(name: &ServerName, rules: &TargetRules) -> Result<Self, TargetError> {
+        let fallback = rules.server(name, DEFAULT_PORT)?;
+        if name.port().is_some() || is_ip_literal(name.host()) {
+            return Ok(Self::Found(fallback));
+        }
+        let url = rules.server(name, 443)?.at(WELL_KNOWN);
+        Ok(Self::Ask(WellKnown { url, fallback, redirects_left: MAX_REDIRECTS }))
+    }
+}
+
+impl WellKnown {
+    /// What to fetch.
+    pub fn url(&self) -> &TargetUrl {
+        &self.url
+    }
+
+    /// Goes on. A document that cannot be had (unreachable, not 200, too long, redirected too often or
+    /// to where we may not go) or that names no server says nothing: the peer is on port 8448.
+    ///
+    /// `TargetError` where it says that the peer is where we may not go: nothing else is asked then,
+    /// since port 8448 would be another server's.
+    pub fn answered(self, fetched: Fetched<'_>, rules: &TargetRules) -> Result<Discovery, TargetError> {
+        if let Some(next) = self.redirected(fetched, rules) {
+            return Ok(Discovery::Ask(next));
+        }
+        let delegated = match fetched.answer() {
+            Some((StatusCode::OK, body)) => delegated_server(body),
+            _ => None,
+        };
+        match delegated {
+            Some(name) => rules.server(&name, DEFAULT_PORT).map(Discovery::Found),
+            None => Ok(Discovery::Found(self.fallback)),
+        }
+    }
+
+    fn redirected(&self, fetched: Fetched<'_>, rules: &TargetRules) -> Option<Self> {
+        let Fetched::Response { status, location: Some(location), .. } = fetched else { return None };
+        let redirects_left = self.redirects_left.checked_sub(1)?;
+        if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+            return None;
+        }
+        let url = rules.redirect(&self.url, location).ok()?;
+        Some(Self { url, fallback: self.fallback.clone(), redirects_left })
+    }
+}
+
+/// `{"m.server": "<server name>"}`.
+fn delegated_server(body: &[u8]) -> Option<ServerName> {
+    let document: Value = serde_json::from_slice(body).ok()?;
+    ServerName::parse(document.get("m.server")?.as_str()?).ok()
+}
+
+fn is_ip_literal(host: &str) -> bool {
+    host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules() -> TargetRules {
+        TargetRules::new(["example.com"], false)
+    }
+
+    fn start(name: &str) -> Result<Discovery, TargetError> {
+        Discovery::of(&ServerName::parse(name).unwrap(), &rules())
+    }
+
+    fn well_known(name: &str) -> WellKnown {
+        match start(name) {
+            Ok(Discovery::Ask(well_known)) => well_known,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn ok(body: &[u8]) -> Fetched<'_> {
+        Fetched::Response { status: StatusCode::OK, location: None, body }
+    }
+
+    fn redirect(status: u16, location: &str) -> Fetched<'_> {
+        Fetched::Response {
+            status: StatusCode::from_u16(status).unwrap(),
+            location: Some(location),
+            body: b"",
+        }
+    }
+
+    fn found(discovery: &Result<Discovery, TargetError>) -> String {
+        match discovery {
+            Ok(Discovery::Found(target)) => target.to_string(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_explicit_port_needs_no_document() {
+        assert_eq!(found(&start("peer.org:8449")), "https://peer.org:8449");
+        assert_eq!(found(&start("Peer.org:443")), "https://peer.org");
+        let name = ServerName::parse("[::1]").unwrap();
+        let development = TargetRules::new([], true);
+        assert_eq!(found(&Discovery::of(&name, &development)), "https://[::1]:8448");
+        assert_eq!(start("[::1]"), Err(TargetError::IpLiteral));
+        assert_eq!(start("localhost:8448"), Err(TargetError::PrivateName));
+    }
+
+    #[test]
+    fn a_document_delegates() {
+        assert_eq!(well_known("Peer.org").url().to_string(), "https://peer.org/.well-known/matrix/server");
+        for (document, expected) in [
+            (r#"{"m.server":"hs.peer.org:443"}"#, "https://hs.peer.org"),
+            (r#"{"m.server":"hs.peer.org","x":[1]}"#, "https://hs.peer.org:8448"),
+            (r#"{"m.server":"HS.Peer.org:8449"}"#, "https://hs.peer.org:8449"),
+        ] {
+            let discovery = well_known("peer.org").answered(ok(document.as_bytes()), &rules());
+            assert_eq!(found(&discovery), expected, "{document}");
+        }
+    }
+
+    #[test]
+    fn a_document_that_says_nothing_means_port_8448() {
+        let long = format!(r#"{{"m.server":"hs.peer.org","x":"{}"}}"#, "a".repeat(MAX_BODY_BYTES));
+        let deep = "[".repeat(MAX_BODY_BYTES);
+        let document = br#"{"m.server":"hs.peer.org"}"#;
+        let with_status = |status| Fetched::Response { status, location: None, body: document };
+        for fetched in [
+            Fetched::Failed,
+            with_status(StatusCode::NOT_FOUND),
+            with_status(StatusCode::INTERNAL_SERVER_ERROR),
+            with_status(StatusCode::NO_CONTENT),
+            with_status(StatusCode::FOUND),
+            ok(b""),
+            ok(b"hello"),
+            ok(b"\xff"),
+            ok(b"[]"),
+            ok(b"{}"),
+            ok(br#"{"m.server":8448}"#),
+            ok(br#"{"m.server":null}"#),
+            ok(br#"{"m.server":""}"#),
+            ok(br#"{"m.server":"https://hs.peer.org"}"#),
+            ok(br#"{"m.server":"user@hs.peer.org"}"#),
+            ok(br#"{"m.server":"hs.peer.org#x"}"#),
+            ok(br#"{"m.server":"hs.peer.org?x"}"#),
+            ok("{\"m.server\":\"b\u{fc}cher.example\"}".as_bytes()),
+            ok(long.as_bytes()),
+            ok(deep.as_bytes()),
+            redirect(302, "http://hs.peer.org/"),
+            redirect(302, "https://localhost/"),
+            redirect(302, "https://user@hs.peer.org/"),
+            redirect(304, "https://hs.peer.org/"),
+        ] {
+            let discovery = well_known("peer.org").answered(fetched, &rules());
+            assert_eq!(found(&discovery), "https://peer.org:8448", "{fetched:?}");
+        }
+    }
+
+    #[test]
+    fn a_delegation_to_where_we_may_not_go_ends_it() {
+        for (server, error) in [
+            ("127.0.0.1:8448", TargetError::IpLiteral),
+            ("[fd00::1]", TargetError::IpLiteral),
+            ("2130706433", TargetError::IpLiteral),
+            ("localhost", TargetError::PrivateName),
+            ("LOCALHOST:8448", TargetError::PrivateName),
+            ("intranet:8448", TargetError::PrivateName),
+            ("synapse.Example.com:443", TargetError::OwnDomain),
+            ("hs.peer.org.", TargetError::HostName),
+            ("hs.peer.org:22", TargetError::Port),
+        ] {
+            let document = format!(r#"{{"m.server":"{server}"}}"#);
+            let discovery = well_known("peer.org").answered(ok(document.as_bytes()), &rules());
+            assert_eq!(discovery, Err(error), "{server}");
+        }
+    }
+
+    #[test]
+    fn three_redirects_are_followed_and_a_loop_ends() {
+        let mut discovery = start("peer.org");
+        let mut asked = Vec::new();
+        while let Ok(Discovery::Ask(well_known)) = discovery {
+            asked.push(well_known.url().to_string());
+            let location = if asked.len() % 2 == 1 { "//b.org/x" } else { "https://peer.org/y" };
+            discovery = well_known.answered(redirect(308, location), &rules());
+        }
+        let expected = [
+            "https://peer.org/.well-known/matrix/server",
+            "https://b.org/x",
+            "https://peer.org/y",
+            "https://b.org/x",
+        ];
+        assert_eq!(asked, expected);
+        assert_eq!(found(&discovery), "https://peer.org:8448");
+    }
+
+    #[test]
+    fn a_redirected_document_delegates_too() {
+        let next = well_known("peer.org").answered(redirect(301, "/moved"), &rules());
+        let Ok(Discovery::Ask(moved)) = next else { panic!("{next:?}") };
+        assert_eq!(moved.url().to_string(), "https://peer.org/moved");
+        let discovery = moved.answered(ok(br#"{"m.server":"hs.peer.org:443"}"#), &rules());
+        assert_eq!(found(&discovery), "https://hs.peer.org");
+    }
+}

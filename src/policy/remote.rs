@@ -1,0 +1,159 @@
+//! The remote policy: how far the policy of a peer is obeyed, and how its documents are read.
+
+use http::StatusCode;
+use serde_json::Value;
+
+use super::Unauthenticated;
+use crate::protocol::MatrixError;
+
+/// The first version of the specification with authenticated media over federation (MSC3916).
+const AUTHENTICATED_FEDERATION: (u32, u32) = (1, 11);
+
+/// `REMOTE_POLICY`: how far a peer's `m.media.unauthenticated` is obeyed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RemotePolicy {
+    /// To the letter of MSC2461: from a peer that gives nothing without authentication, nothing is fetched.
+    #[default]
+    Enforce,
+    /// The same, except for peers that have authenticated media over federation: the homeserver can
+    /// authenticate itself there, which MSC2461 did not know of.
+    Legacy,
+    /// Not at all: peers are never asked.
+    Off,
+}
+
+impl RemotePolicy {
+    /// Every mode.
+    pub const ALL: [Self; 3] = [Self::Enforce, Self::Legacy, Self::Off];
+
+    /// The word in the configuration and in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Legacy => "legacy",
+            Self::Off => "off",
+        }
+    }
+
+    /// The inverse of [`RemotePolicy::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|policy| policy.as_str() == text)
+    }
+}
+
+/// What a peer's policy means for a request for its media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The homeserver is asked.
+    Proceed,
+    /// The homeserver is not asked, and no request for media is made.
+    Rejected,
+}
+
+impl Verdict {
+    /// The error that a rejected request is answered with: 404, in the words of MSC2461.
+    pub fn error(self) -> Option<MatrixError> {
+        let error =
+            || MatrixError::new(StatusCode::NOT_FOUND, "M_NOT_FOUND", "Remote homeserver rejected access");
+        (self == Self::Rejected).then(error)
+    }
+}
+
+/// Reads `m.media.unauthenticated` off a media config; `None` where the document cannot be read or
+/// the value is neither text nor null.
+///
+/// One word for "nothing" stands in each revision of MSC2461: `m.none` in the first, `m.all` from the
+/// third on. A word that we do not know is read as `m.unspecified` (third revision).
+pub fn published(config: &[u8]) -> Option<Unauthenticated> {
+    let config: Value = serde_json::from_slice(config).ok()?;
+    match config.as_object()?.get("m.media.unauthenticated") {
+        None | Some(Value::Null) => Some(Unauthenticated::Unset),
+        Some(Value::String(word)) if word == "m.all" => Some(Unauthenticated::Nothing),
+        // Our configuration's word for no policy, not one of the protocol.
+        Some(Value::String(word)) if word == Unauthenticated::Unset.as_str() => {
+            Some(Unauthenticated::Unspecified)
+        }
+        Some(Value::String(word)) => {
+            Some(Unauthenticated::parse(word).unwrap_or(Unauthenticated::Unspecified))
+        }
+        Some(_) => None,
+    }
+}
+
+/// Whether a `/_matrix/client/versions` document lists v1.11 or later; `None` where it cannot be read.
+pub(super) fn has_authenticated_federation(versions: &[u8]) -> Option<bool> {
+    let document: Value = serde_json::from_slice(versions).ok()?;
+    let versions = document.get("versions")?.as_array()?;
+    let version = |value: &Value| {
+        let (major, minor) = value.as_str()?.strip_prefix('v')?.split_once('.')?;
+        Some((major.parse().ok()?, minor.parse().ok()?))
+    };
+    Some(versions.iter().filter_map(version).any(|version: (u32, u32)| version >= AUTHENTICATED_FEDERATION))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words() {
+        for policy in RemotePolicy::ALL {
+            assert_eq!(RemotePolicy::parse(policy.as_str()), Some(policy));
+        }
+        assert_eq!(RemotePolicy::parse("Enforce"), None);
+        assert_eq!(RemotePolicy::default(), RemotePolicy::Enforce);
+    }
+
+    #[test]
+    fn what_a_peer_publishes() {
+        for (config, expected) in [
+            (r#"{"m.upload.size":1}"#, Some(Unauthenticated::Unset)),
+            (r#"{"m.media.unauthenticated":null}"#, Some(Unauthenticated::Unset)),
+            (r#"{"m.media.unauthenticated":"m.cached"}"#, Some(Unauthenticated::Cached)),
+            (r#"{"m.media.unauthenticated":"m.local"}"#, Some(Unauthenticated::Local)),
+            (r#"{"m.media.unauthenticated":"m.unspecified"}"#, Some(Unauthenticated::Unspecified)),
+            (r#"{"m.media.unauthenticated":"m.none"}"#, Some(Unauthenticated::Nothing)),
+            (r#"{"m.media.unauthenticated":"m.all"}"#, Some(Unauthenticated::Nothing)),
+            (r#"{"m.media.unauthenticated":"m.future"}"#, Some(Unauthenticated::Unspecified)),
+            (r#"{"m.media.unauthenticated":"M.NONE"}"#, Some(Unauthenticated::Unspecified)),
+            (r#"{"m.media.unauthenticated":"unset"}"#, Some(Unauthenticated::Unspecified)),
+            (r#"{"m.media.unauthenticated":""}"#, Some(Unauthenticated::Unspecified)),
+            (r#"{"m.media.unauthenticated":["m.none"]}"#, None),
+            (r#"{"m.media.unauthenticated":false}"#, None),
+            (r#"{"m.media.unauthenticated":{"m.none":true}}"#, None),
+            (r#"["m.media.unauthenticated","m.none"]"#, None),
+            (r#""m.none""#, None),
+            ("{\"m.media.unauthenticated\":\"m.none\"", None),
+            ("<html>", None),
+            ("", None),
+        ] {
+            assert_eq!(published(config.as_bytes()), expected, "{config}");
+        }
+    }
+
+    #[test]
+    fn versions_with_authenticated_federation() {
+        for (versions, expected) in [
+            (r#"{"versions":["r0.6.1","v1.1","v1.10"]}"#, Some(false)),
+            (r#"{"versions":["v1.1","v1.11"]}"#, Some(true)),
+            (r#"{"versions":["v1.12"]}"#, Some(true)),
+            (r#"{"versions":["v2.0"]}"#, Some(true)),
+            (r#"{"versions":["v0.99","r1.12","1.12","v1.11-beta","v1",7,null]}"#, Some(false)),
+            (r#"{"versions":[]}"#, Some(false)),
+            (r#"{"versions":"v1.11"}"#, None),
+            (r#"{"unstable_features":{}}"#, None),
+            ("[]", None),
+            ("v1.11", None),
+        ] {
+            assert_eq!(has_authenticated_federation(versions.as_bytes()), expected, "{versions}");
+        }
+    }
+
+    #[test]
+    fn a_rejection_speaks_in_the_words_of_the_proposal() {
+        assert_eq!(Verdict::Proceed.error(), None);
+        let error = Verdict::Rejected.error().unwrap();
+        assert_eq!(error.status, StatusCode::NOT_FOUND);
+        insta::assert_snapshot!(String::from_utf8(error.to_json()).unwrap(), @r#"{"errcode":"M_NOT_FOUND","error":"Remote homeserver rejected access"}"#);
+    }
+}
