@@ -1,0 +1,71 @@
+//! The origin server: what all contestants fetch from. A thread a connection, no disk, keep-alive.
+//!
+//! `GET …/<size>` is an object of that many bytes, with a `Content-Length`, as a homeserver's
+//! download endpoint gives it.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use crate::{Done, object};
+
+/// Serves on a free port of the loopback interface until killed.
+pub fn serve() -> Done {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    println!("{{\"port\": {}}}", listener.local_addr()?.port());
+    for connection in listener.incoming() {
+        let connection = connection?;
+        // A contestant that hangs up is no error of ours.
+        thread::spawn(move || answer_all(&connection));
+    }
+    Ok(())
+}
+
+fn answer_all(connection: &TcpStream) -> io::Result<()> {
+    connection.set_nodelay(true)?;
+    let mut requests = BufReader::new(connection);
+    let mut line = String::new();
+    loop {
+        let mut size = None;
+        loop {
+            line.clear();
+            if requests.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+            match line.trim_end() {
+                "" => break,
+                start if start.starts_with("GET ") => size = size_of(start),
+                _ => {}
+            }
+        }
+        answer(connection, size)?;
+    }
+}
+
+/// The number at the end of the request line's path.
+fn size_of(request_line: &str) -> Option<u64> {
+    let path = request_line.split(' ').nth(1)?.split('?').next()?;
+    path.rsplit('/').next()?.parse().ok()
+}
+
+fn answer(mut connection: &TcpStream, size: Option<u64>) -> io::Result<()> {
+    let Some(size) = size else {
+        return connection.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    };
+    let mut head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {size}\r\n\
+         Content-Disposition: inline; filename=object.bin\r\nETag: 1\r\n\r\n"
+    )
+    .into_bytes();
+    // Headers and the first bytes in one write, as servers do.
+    let first = object::piece(0, size.min(64 * 1024));
+    head.extend_from_slice(first);
+    connection.write_all(&head)?;
+    let mut sent = first.len() as u64;
+    while sent < size {
+        let piece = object::piece(sent, size - sent);
+        connection.write_all(piece)?;
+        sent += piece.len() as u64;
+    }
+    Ok(())
+}

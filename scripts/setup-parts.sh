@@ -1,0 +1,141 @@
+# shellcheck shell=bash
+# The parts of scripts/setup: for each a check, which prints what is there or fails, and an installation.
+#
+# A check is quick, changes nothing and reads nothing from the network. An installation that can be cut short in the middle writes a marker
+# last, and the check believes the marker alone.
+
+# --- packages of the system ---------------------------------------------------------------------------------------------------
+
+# apt_or_die COMMAND_NAME DEBIAN_PACKAGES MAC_HINT: installs from Debian's packages where we are root, else says what to type.
+apt_or_die() {
+  local name=$1 packages=$2 mac=$3
+  if have apt-get && [ "$(id -u)" = 0 ]; then
+    say "Installing $packages from Debian's packages."
+    # Lists may be missing or stale on a fresh image; the word splitting of the package names is wanted.
+    # shellcheck disable=SC2086
+    apt-get install -y --no-install-recommends $packages >/dev/null 2>&1 ||
+      { apt-get update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages >/dev/null; } ||
+      die "apt-get could not install $packages" "Try it by hand to see why: apt-get install $packages"
+  elif have apt-get; then
+    die "$name is missing" "Install it, then run scripts/setup again: sudo apt-get install $packages"
+  elif [ "$(uname -s)" = Darwin ]; then
+    die "$name is missing" "Install it, then run scripts/setup again: $mac"
+  else
+    die "$name is missing" "Install it with your system's package manager, then run scripts/setup again"
+  fi
+}
+
+# --- Rust ---------------------------------------------------------------------------------------------------------------------
+
+wasm_target=wasm32-unknown-unknown
+
+# The lowest Rust that Cargo.toml accepts.
+rust_min_version() { sed -n 's/^rust-version = "\(.*\)"/\1/p' "$CLOAKROOM_ROOT/Cargo.toml"; }
+
+check_rust() {
+  local version
+  have cargo || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+  version=$(rustc --version 2>/dev/null | awk '{ print $2 }')
+  version_at_least "${version:-0}" "$(rust_min_version)" || return 1
+  [ -d "$(rustc --print target-libdir --target "$wasm_target" 2>/dev/null)" ] || return 1
+  cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || return 1
+  echo "rustc $version with $wasm_target"
+}
+
+install_rust() {
+  local version min
+  min=$(rust_min_version)
+  have cargo || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+  { have rustc && have cargo; } || die "Rust is missing" \
+    "Install it with rustup (https://rustup.rs), then run scripts/setup again:" \
+    "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
+  version=$(rustc --version | awk '{ print $2 }')
+  version_at_least "$version" "$min" || die "Rust is $version, but Cloakroom needs $min or later" "Update it: rustup update stable"
+  have rustup || die "this Rust was not installed by rustup, and it lacks the target $wasm_target, rustfmt or clippy" \
+    "Add them with whatever installed it, or install rustup (https://rustup.rs)"
+  say "Adding the target $wasm_target, rustfmt and clippy to Rust $version."
+  rustup target add "$wasm_target"
+  rustup component add rustfmt clippy
+}
+
+check_c_compiler() { command -v cc; }
+install_c_compiler() { apt_or_die "a C compiler (cc)" "build-essential" "xcode-select --install"; }
+
+# cargo_tool NAME VERSION: installs it into the cache. cargo moves the finished programs into place, so there is no half.
+cargo_tool() {
+  say "Building $1 $2 (about three minutes)."
+  use_cargo
+  cargo install --quiet --locked --root "$(cached_dir "${1%-cli}" "$2")" --version "=$2" "$1"
+}
+
+check_wasm_bindgen() {
+  local version dir
+  version=$(locked_version wasm-bindgen) && dir=$(find_cargo_tool wasm-bindgen wasm-bindgen "$version") || return 1
+  # The runner of tests in wasm comes with it.
+  [ -x "$dir/wasm-bindgen-test-runner" ] && echo "$version in $dir"
+}
+install_wasm_bindgen() { cargo_tool wasm-bindgen-cli "$(locked_version wasm-bindgen)"; }
+
+check_worker_build() {
+  local dir
+  dir=$(find_cargo_tool worker-build worker-build "$WORKER_BUILD_VERSION") && echo "$WORKER_BUILD_VERSION in $dir"
+}
+install_worker_build() { cargo_tool worker-build "$WORKER_BUILD_VERSION"; }
+
+# --- Node.js ------------------------------------------------------------------------------------------------------------------
+
+check_node() {
+  local dir
+  have npm && dir=$(find_node) && echo "$("$dir/node" --version) in $dir"
+}
+
+install_node() {
+  local package
+  have npm || die "npm is missing" "Install Node.js $NODE_MIN_VERSION or later, which brings npm: https://nodejs.org/en/download"
+  package=$(node_package)
+  [ -n "$package" ] || die "Node.js $NODE_MIN_VERSION or later is missing" "Install it: https://nodejs.org/en/download, or on macOS: brew install node"
+  say "Fetching Node.js $NODE_VERSION beside your own: wrangler needs $NODE_MIN_VERSION or later."
+  npm install --prefix "$(cached_dir node "$NODE_VERSION")" --no-save --no-audit --no-fund --loglevel=error "$package@$NODE_VERSION" >/dev/null
+}
+
+# The marker is a copy of the lock file that was installed.
+npm_marker=node_modules/.cloakroom-installed.json
+
+check_npm_packages() {
+  cmp -s package-lock.json "$npm_marker" && [ -x node_modules/.bin/wrangler ] &&
+    echo "wrangler $(sed -n 's/^  "version": "\(.*\)".*/\1/p' node_modules/wrangler/package.json) in node_modules"
+}
+
+install_npm_packages() {
+  say "Installing wrangler and its tools with npm ci (150 MB)."
+  PATH=$(find_node):$PATH npm ci --no-audit --no-fund --loglevel=error >/dev/null
+  cp package-lock.json "$npm_marker"
+}
+
+# --- peers --------------------------------------------------------------------------------------------------------------------
+
+synapse_marker=$SYNAPSE_VENV/.cloakroom-installed
+synapse_packages="matrix-synapse==$SYNAPSE_VERSION matrix-nio==$NIO_VERSION"
+
+check_synapse() {
+  [ "$(cat "$synapse_marker" 2>/dev/null)" = "$synapse_packages" ] && [ -x "$SYNAPSE_VENV/bin/python" ] &&
+    "$SYNAPSE_VENV/bin/python" -c 'pass' && echo "$synapse_packages"
+}
+
+install_synapse() {
+  have python3 || apt_or_die "Python 3" "python3 python3-venv" "brew install python"
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || die "Python is $(python3 --version), but Synapse needs 3.10 or later" \
+    "Put a newer python3 first on the PATH, then run scripts/setup again"
+  python3 -c 'import ensurepip, venv' 2>/dev/null || apt_or_die "Python's venv module" "python3-venv" "brew install python"
+  say "Installing Synapse $SYNAPSE_VERSION and matrix-nio $NIO_VERSION into $SYNAPSE_VENV (a minute)."
+  # A virtual environment whose Python is gone (moved home, upgraded system) cannot be repaired.
+  "$SYNAPSE_VENV/bin/python" -c 'pass' 2>/dev/null || rm -rf "$SYNAPSE_VENV"
+  rm -f "$synapse_marker"
+  python3 -m venv "$SYNAPSE_VENV"
+  # shellcheck disable=SC2086 # two arguments
+  "$SYNAPSE_VENV/bin/python" -m pip install --quiet --disable-pip-version-check $synapse_packages
+  printf '%s\n' "$synapse_packages" >"$synapse_marker"
+}
+
+check_ffmpeg() { have ffmpeg && ffmpeg -version | sed -n '1s/ Copyright.*//p'; }
+install_ffmpeg() { apt_or_die "ffmpeg" "ffmpeg" "brew install ffmpeg"; }

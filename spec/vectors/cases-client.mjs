@@ -1,0 +1,137 @@
+// Cases for clients: which answers to follow, and whole downloads.
+import { base64url, bytes32, counting, hex, seal, sha256, xor } from "./reference.mjs";
+
+const EDGE = "https://media.example.net";
+const TOKEN = base64url(counting(32, 0x20));
+const KEY = counting(32);
+
+export function clientCases() {
+  return [...answers(), ...downloads()];
+}
+
+const METADATA = { size: 5, content_type: "image/png", content_disposition: "inline; filename=x.png" };
+const ANSWER = { url: `${EDGE}/${TOKEN}`, alg: "chacha20", key: base64url(KEY), expires_ts: 1790000000000, metadata: METADATA };
+
+function answers() {
+  const answer = (name, comment, expect, changes = {}, { edge = EDGE, accept_none = false } = {}) => {
+    const merged = typeof changes === "string" ? undefined : { ...ANSWER, ...changes };
+    const { url, alg, key, expires_ts, metadata } = merged ?? {};
+    return {
+      kind: "answer",
+      name,
+      comment,
+      expect,
+      input: { edge, accept_none, body: merged ? JSON.stringify(merged) : changes },
+      output: expect === "success" ? { url, alg, key, expires_ts, metadata } : undefined,
+    };
+  };
+  const at = (edge) => ({ url: `${edge}/${TOKEN}` });
+  const loopback = (edge) => [at(edge), { edge }];
+  const none = { alg: "none", key: undefined };
+  const plain = { accept_none: true };
+  return [
+    answer("good", "every rule is kept", "success"),
+    answer("no-disposition", "content_disposition may be absent", "success", { metadata: { size: 5, content_type: "a/b" } }),
+    answer("unknown-member", "members of later versions are ignored", "success", { later: true }),
+    answer("localhost", "plain http is for this very machine", "success", ...loopback("http://localhost:8787")),
+    answer("loopback-v4", "plain http is for this very machine", "success", ...loopback("http://127.0.0.1:8787")),
+    answer("loopback-v6", "plain http is for this very machine", "success", ...loopback("http://[::1]:8787")),
+    answer("none-accepted", "a plain link, which this client asked for", "success", none, plain),
+
+    answer("none-not-accepted", "a plain link, which this client did not ask for", "unexpected_none", none),
+    answer("none-with-key", "a plain link has no key", "malformed", { alg: "none" }, plain),
+    answer("unknown-algorithm", "an algorithm that this client did not offer", "unknown_algorithm", { alg: "rot13" }),
+    answer("algorithm-of-other-case", "names are compared as they are", "unknown_algorithm", { alg: "ChaCha20" }),
+
+    answer("foreign-host", "a link to another host", "foreign_url", at("https://media.example.org")),
+    answer("host-as-prefix", "a host that begins like the edge", "foreign_url", at(`${EDGE}.evil.example`)),
+    answer("edge-as-user", "the edge as the user name of another host", "foreign_url", at(`${EDGE}@evil.example`)),
+    answer("other-port", "another port of the same host", "foreign_url", at(`${EDGE}:8443`)),
+    answer("http-instead-of-https", "another scheme", "foreign_url", at("http://media.example.net")),
+    answer("dot-segments", "a path that leads elsewhere", "foreign_url", at(`${EDGE}/..`)),
+    answer("extra-segment", "more than a token behind the edge", "foreign_url", { url: `${EDGE}/${TOKEN}/x` }),
+    answer("with-query", "a query behind the token", "foreign_url", { url: `${EDGE}/${TOKEN}?x=y` }),
+    answer("with-fragment", "a fragment behind the token", "foreign_url", { url: `${EDGE}/${TOKEN}#x` }),
+    answer("short-token", "42 characters are no token", "foreign_url", { url: `${EDGE}/${TOKEN.slice(1)}` }),
+    answer("relative-url", "a link without a host", "foreign_url", { url: `/${TOKEN}` }),
+    answer("insecure", "plain http elsewhere than on this machine, although the edge says so", "insecure_url", ...loopback("http://media.example.net")),
+    answer("lookalike-localhost", "a host that only begins like this machine's", "insecure_url", ...loopback("http://localhost.evil.example")),
+    answer("lookalike-loopback", "a host that only begins like this machine's", "insecure_url", ...loopback("http://127.0.0.1.evil.example")),
+    answer("localhost-as-user", "this machine as the user name of another host", "insecure_url", ...loopback("http://localhost:80@evil.example")),
+
+    answer("no-key", "an encrypted link without a key", "key", { key: undefined }),
+    answer("short-key", "31 bytes", "key", { key: base64url(counting(31)) }),
+    answer("long-key", "33 bytes", "key", { key: base64url(counting(33)) }),
+    answer("padded-key", "base64url is unpadded here", "key", { key: `${base64url(KEY)}=` }),
+    answer("standard-base64-key", "the alphabet of standard base64", "key", { key: Buffer.alloc(32, 0xff).toString("base64").slice(0, 43) }),
+    answer("key-with-stray-bits", "43 characters whose last bits are not zero", "key", { key: `${"A".repeat(42)}B` }),
+
+    answer("not-json", "media instead of an answer", "malformed", "\u0089PNG"),
+    answer("empty", "no body", "malformed", ""),
+    answer("array", "JSON, but no object", "malformed", "[]"),
+    answer("no-url", "url is required", "malformed", { url: undefined }),
+    answer("no-alg", "alg is required", "malformed", { alg: undefined }),
+    answer("no-expires-ts", "expires_ts is required", "malformed", { expires_ts: undefined }),
+    answer("expires-ts-is-text", "expires_ts is a number", "malformed", { expires_ts: "1790000000000" }),
+    answer("no-metadata", "metadata is required", "malformed", { metadata: undefined }),
+    answer("no-size", "metadata.size is required", "malformed", { metadata: { content_type: "a/b" } }),
+  ];
+}
+
+function downloads() {
+  const text = Buffer.from("Whoever is handed only the link gets ciphertext.\n");
+  const long = Buffer.concat(Array.from({ length: 20 }, () => text));
+  /** `asked` and `given` are ranges [start, end); without them everything. `headers` replaces or, with undefined, removes. */
+  const download = (name, comment, expect, { plaintext, asked, given = asked, key = KEY, sealedSize, cut = 0, headers = {} }) => {
+    const size = plaintext.length;
+    const [start, end] = given ?? [0, size];
+    const metadata = { size, content_type: "text/plain", content_disposition: 'inline; filename="note.txt"' };
+    const body = xor(key, "body", start, plaintext.subarray(start, end));
+    // What a client that releases bytes as they come has released when it finds the fault.
+    const released = plaintext.subarray(...(asked ?? [0, size - cut]));
+    const nothing = !["success", "truncated"].includes(expect);
+    return {
+      kind: "download",
+      name,
+      comment,
+      expect,
+      input: {
+        edge: EDGE,
+        answer: JSON.stringify({ ...ANSWER, metadata }),
+        range: asked ? `bytes=${asked[0]}-${asked[1] - 1}` : null,
+        status: given ? 206 : 200,
+        headers: {
+          "content-length": String(body.length),
+          "content-range": given && `bytes ${start}-${end - 1}/${size}`,
+          "org-matrix-msc4097-metadata": seal(key, JSON.stringify({ ...metadata, size: sealedSize ?? size })),
+          ...headers,
+        },
+        body: hex(body.subarray(0, body.length - cut)),
+      },
+      output: {
+        plaintext: expect === "success" ? released.toString("utf8") : undefined,
+        released_sha256: sha256(nothing ? "" : released),
+      },
+    };
+  };
+  const whole = { plaintext: text };
+  const part = { plaintext: long, asked: [100, 300] };
+  const sealed = "org-matrix-msc4097-metadata";
+  return [
+    download("whole", "the example of the specification: a whole object", "success", whole),
+    download("from-the-middle", "a range from the middle of a block on", "success", part),
+    download("last-byte", "a range of one byte", "success", { plaintext: long, asked: [long.length - 1, long.length] }),
+    download("range-answered-whole", "200 instead of a range: the client takes its part of the whole", "success", { ...part, given: null }),
+    download("empty", "an object of no bytes", "success", { plaintext: Buffer.alloc(0) }),
+    download("wrong-key", "the edge encrypted with another key", "wrong_key", { ...whole, key: bytes32("another key") }),
+    download("no-metadata", "the sealed metadata is missing", "no_metadata", { ...whole, headers: { [sealed]: undefined } }),
+    download("malformed-metadata", "the sealed metadata is cut", "malformed_metadata", { ...whole, headers: { [sealed]: "AAAA" } }),
+    download("other-metadata", "the sealed metadata is not that of the answer", "other_metadata", { ...whole, sealedSize: text.length + 1 }),
+    download("other-length", "the response is about another length than the answer", "other_size", { ...whole, headers: { "content-length": "48" } }),
+    download("other-size", "the range is of an object of another length than the answer's", "other_size", { ...part, headers: { "content-range": "bytes 100-299/979" } }),
+    download("other-range", "another range than the one that was asked for", "other_range", { ...part, given: [101, 301] }),
+    download("unasked-range", "a range that nobody asked for", "other_range", { plaintext: long, given: [100, 300] }),
+    download("compressed", "a body with a content coding has no offsets", "encoded", { ...whole, headers: { "content-encoding": "gzip" } }),
+    download("cut", "the connection ends three bytes early: what was released is not the object", "truncated", { plaintext: long, cut: 3 }),
+  ];
+}

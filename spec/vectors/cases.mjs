@@ -1,0 +1,8 @@
+// The cases, in the order in which a download meets them. README.md describes each kind's input and output.
+import { cipherCases } from "./cases-cipher.mjs";
+import { clientCases } from "./cases-client.mjs";
+import { requestCases } from "./cases-request.mjs";
+import { serverCases } from "./cases-server.mjs";
+
+/** Every case: { kind, name, comment, expect, input, output }. */
+export const cases = () => [...requestCases(), ...serverCases(), ...cipherCases(), ...clientCases()];

@@ -1,0 +1,256 @@
+// What the tests of this folder share: one Worker in front of one scripted homeserver, objects on it, and short ways to ask.
+//
+// Each test uses objects of its own, so that nothing is cached for it by another one.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { request as sendRequest } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { isAnswer, optIn, readAnswer } from "../support/answer.mjs";
+import { Source, expectSlice } from "../support/bytes.mjs";
+import { media, startHomeserver } from "../support/homeserver.mjs";
+import { startWorker } from "../support/worker.mjs";
+
+/** The server name of all objects here. */
+export const SERVER_NAME = "example.org";
+const MEDIA = "/_matrix/client/v1/media";
+const POLL_MS = 20;
+
+/** Lengths on either side of what is read whole (1 MiB), and above what clients that opt in get a link for (64 KiB). */
+export const SMALL_BYTES = 100_003;
+export const LARGE_BYTES = 3 * 1024 * 1024 + 7;
+
+/** An access token as Synapse makes them, different in each run. */
+export function newToken(whose = "user") {
+  return `syt_${whose}_${randomBytes(12).toString("hex")}`;
+}
+
+/**
+ * One Worker (origin and edge) in front of a scripted homeserver that knows one user and the service account.
+ *
+ * @param {object} [options] those of `startWorker`
+ * @returns {Promise<Rig>}
+ */
+export async function startRig({ vars, secrets, start = startWorker, ...options } = {}) {
+  const homeserver = await startHomeserver();
+  const [user, service] = [homeserver.allow(newToken()), homeserver.allow(newToken("service"))];
+  const worker = await start({
+    vars: { HOMESERVER_URL: homeserver.url, SERVER_NAME, ...vars },
+    secrets: { HOMESERVER_TOKEN: service, ...secrets },
+    ...options,
+  });
+  return new Rig(homeserver, worker, user, service);
+}
+
+/** A Worker, its homeserver, and whose tokens that one accepts. */
+export class Rig {
+  #objects = 0;
+
+  constructor(homeserver, worker, user, service) {
+    this.homeserver = homeserver;
+    this.worker = worker;
+    /** The user's access token. */
+    this.user = user;
+    /** The service account's. */
+    this.service = service;
+  }
+
+  async stop() {
+    await this.worker.stop();
+    await this.homeserver.stop();
+  }
+
+  /**
+   * A new object on the homeserver.
+   *
+   * @param {number | Buffer} size in bytes, or the bytes
+   * @param {object} [options] those of `media` in homeserver.mjs
+   * @returns {Stored}
+   */
+  store(size = SMALL_BYTES, options = {}) {
+    this.#objects += 1;
+    const id = `object${this.#objects}`;
+    const source = typeof size === "number" ? new Source(`${id} ${this.homeserver.port}`, size) : size;
+    const stored = new Stored(this.homeserver, id, source);
+    stored.become(source, options);
+    return stored;
+  }
+
+  /**
+   * Asks the origin. `redirect` is manual, as everywhere here.
+   *
+   * @param {string | Stored} what a path, or an object to download
+   * @param {{method?: string, token?: string | null, query?: string, headers?: Record<string, string>, body?: BodyInit, signal?: AbortSignal}} [options]
+   *   `token` is the user's unless given, null for none
+   */
+  get(what, { token = this.user, query = "", headers = {}, ...init } = {}) {
+    const path = typeof what === "string" ? what : what.path;
+    const authorization = token === null ? {} : { Authorization: `Bearer ${token}` };
+    return fetch(this.worker.origin + path + query, { redirect: "manual", headers: { ...authorization, ...headers }, ...init });
+  }
+
+  /** Opts in and reads the answer, which there must be. */
+  async answer(what, { delivery = "json", ...options } = {}) {
+    const response = await this.get(what, { query: optIn(delivery, options), ...options });
+    const answer = await readAnswer(response, { edge: this.worker.edge });
+    assert.ok(answer, `no answer but ${response.status} with ${response.headers.get("content-type")}`);
+    return answer;
+  }
+
+  /** Asks the edge for a link. */
+  link(answer, { headers = {}, ...init } = {}) {
+    return fetch(answer.url, { redirect: "manual", headers, ...init });
+  }
+
+  /**
+   * A request as it is written here: no normalised path, any Host. For what `fetch` would change or refuse.
+   *
+   * @param {string} path with query
+   * @param {{host?: string, method?: string, headers?: Record<string, string>, body?: string | Buffer}} [options]
+   * @returns {Promise<{status: number, headers: Record<string, string>, rawHeaders: [string, string][], body: Buffer}>}
+   */
+  async verbatim(path, { host = `localhost:${this.worker.port}`, method = "GET", headers = {}, body } = {}) {
+    const options = { host: "127.0.0.1", port: this.worker.port, path, method, headers: { Host: host, ...headers }, agent: false };
+    const response = await new Promise((done, fail) => sendRequest(options, done).once("error", fail).end(body));
+    const chunks = [];
+    for await (const chunk of response) chunks.push(chunk);
+    const rawHeaders = [];
+    for (let i = 0; i < response.rawHeaders.length; i += 2) rawHeaders.push(response.rawHeaders.slice(i, i + 2));
+    return { status: response.statusCode, headers: response.headers, rawHeaders, body: Buffer.concat(chunks) };
+  }
+
+  /** The Host of the edge. */
+  get edgeHost() {
+    return new URL(this.worker.edge).host;
+  }
+
+  /** Waits until the object is in the cache: until an authorised request for it costs no GET. */
+  async cached(stored) {
+    await until(`${stored.id} to be cached`, async () => {
+      await this.quiet();
+      stored.forget();
+      await drain(await this.get(stored));
+      return stored.count("GET") === 0;
+    });
+    await this.quiet();
+    stored.forget();
+  }
+
+  /** Waits until the homeserver has been left alone for a while: fills and the like are over. */
+  async quiet(ms = 150) {
+    let before;
+    do {
+      before = this.homeserver.requests.length;
+      await sleep(ms);
+    } while (before !== this.homeserver.requests.length || this.homeserver.requests.some(({ ended }) => ended === undefined));
+  }
+}
+
+/** An object on the homeserver. */
+export class Stored {
+  constructor(homeserver, id, source) {
+    this.homeserver = homeserver;
+    this.id = id;
+    this.source = source;
+    this.path = `${MEDIA}/download/${SERVER_NAME}/${id}`;
+  }
+
+  get size() {
+    return this.source.size ?? this.source.length;
+  }
+
+  /** From now on the homeserver has this under the id. */
+  become(source, options) {
+    this.source = source;
+    this.homeserver.serve(SERVER_NAME, this.id, source, options);
+    return this;
+  }
+
+  /** From now on the homeserver does this with requests for it. */
+  answers(handler, method = "*") {
+    this.homeserver.on(method, this.path, handler);
+    return this;
+  }
+
+  /** The homeserver's requests for it. */
+  get requests() {
+    return this.homeserver.requests.filter(({ path }) => path === this.path);
+  }
+
+  /** How many of them. */
+  count(method) {
+    return this.requests.filter((request) => !method || request.method === method).length;
+  }
+
+  /** What it was asked, in short: `["HEAD conditional", "GET"]`. */
+  get asked() {
+    return this.requests.map(({ method, headers }) =>
+      [method, headers["if-none-match"] && "conditional", headers.range && "ranged"].filter(Boolean).join(" "),
+    );
+  }
+
+  /** Body bytes that the homeserver sent. */
+  get bytesSent() {
+    return this.requests.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+  }
+
+  forget() {
+    const { requests } = this.homeserver;
+    for (let i = requests.length - 1; i >= 0; i -= 1) if (requests[i].path === this.path) requests.splice(i, 1);
+  }
+}
+
+/** Reads a body to its end; fails if it breaks off. */
+export async function drain(response) {
+  let count = 0;
+  for await (const chunk of response.body ?? []) count += chunk.length;
+  return count;
+}
+
+/** Reads what comes; says how many bytes that were and whether the end was an orderly one. */
+export async function readUntilBroken(response) {
+  const chunks = [];
+  try {
+    for await (const chunk of response.body ?? []) chunks.push(chunk);
+  } catch (error) {
+    return { bytes: Buffer.concat(chunks), broken: true, error };
+  }
+  return { bytes: Buffer.concat(chunks), broken: false };
+}
+
+/** The response is the object, or a part of it, as plaintext or under a key. */
+export async function expectMedia(response, stored, { offset = 0, length = stored.size - offset, key, status = 200 } = {}) {
+  assert.equal(response.status, status);
+  assert.equal(response.headers.get("content-length"), String(length), "Content-Length");
+  await expectSlice(response.body, stored.source, { offset, length, key });
+}
+
+/** The response is the plaintext and no answer. */
+export async function expectPlain(response, stored, options) {
+  assert.equal(isAnswer(response), false, "it is an answer");
+  await expectMedia(response, stored, options);
+}
+
+/** The response is a Matrix error. Returns its body. */
+export async function expectError(response, status, errcode) {
+  const text = await response.text();
+  assert.equal(response.status, status, text);
+  assert.equal(response.headers.get("content-type"), "application/json");
+  assert.equal(isAnswer(response), false, "it is an answer");
+  const body = JSON.parse(text);
+  assert.equal(body.errcode, errcode);
+  assert.equal(typeof body.error, "string");
+  return body;
+}
+
+/** Waits until a condition holds. */
+export async function until(what, condition, limitMs = 10_000) {
+  const end = Date.now() + limitMs;
+  while (!(await condition())) {
+    assert.ok(Date.now() < end, `waited ${limitMs} ms for ${what}`);
+    await sleep(POLL_MS);
+  }
+}
+
+export { isAnswer, media, optIn, readAnswer };

@@ -1,0 +1,104 @@
+// Two real Synapses that federate over TLS on loopback, each with room for a Cloakroom in front.
+//
+//   a user of A -> A's front -> [A's Cloakroom ->] A's Synapse -> B's front -> [B's Cloakroom ->] B's Synapse
+//
+// A front is a reverse proxy that ends TLS under the server name `localhost:PORT`. An explicit port needs neither DNS nor a well-known
+// document, and `localhost` is what a Cloakroom under `wrangler dev` takes for the homeserver's host. Synapse itself listens without TLS.
+
+import { startSynapse } from "./synapse.mjs";
+import { makeCertificates, tlsProxy } from "./tls.mjs";
+import { startWorker } from "./worker.mjs";
+
+/** What an operator routes to Cloakroom: the routes of `[env.production]` in wrangler.toml. */
+const CLOAKROOM_PATHS = /^\/_matrix\/(media\/|client\/v1\/media\/|federation\/v1\/media\/|client\/versions(\?|$))/;
+
+/** Federation with whoever has a certificate of the test's authority, on loopback too. */
+function federating(caFile) {
+  return {
+    // Absent is everybody.
+    federation_domain_whitelist: undefined,
+    federation_custom_ca_list: [caFile],
+    // Synapse refuses private addresses unless told otherwise.
+    ip_range_blacklist: [],
+  };
+}
+
+/** One homeserver of a federation. */
+export class Peer {
+  #certificates;
+  #serviceAccount;
+
+  constructor(certificates, front, synapse) {
+    this.#certificates = certificates;
+    /** The TLS server that clients and peers reach: its `requests` and `count()` say what it was asked. */
+    this.front = front;
+    this.synapse = synapse;
+    /** `localhost:PORT`. */
+    this.serverName = front.serverName;
+    /** `https://localhost:PORT`; see `httpsGet`. */
+    this.url = front.url;
+    /** @type {import("./worker.mjs").Worker | undefined} */
+    this.worker = undefined;
+  }
+
+  /**
+   * Puts a Cloakroom in front of the media paths. One that was there is stopped first, and its cache and KV are gone unless `persistTo` is
+   * given: `peer.worker.persistTo`.
+   *
+   * @param {Parameters<typeof startWorker>[0]} [options] `vars` and `secrets` go over those that say where the homeserver is and who we are there
+   */
+  async startCloakroom({ vars, secrets, ...options } = {}) {
+    await this.stopCloakroom();
+    this.#serviceAccount ??= await this.synapse.createUser("cloakroom");
+    this.worker = await startWorker({
+      name: `worker-${this.front.port}`,
+      caFile: this.#certificates.caFile,
+      vars: { HOMESERVER_URL: this.synapse.url, SERVER_NAME: this.serverName, ...vars },
+      secrets: { HOMESERVER_TOKEN: this.#serviceAccount.token, ...secrets },
+      ...options,
+    });
+    return this.worker;
+  }
+
+  /** Leads the media paths straight to Synapse again. */
+  async stopCloakroom() {
+    const worker = this.worker;
+    this.worker = undefined;
+    await worker?.stop();
+  }
+
+  /** Where the front sends a path. */
+  route(path) {
+    return this.worker && CLOAKROOM_PATHS.test(path) ? this.worker.edge : this.synapse.url;
+  }
+
+  async stop() {
+    await Promise.all([this.stopCloakroom(), this.synapse.stop(), this.front.stop()]);
+  }
+}
+
+/**
+ * Starts two homeservers, without Cloakrooms.
+ *
+ * @param {object} [options]
+ * @param {Record<string, unknown>} [options.config] over both Synapses' configuration
+ * @returns {Promise<{a: Peer, b: Peer, certificates: Awaited<ReturnType<typeof makeCertificates>>, stop: () => Promise<void>}>}
+ */
+export async function startFederation({ config = {} } = {}) {
+  const certificates = await makeCertificates();
+  const [a, b] = await Promise.all([startPeer(certificates, config), startPeer(certificates, config)]);
+  return { a, b, certificates, stop: () => Promise.all([a.stop(), b.stop()]) };
+}
+
+async function startPeer(certificates, config) {
+  // The name holds the port, so the front comes first.
+  let peer;
+  const front = await tlsProxy(certificates, (path) => peer?.route(path));
+  const synapse = await startSynapse({
+    serverName: front.serverName,
+    publicUrl: front.url,
+    config: { ...federating(certificates.caFile), ...config },
+  });
+  peer = new Peer(certificates, front, synapse);
+  return peer;
+}

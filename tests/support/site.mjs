@@ -1,0 +1,154 @@
+// A whole site: a real Synapse with its accounts, a meter that counts what it is asked, and Cloakroom in front.
+//
+//   client -> Worker (origin and edge) -> meter -> Synapse
+
+import { request as sendRequest } from "node:http";
+
+import { optIn, readAnswer } from "./answer.mjs";
+import { startMeter } from "./meter.mjs";
+import { secret } from "./secrets.mjs";
+import { startSynapse } from "./synapse.mjs";
+import { startOriginAndEdge, startWorker } from "./worker.mjs";
+
+/** Both ways to deploy: `for (const shape of SHAPES) describe(shape, ...)`. */
+export const SHAPES = ["one Worker", "two Workers"];
+
+const MXC = /^mxc:\/\/([^/]+)\/([^/]+)$/;
+const HELD_LIMIT_MS = 60_000;
+
+/**
+ * A homeserver and its people.
+ *
+ * @param {{config?: Record<string, unknown>}} [options] over Synapse's configuration
+ * @returns {Promise<{synapse: import("./synapse.mjs").Synapse, alice: object, admin: object, service: object, stop: () => Promise<void>}>}
+ *   `alice` is an ordinary user, `service` the edge's account
+ */
+export async function startHome({ config } = {}) {
+  const synapse = await startSynapse({ config });
+  const alice = await synapse.createUser("alice");
+  const admin = await synapse.createUser("admin", { admin: true });
+  const service = await synapse.createUser("cloakroom");
+  return { synapse, alice, admin, service, stop: () => synapse.stop() };
+}
+
+/**
+ * Cloakroom in front of a homeserver.
+ *
+ * @param {Awaited<ReturnType<typeof startHome>>} home
+ * @param {{shape?: string, vars?: Record<string, string | null>, persistTo?: string}} [options] `vars` over those of wrangler.toml
+ * @returns {Promise<Site>} with an empty cache unless `persistTo` is that of an earlier one
+ */
+export async function startSite(home, { shape = SHAPES[0], vars, persistTo } = {}) {
+  const meter = await startMeter(home.synapse.url);
+  const shared = { HOMESERVER_URL: meter.url, SERVER_NAME: home.synapse.serverName, ...vars };
+  const secrets = { HOMESERVER_TOKEN: home.service.token };
+  // As two Workers only the edge has the service account: the origin has no use for it.
+  const worker =
+    shape === SHAPES[1]
+      ? await startOriginAndEdge({ vars: shared, edgeOnly: { secrets }, persistTo })
+      : await startWorker({ vars: shared, secrets, persistTo });
+  return new Site(home, meter, worker);
+}
+
+/** `/_matrix/client/v1/media/download/…` of a media URI; `query` is an object, or a string from `optIn`. */
+export function downloadPath(mxc, query) {
+  return mediaPath("client/v1/media/download", mxc, query);
+}
+
+/** The same for a thumbnail: `query` holds width and height. */
+export function thumbnailPath(mxc, query) {
+  return mediaPath("client/v1/media/thumbnail", mxc, query);
+}
+
+/** The same for the legacy endpoint, which authorises nobody. */
+export function legacyPath(mxc, query, version = "v3") {
+  return mediaPath(`media/${version}/download`, mxc, query);
+}
+
+function mediaPath(endpoint, mxc, query = {}) {
+  const [, serverName, mediaId] = mxc.match(MXC);
+  const text = String(typeof query === "string" ? query.replace(/^\?/, "") : new URLSearchParams(query));
+  return `/_matrix/${endpoint}/${serverName}/${mediaId}${text && `?${text}`}`;
+}
+
+/** A running site. */
+export class Site {
+  constructor(home, meter, worker) {
+    this.home = home;
+    this.synapse = home.synapse;
+    this.meter = meter;
+    this.worker = worker;
+  }
+
+  /** Uploads through Cloakroom, as clients do. @returns {Promise<string>} the media URI */
+  async upload(bytes, { type = "application/octet-stream", filename } = {}) {
+    const query = filename === undefined ? "" : `?${new URLSearchParams({ filename })}`;
+    const path = `/_matrix/media/v3/upload${query}`;
+    const response = await this.fetch(path, { method: "POST", headers: { "Content-Type": type }, body: bytes });
+    if (response.status !== 200) throw new Error(`upload: ${response.status} ${await response.text()}`);
+    return (await response.json()).content_uri;
+  }
+
+  /** A request to the homeserver's host, as Alice unless told otherwise; `token: null` is nobody. Follows no redirect. */
+  fetch(path, { token = this.home.alice.token, headers = {}, ...options } = {}) {
+    const authorization = token === null ? {} : { Authorization: `Bearer ${token}` };
+    return fetch(this.worker.origin + path, { redirect: "manual", headers: { ...authorization, ...headers }, ...options });
+  }
+
+  /** The same with the path exactly as it is: no dot segment resolved, nothing encoded. Status and Matrix error only. */
+  async fetchRaw(path, { token = this.home.alice.token, method = "GET" } = {}) {
+    const headers = { Host: `localhost:${this.worker.port}`, ...(token && { Authorization: `Bearer ${token}` }) };
+    const request = sendRequest({ host: "127.0.0.1", port: this.worker.port, method, path, headers, agent: false });
+    request.end();
+    const response = await new Promise((done, fail) => request.once("response", done).once("error", fail));
+    const text = Buffer.concat(await response.toArray()).toString();
+    return { status: response.statusCode, errcode: parseErrcode(text) };
+  }
+
+  /** Opts in and reads the answer; fails where the media came instead. */
+  async answer(path, { delivery = "json", verbatim, ...options } = {}) {
+    const separator = path.includes("?") ? "&" : "?";
+    const response = await this.fetch(path + separator + optIn(delivery, { verbatim }).slice(1), options);
+    const answer = await readAnswer(response, { edge: this.worker.edge });
+    if (!answer) throw new Error(`opted in to ${delivery}, but no answer came: ${response.status} ${(await response.text()).slice(0, 200)}`);
+    return answer;
+  }
+
+  /** Waits until the cache holds the object: each look is one conditional question and no other request. Resets the meter. */
+  async held(path, what = path) {
+    const onlyAsked = JSON.stringify({ [`HEAD ${/\/thumbnail\//.test(path) ? "thumbnail" : "download"} conditional`]: 1 });
+    const look = async () => {
+      await this.settled();
+      this.meter.reset();
+      const response = await this.fetch(path);
+      await response.arrayBuffer();
+      return JSON.stringify(this.meter.summary()) === onlyAsked;
+    };
+    await this.worker.running.until(`the cache to hold ${what}`, look, HELD_LIMIT_MS);
+    this.meter.reset();
+  }
+
+  /** Waits until the homeserver has nothing left to answer, a fill for example. */
+  settled() {
+    const idle = () => this.meter.requests.every(({ done }) => done);
+    return this.worker.running.until("the homeserver to have answered everything", idle, HELD_LIMIT_MS);
+  }
+
+  async stop() {
+    await this.worker.stop();
+    await this.meter.stop();
+  }
+}
+
+function parseErrcode(text) {
+  try {
+    return JSON.parse(text).errcode;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Makes a token known to the search for secrets and returns it: for tokens that never worked. */
+export function badToken(name = "bad") {
+  return secret(`syt_${name}_${"x".repeat(20)}`, "access token");
+}

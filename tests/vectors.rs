@@ -1,0 +1,147 @@
+//! Runs the test vectors of the specification (`spec/vectors/`) with this crate.
+//!
+//! Each kind has one function that takes a vector's input and returns what this crate makes of it:
+//! the word for `expect`, and the `output`. The harness compares both with what the file says.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cloakroom::protocol::Key;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+#[path = "vectors/cipher.rs"]
+mod cipher;
+#[path = "vectors/client.rs"]
+mod client;
+#[path = "vectors/request.rs"]
+mod request;
+#[path = "vectors/server.rs"]
+mod server;
+
+/// One file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vector {
+    kind: String,
+    comment: String,
+    expect: String,
+    input: Value,
+    #[serde(default)]
+    output: Value,
+}
+
+/// What this crate makes of an input: the word for `expect`, and the output (`null` for none).
+type Outcome = (&'static str, Value);
+
+#[test]
+fn every_vector_of_the_specification() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/vectors");
+    let kinds: Vec<PathBuf> = sorted(&root).into_iter().filter(|path| path.is_dir()).collect();
+    assert!(!kinds.is_empty(), "{} holds no vectors", root.display());
+    let mut failures = Vec::new();
+    for folder in kinds {
+        let files = sorted(&folder);
+        if files.is_empty() {
+            failures.push(format!("{} is empty", folder.display()));
+        }
+        for file in files {
+            if let Err(reason) = check(&file) {
+                failures
+                    .push(format!("{}\n    {reason}", file.strip_prefix(&root).unwrap_or(&file).display()));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} vectors failed:\n{}", failures.len(), failures.join("\n"));
+}
+
+fn sorted(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+fn check(file: &Path) -> Result<(), String> {
+    let text = fs::read_to_string(file).map_err(|error| error.to_string())?;
+    let vector: Vector = serde_json::from_str(&text).map_err(|error| format!("not a vector: {error}"))?;
+    let folder = file.parent().and_then(Path::file_name);
+    if folder.is_none_or(|folder| *folder != *vector.kind) {
+        return Err(format!("its kind is '{}', which is not the folder's name", vector.kind));
+    }
+    let (got, output) = run(&vector.kind, vector.input)?;
+    if (got, &output) == (vector.expect.as_str(), &vector.output) {
+        return Ok(());
+    }
+    let Vector { comment, expect, output: wanted, .. } = vector;
+    Err(format!("{comment}\n    expected {expect} {wanted}\n    got      {got} {output}"))
+}
+
+fn run(kind: &str, input: Value) -> Result<Outcome, String> {
+    match kind {
+        "answer" => client::answer(&parse(input)?),
+        "cipher" => cipher::cipher(&parse(input)?),
+        "download" => client::download(&parse(input)?),
+        "grant" => server::grant(&parse(input)?),
+        "media-request" => Ok(request::media_request(&parse(input)?)),
+        "metadata-mint" => server::metadata_mint(parse(input)?),
+        "metadata-seal" => cipher::metadata_seal(&parse(input)?),
+        "metadata-unseal" => cipher::metadata_unseal(&parse(input)?),
+        "mxc" => request::mxc(&parse(input)?),
+        "opt-in" => Ok(request::opt_in(&parse(input)?)),
+        "pins" => server::pins(&parse(input)?),
+        "range" => request::range(&parse(input)?),
+        "redirect-token" => server::redirect_token(&parse(input)?),
+        unknown => Err(format!("the kind '{unknown}' is unknown to this test")),
+    }
+}
+
+fn parse<T: DeserializeOwned>(input: Value) -> Result<T, String> {
+    serde_json::from_value(input).map_err(|error| format!("its input: {error}"))
+}
+
+fn key(text: &str) -> Result<Key, String> {
+    Key::from_base64url(text).ok_or_else(|| "its key is not 32 bytes of base64url".to_owned())
+}
+
+fn header_map(headers: &Map<String, Value>) -> Result<HeaderMap, String> {
+    let pair = |(name, value): (&String, &Value)| {
+        let value = HeaderValue::from_str(value.as_str().unwrap_or_default()).ok()?;
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+    };
+    headers.iter().map(|header| pair(header).ok_or_else(|| format!("not a header: {}", header.0))).collect()
+}
+
+/// The object with those members that are there.
+fn with_some<const N: usize>(mut object: Value, members: [(&str, Option<Value>); N]) -> Value {
+    for (name, value) in members {
+        if let (Some(value), Some(object)) = (value, object.as_object_mut()) {
+            object.insert(name.to_owned(), value);
+        }
+    }
+    object
+}
+
+fn to_value(json: &str) -> Result<Value, String> {
+    serde_json::from_str(json).map_err(|error| error.to_string())
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|half| char::from_digit(half.into(), 16))
+        .collect()
+}
+
+fn unhex(text: &str) -> Result<Vec<u8>, String> {
+    let byte = |index| text.get(index..index + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    (0..text.len()).step_by(2).map(|index| byte(index).ok_or_else(|| "not hex".to_owned())).collect()
+}

@@ -1,0 +1,102 @@
+//! Answers and downloads (`cases-client.mjs`).
+
+use std::fs;
+use std::path::Path;
+
+use cloakroom::client::{Body, BodyError, RangeRequest};
+use cloakroom::protocol::{Answer, AnswerError, MetadataError};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{Outcome, header_map, hex, parse, sha256, to_value, unhex, with_some};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerInput {
+    edge: String,
+    accept_none: bool,
+    body: String,
+}
+
+pub fn answer(input: &AnswerInput) -> Result<Outcome, String> {
+    let word = match Answer::from_json(input.body.as_bytes(), &input.edge, input.accept_none) {
+        Ok(answer) => return Ok(("success", to_value(&answer.to_json())?)),
+        Err(AnswerError::Malformed) => "malformed",
+        Err(AnswerError::ForeignUrl) => "foreign_url",
+        Err(AnswerError::InsecureUrl) => "insecure_url",
+        Err(AnswerError::UnknownAlgorithm) => "unknown_algorithm",
+        Err(AnswerError::UnexpectedNone) => "unexpected_none",
+        Err(AnswerError::Key) => "key",
+    };
+    Ok((word, Value::Null))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DownloadInput {
+    edge: String,
+    answer: String,
+    range: Option<String>,
+    status: u16,
+    headers: Map<String, Value>,
+    body: String,
+}
+
+pub fn download(input: &DownloadInput) -> Result<Outcome, String> {
+    let answer = Answer::from_json(input.answer.as_bytes(), &input.edge, false).map_err(|e| e.to_string())?;
+    let (_, key) = answer.key.as_ref().ok_or("its answer has no key")?;
+    let headers = header_map(&input.headers)?;
+    let status = StatusCode::from_u16(input.status).map_err(|error| error.to_string())?;
+    let range =
+        input.range.as_deref().map(|range| range.trim_start_matches("bytes=").parse::<RangeRequest>());
+    let range = range.transpose().map_err(|error| error.to_string())?;
+    let open = || Body::encrypted(status, &headers, key, &answer.metadata, range.as_ref());
+    let ciphertext = unhex(&input.body)?;
+    let (mut outcomes, mut released) = (Vec::new(), Vec::new());
+    for chunk in [ciphertext.len(), 1, 64, 100] {
+        released.clear();
+        let received = open().and_then(|mut body| {
+            for piece in ciphertext.clone().chunks_mut(chunk.max(1)) {
+                let shown = body.push(piece)?;
+                released.extend_from_slice(piece.get(shown).unwrap_or_default());
+            }
+            body.finish()
+        });
+        let word = match received {
+            Ok(()) => "success",
+            Err(BodyError::NoMetadata) => "no_metadata",
+            Err(BodyError::Metadata(MetadataError::Malformed)) => "malformed_metadata",
+            Err(BodyError::Metadata(MetadataError::WrongKey)) => "wrong_key",
+            Err(BodyError::OtherMetadata) => "other_metadata",
+            Err(BodyError::OtherSize { .. }) => "other_size",
+            Err(BodyError::OtherRange) => "other_range",
+            Err(BodyError::Encoded) => "encoded",
+            Err(BodyError::Truncated { .. }) => "truncated",
+            Err(error) => return Err(error.to_string()),
+        };
+        let plaintext = (word == "success").then(|| String::from_utf8_lossy(&released).into_owned());
+        let output = json!({ "released_sha256": sha256(&released) });
+        outcomes.push((word, with_some(output, [("plaintext", plaintext.map(Value::String))])));
+    }
+    outcomes.dedup();
+    match outcomes.len() {
+        1 => outcomes.pop().ok_or_else(String::new),
+        _ => Err("it depends on how the body is cut into chunks".to_owned()),
+    }
+}
+
+/// The bytes that the specification prints are those of a vector, and so of an implementation.
+#[test]
+fn the_example_of_the_specification_is_a_vector() {
+    let spec = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec");
+    let text = fs::read_to_string(spec.join("msc4097.md")).unwrap();
+    let file = fs::read_to_string(spec.join("vectors/download/whole.json")).unwrap();
+    let Value::Object(vector) = serde_json::from_str(&file).unwrap() else { panic!("not an object") };
+    let input: DownloadInput = parse(vector["input"].clone()).unwrap();
+    let sealed = input.headers["org-matrix-msc4097-metadata"].as_str().unwrap();
+    let plaintext = vector["output"]["plaintext"].as_str().unwrap();
+    for printed in [&input.answer, &input.body, &sealed[..64], &hex(plaintext.as_bytes()), plaintext.trim()] {
+        assert!(text.contains(printed), "spec/msc4097.md does not print {printed}");
+    }
+}

@@ -1,0 +1,86 @@
+//! Requests: identifiers, paths, opting in, ranges (`cases-request.mjs`).
+
+use cloakroom::protocol::{MediaRequest, MxcUri, OptIn, Query, Requested, Route, Variant};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Outcome, header_map, with_some};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MxcInput {
+    uri: String,
+}
+
+pub fn mxc(input: &MxcInput) -> Result<Outcome, String> {
+    let Ok(uri) = MxcUri::parse(&input.uri) else { return Ok(("refused", Value::Null)) };
+    if uri.to_string() != input.uri {
+        return Err(format!("the URI is written back as {uri}"));
+    }
+    let output = json!({ "server_name": uri.server_name.as_str(), "media_id": uri.media_id.as_str() });
+    Ok(("success", output))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediaRequestInput {
+    path: String,
+    query: String,
+}
+
+pub fn media_request(input: &MediaRequestInput) -> Outcome {
+    let Route::Media(path) = Route::of(&input.path) else { return ("other", Value::Null) };
+    let request = match MediaRequest::parse(path, &Query::parse(&input.query)) {
+        Ok(request) => request,
+        Err(error) => return ("refused", json!({ "status": 400, "errcode": error.errcode() })),
+    };
+    let variant = match &request.object.variant {
+        Variant::Original => json!("original"),
+        Variant::Thumbnail(thumbnail) => with_some(
+            json!({ "width": thumbnail.width, "height": thumbnail.height }),
+            [
+                ("method", thumbnail.method.map(|method| json!(method.as_str()))),
+                ("animated", thumbnail.animated.map(Value::Bool)),
+            ],
+        ),
+    };
+    let object = &request.object;
+    let output = json!({
+        "server_name": object.server_name.as_str(), "media_id": object.media_id.as_str(), "variant": variant,
+    });
+    let file_name = request.file_name.map(|name| json!(name.as_str()));
+    ("success", with_some(output, [("file_name", file_name)]))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptInInput {
+    query: String,
+}
+
+pub fn opt_in(input: &OptInInput) -> Outcome {
+    let Some(opt_in) = OptIn::from_query(&Query::parse(&input.query)) else {
+        return ("not_opted_in", Value::Null);
+    };
+    let (delivery, alg) = (opt_in.delivery.as_str(), opt_in.alg.as_str());
+    ("opted_in", json!({ "delivery": delivery, "alg": alg, "verbatim": opt_in.verbatim }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RangeInput {
+    range: Option<String>,
+    size: u64,
+}
+
+pub fn range(input: &RangeInput) -> Result<Outcome, String> {
+    let range = input.range.iter().map(|range| ("range".to_owned(), json!(range))).collect();
+    Ok(match Requested::from_headers(&header_map(&range)?, input.size) {
+        Requested::Whole => ("whole", json!({ "length": input.size })),
+        Requested::Part(part) => {
+            let content_range = part.to_content_range(input.size);
+            ("part", json!({ "content_range": content_range, "length": part.length() }))
+        }
+        Requested::Unsatisfiable => ("unsatisfiable", Value::Null),
+    })
+}
