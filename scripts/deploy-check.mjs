@@ -66,7 +66,7 @@ function urls({ vars }) {
   }
   if (!vars.SERVER_NAME) found.push("SERVER_NAME is missing: it is what follows the colon in your users' ids");
   for (const name of SECRETS.filter((name) => name in vars)) {
-    found.push(`${name} is in [vars]: remove it there, make a new one, and set that with 'wrangler secret put'`);
+    found.push(`${name} is in [vars]: remove it there, make a new one, and set that with 'scripts/wrangler secret put'`);
   }
   return found;
 }
@@ -108,7 +108,7 @@ function bindings({ kv_namespaces }) {
   if (grants.length !== 1) return ["there must be one KV namespace with the binding GRANTS"];
   const { id = "" } = grants[0];
   if (id.includes("REPLACE_WITH_") || /^[0-9a-f]{32}$/.test(id)) return [];
-  return [`the id of GRANTS is '${id}': it must be the 32 hex digits that 'npx wrangler kv namespace create GRANTS' printed`];
+  return [`the id of GRANTS is '${id}': it must be the 32 hex digits that 'scripts/wrangler kv namespace create GRANTS' printed`];
 }
 
 function logging({ workers_dev, preview_urls, observability, compatibility_flags }) {

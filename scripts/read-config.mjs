@@ -8,8 +8,6 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-// wrangler colours its messages even when nobody sees them.
-process.env.NO_COLOR = "1";
 const { unstable_readConfig: readConfig } = await import("wrangler");
 
 const env = process.argv[2];

@@ -137,5 +137,12 @@ install_synapse() {
   printf '%s\n' "$synapse_packages" >"$synapse_marker"
 }
 
+check_openssl() {
+  local version
+  version=$(openssl version 2>/dev/null | awk '$1 == "OpenSSL" { print $2 }')
+  version_at_least "${version:-0}" 3.0 && echo "OpenSSL $version"
+}
+install_openssl() { apt_or_die "OpenSSL 3 (the command openssl)" "openssl" "brew install openssl@3, and put its bin folder first on the PATH"; }
+
 check_ffmpeg() { have ffmpeg && ffmpeg -version | sed -n '1s/ Copyright.*//p'; }
 install_ffmpeg() { apt_or_die "ffmpeg" "ffmpeg" "brew install ffmpeg"; }

@@ -8,7 +8,7 @@ use web_sys::{Request, Response};
 
 use super::glue;
 use crate::config::WebOrigin;
-use crate::protocol::MatrixError;
+use crate::protocol::{MatrixError, header};
 
 /// Hands a request on and its response back. No time limit: a `/sync` is held as long as it likes.
 ///
@@ -27,9 +27,23 @@ pub(super) async fn through(
     let response: Response = response.dyn_into().map_err(|_| unreachable())?;
     match response.status() {
         // 101: an upgrade; its socket lives in the response object.
-        101 | 200..600 => Ok(response),
+        101 | 200..600 => without_marks(response).map_err(|_| unreachable()),
         odd => Err(bad_gateway(&format!("the homeserver answered with the status {odd}, which is none"))),
     }
+}
+
+/// The response itself, unless it has a header that only we may set: then a copy without those.
+fn without_marks(response: Response) -> Result<Response, JsValue> {
+    let names = response.headers().keys().into_iter().flatten().filter_map(|name| name.as_string());
+    let marks: Vec<String> = names.filter(|name| name.starts_with(header::PREFIX)).collect();
+    if marks.is_empty() {
+        return Ok(response);
+    }
+    let copy = Response::new_with_opt_readable_stream_and_init(response.body().as_ref(), response.unchecked_ref())?;
+    for mark in marks {
+        copy.headers().delete(&mark)?;
+    }
+    Ok(copy)
 }
 
 fn bad_gateway(message: &str) -> MatrixError {

@@ -36,8 +36,9 @@ export class Meter {
   constructor(target) {
     this.#target = new URL(target);
     /**
-     * `{method, class, path, conditional, ranged, authorization, headers, status, bytesSent}` in order. `class` is download, thumbnail, config,
-     * upload, federation, versions, whoami or other; `authorization` is the header as it came (a secret).
+     * `{method, class, path, conditional, ranged, authorization, headers, status, bytesSent, done}` in order. `class` is download, thumbnail,
+     * config, upload, federation, versions, whoami or other; `authorization` is the header as it came (a secret); `done` once the answer is
+     * sent or broken off.
      */
     this.requests = [];
     this.#server = createServer((request, response) => this.#forward(request, response));
@@ -100,6 +101,7 @@ export class Meter {
       headers,
       status: undefined,
       bytesSent: 0,
+      done: false,
     };
     this.requests.push(record);
     const onward = sendRequest({
@@ -112,7 +114,10 @@ export class Meter {
       setHost: false,
     });
     // Whoever of the two goes away first takes the other along.
-    response.once("close", () => onward.destroy());
+    response.once("close", () => {
+      record.done = true;
+      onward.destroy();
+    });
     onward.once("error", () => {
       if (response.headersSent) response.destroy();
       else response.writeHead(502).end();

@@ -7,6 +7,7 @@
 
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 
 import { LOG_DIR, ROOT, Running, freePort, run, start, tempDir } from "./process.mjs";
 import { secret } from "./secrets.mjs";
@@ -25,7 +26,6 @@ const QUIET = {
   X_LOCAL_OBSERVABILITY: "false",
   X_LOCAL_EXPLORER: "false",
   WRANGLER_SEND_METRICS: "false",
-  NO_COLOR: "1",
   CLOUDFLARE_ENV: undefined,
   CLOUDFLARE_INCLUDE_PROCESS_ENV: undefined,
 };
@@ -97,9 +97,9 @@ export class Worker {
     this.persistTo = persistTo;
   }
 
-  /** Everything that wrangler and the Worker wrote (level warn and above, and the Worker's own console). */
+  /** What wrangler and the Worker wrote, without colours. Of the Worker's console that is `warn` and `error`: wrangler hides the rest. */
   logs() {
-    return this.running.output();
+    return stripVTControlCharacters(this.running.output());
   }
 
   /** Waits for something in the logs. */

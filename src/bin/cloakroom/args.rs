@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use cloakroom::client::{HomeserverUrl, RangeRequest, Wish};
 use cloakroom::protocol::{Algorithm, Delivery, MxcUri, Object, OptIn, Thumbnail, ThumbnailMethod, Variant};
 
-/// Download Matrix media through a CDN that never has the link and the key together.
+/// Download Matrix media by encrypted links
 #[derive(Debug, Parser)]
 #[command(name = "cloakroom", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {

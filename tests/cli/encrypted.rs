@@ -1,0 +1,201 @@
+//! Encrypted delivery: answers, links, ciphertext, right and wrong.
+
+use cloakroom::protocol::{Key, Metadata};
+
+use crate::server::{Asked, Reply};
+use crate::world::{
+    ACCESS_TOKEN, CONFIG_PATH, MEDIA_PATH, SIZE, World, answer, answer_with, delivery_of, encrypted, key,
+    link_path, metadata, plain, plaintext,
+};
+
+#[test]
+fn both_deliveries_save_the_plaintext_under_its_name() {
+    for delivery in ["redirect", "json"] {
+        let world = World::good();
+        let run = world
+            .get(&["--delivery", delivery])
+            .expect(0, &["picture.png: 700001 bytes, image/png, by an encrypted link (chacha20)"]);
+        assert!(run.stdout.is_empty());
+        assert_eq!(world.files(), ["picture.png"]);
+        assert!(world.read("picture.png") == plaintext());
+        let opt_in = format!("?org.matrix.msc4097.delivery={delivery}&org.matrix.msc4097.alg=chacha20");
+        assert_eq!(world.homeserver_paths(), [CONFIG_PATH.to_owned(), format!("{MEDIA_PATH}{opt_in}")]);
+    }
+}
+
+#[test]
+fn the_access_token_goes_to_the_homeserver_only() {
+    let world = World::good();
+    world.get(&[]).expect(0, &[]);
+    let bearer = format!("Bearer {ACCESS_TOKEN}");
+    assert!(world.homeserver.asked().iter().all(|asked| asked.header("authorization") == Some(&bearer)));
+    let links = world.edge.asked();
+    assert_eq!(links.iter().map(|asked| asked.path.as_str()).collect::<Vec<_>>(), [link_path(1)]);
+    assert_eq!(links[0].header("authorization"), None);
+    assert_eq!(links[0].header("accept-encoding"), Some("identity"));
+}
+
+#[test]
+fn a_link_to_elsewhere_is_not_followed() {
+    let world = World::new(
+        |asked, _, n| answer(delivery_of(asked), "https://evil.example", n),
+        |asked, _| encrypted(asked),
+    );
+    world.get(&[]).expect(6, &["error: the answer's link is not on the edge", "hint: nothing was saved"]);
+    assert_eq!((world.edge.asked().len(), world.files().len()), (0, 0));
+    // The homeserver's own host is elsewhere too.
+    let world = World::new(
+        |asked, _, n| answer(delivery_of(asked), &format!("http://{}", asked.header("host").unwrap()), n),
+        |asked, _| encrypted(asked),
+    );
+    world.get(&[]).expect(6, &["error: the answer's link is not on the edge"]);
+    assert_eq!((world.homeserver.asked().len(), world.files().len()), (2, 0));
+}
+
+#[test]
+fn an_answer_of_another_delivery_is_refused() {
+    let world = World::new(|_, edge, n| answer("json", edge, n), |asked, _| encrypted(asked));
+    world.get(&["--delivery", "redirect"]).expect(6, &["error: an answer came that was not asked for"]);
+    assert_eq!((world.edge.asked().len(), world.files().len()), (0, 0));
+}
+
+#[test]
+fn a_lost_link_gives_a_new_answer_once_then_plain_media() {
+    for status in [404, 409] {
+        let world = World::new(
+            |asked, edge, n| if n <= 2 { answer(delivery_of(asked), edge, n) } else { plain(asked) },
+            move |_, _| Reply::new(status, r#"{"errcode":"M_NOT_FOUND"}"#),
+        );
+        world.get(&[]).expect(0, &["asking for a new answer", "from the homeserver, plain"]);
+        let links: Vec<String> = world.edge.asked().into_iter().map(|asked| asked.path).collect();
+        assert_eq!(links, [link_path(1), link_path(2)]);
+        let asks = world.homeserver_paths();
+        assert_eq!(asks.len(), 4);
+        assert_eq!(asks[3], MEDIA_PATH);
+        assert!(world.read("picture.png") == plaintext());
+    }
+}
+
+#[test]
+fn a_new_answer_that_works_is_the_last_one() {
+    let world = World::new(
+        |asked, edge, n| answer(delivery_of(asked), edge, n),
+        |asked, n| if n == 1 { Reply::new(404, "") } else { encrypted(asked) },
+    );
+    world.get(&[]).expect(0, &["by an encrypted link"]);
+    assert_eq!((world.homeserver.asked().len(), world.edge.asked().len()), (3, 2));
+    assert!(world.read("picture.png") == plaintext());
+}
+
+#[test]
+fn a_failing_edge_is_said_to_fail() {
+    let world = World::with_edge(|_| Reply::new(502, ""));
+    world.get(&[]).expect(5, &["error: the edge answered 502", "--plain"]);
+    assert_eq!(world.edge.asked().len(), 1);
+    let world = World::with_edge(|_| Reply::new(307, "").header("location", "https://x.example/"));
+    world.get(&[]).expect(6, &["error: the edge answered 307"]);
+}
+
+#[test]
+fn ciphertext_that_breaks_off_leaves_nothing() {
+    for cut in [0, 1, 524_288, SIZE - 1] {
+        let world = World::with_edge(move |asked| encrypted(asked).cut_after(cut));
+        let message = format!("error: the body ended after {cut} of {SIZE} bytes");
+        world.get(&[]).expect(7, &[&message, "hint: what was received is not complete"]);
+        assert!(world.files().is_empty(), "{:?}", world.files());
+    }
+}
+
+#[test]
+fn an_edge_that_falls_silent_leaves_nothing() {
+    let world = World::with_edge(|asked| encrypted(asked).silent_after(600_000));
+    world
+        .get(&["--stall-timeout", "1"])
+        .expect(5, &["error: the edge sent nothing for 1 s", "--stall-timeout"]);
+    assert!(world.files().is_empty());
+}
+
+#[test]
+fn a_key_that_does_not_fit_releases_nothing() {
+    let world = World::new(
+        |asked, edge, n| answer_with(delivery_of(asked), edge, n, Some(Key::from_bytes([9; 32]))),
+        |asked, _| encrypted(asked),
+    );
+    world.get(&[]).expect(6, &["error: the metadata does not parse: the key does not fit this link"]);
+    assert!(world.files().is_empty());
+    let run = world.get(&["-o", "-"]).expect(6, &[]);
+    assert!(run.stdout.is_empty());
+}
+
+#[test]
+fn another_object_under_the_link_releases_nothing() {
+    let sealed = |metadata: &Metadata| Metadata::seal(&metadata.to_json(), &key()).unwrap();
+    let other = Metadata { content_type: "image/gif".to_owned(), ..metadata() };
+    for (value, body, code, message) in [
+        (Some(sealed(&other)), SIZE, 7, "error: the link's metadata is not that of the answer"),
+        (Some(sealed(&metadata())), SIZE - 1, 7, "bytes, but the response is about 700000"),
+        (None, SIZE, 6, "error: the response to the link has no sealed metadata"),
+    ] {
+        let value = value.map(|value| value.to_str().unwrap().to_owned());
+        let world = World::with_edge(move |_| {
+            let reply = Reply::new(200, vec![0; body]);
+            value.iter().fold(reply, |reply, value| reply.header("org-matrix-msc4097-metadata", value))
+        });
+        let run = world.get(&["-o", "-"]).expect(code, &[message]);
+        assert!(run.stdout.is_empty() && world.files().is_empty());
+    }
+}
+
+#[test]
+fn ranges() {
+    let whole = plaintext();
+    for (range, slice) in [
+        ("0-0", 0..1),
+        ("600000-600999", 600_000..601_000),
+        ("699000-", 699_000..SIZE),
+        ("-500", SIZE - 500..SIZE),
+    ] {
+        let world = World::good();
+        world.get(&["--range", range, "-o", "part"]).expect(0, &["by an encrypted link"]);
+        assert!(world.read("part") == whole[slice.clone()], "{range}");
+        assert_eq!(world.edge.asked()[0].header("range"), Some(format!("bytes={range}").as_str()));
+        // A server may answer with the whole: the part is cut out here.
+        let ignoring = World::with_edge(|_| encrypted(&Asked::bare()));
+        ignoring.get(&["--range", range, "-o", "part"]).expect(0, &[]);
+        assert!(ignoring.read("part") == whole[slice], "{range}, ignored");
+    }
+    let world = World::good();
+    world
+        .get(&["--range", "700001-", "-o", "part"])
+        .expect(2, &["error: the range lies beyond the end of the media, which has 700001 bytes"]);
+    assert!(world.files().is_empty());
+}
+
+#[test]
+fn another_range_than_asked_is_refused() {
+    let shifted = World::with_edge(|_| {
+        let sealed = Metadata::seal(&metadata().to_json(), &key()).unwrap();
+        Reply::new(206, vec![0; 10])
+            .header("content-range", format!("bytes 11-20/{SIZE}"))
+            .header("org-matrix-msc4097-metadata", sealed.to_str().unwrap())
+    });
+    shifted.get(&["--range", "10-19", "-o", "part"]).expect(6, &["error: the response gives another range"]);
+    assert!(shifted.files().is_empty());
+}
+
+#[test]
+fn a_link_without_a_key_only_where_it_was_asked_for() {
+    let world = || {
+        World::new(
+            |asked, edge, n| answer_with(delivery_of(asked), edge, n, None),
+            |_, _| Reply::new(200, plaintext()),
+        )
+    };
+    let refused = world();
+    refused.get(&[]).expect(6, &["error: the answer is a plain link, which was not asked for"]);
+    assert_eq!((refused.edge.asked().len(), refused.files().len()), (0, 0));
+    let verbatim = world();
+    verbatim.get(&["--verbatim"]).expect(0, &["by a link, as stored"]);
+    assert!(verbatim.homeserver_paths()[1].ends_with("&org.matrix.msc4097.verbatim=true"));
+    assert!(verbatim.read("picture.png") == plaintext());
+}

@@ -1,0 +1,146 @@
+//! Where the bytes go, and where the token comes from.
+
+use std::fs;
+
+use crate::server::Reply;
+use crate::world::{ACCESS_TOKEN, MXC, Run, World, encrypted, plain, plaintext};
+
+#[test]
+fn an_existing_file_stays_without_force() {
+    let world = World::good();
+    fs::write(world.path("mine"), "mine").unwrap();
+    world.get(&["-o", "mine"]).expect(8, &["error: mine exists already", "hint: --force overwrites it"]);
+    assert!(world.homeserver.asked().is_empty());
+    assert_eq!(world.read("mine"), b"mine");
+    world.get(&["-o", "mine", "--force"]).expect(0, &["mine: 700001 bytes"]);
+    assert!(world.read("mine") == plaintext());
+    // The same for the name that the media bring.
+    fs::write(world.path("picture.png"), "mine").unwrap();
+    world.get(&[]).expect(8, &["error: picture.png exists already"]);
+    assert_eq!(world.read("picture.png"), b"mine");
+    assert_eq!(world.files(), ["mine", "picture.png"]);
+}
+
+#[test]
+fn a_failed_download_leaves_the_old_file() {
+    let world = World::with_edge(|asked| encrypted(asked).cut_after(600_000));
+    fs::write(world.path("mine"), "mine").unwrap();
+    world.get(&["-o", "mine", "--force"]).expect(7, &[]);
+    assert_eq!((world.files(), world.read("mine")), (vec!["mine".to_owned()], b"mine".to_vec()));
+}
+
+#[test]
+fn a_name_is_never_a_path() {
+    let world = World::without_answers(|_| {
+        Reply::new(200, "x").header("content-disposition", "attachment; filename=\"../../evil.sh\"")
+    });
+    fs::create_dir(world.path("in")).unwrap();
+    world.get(&["-o", "in"]).expect(0, &["in/evil.sh: 1 bytes"]);
+    assert_eq!(world.files(), ["in"]);
+    assert_eq!(fs::read(world.path("in/evil.sh")).unwrap(), b"x");
+}
+
+#[test]
+fn folders_that_are_not_there() {
+    let world = World::good();
+    for output in ["missing/file", "missing/"] {
+        world.get(&["-o", output]).expect(8, &[&format!("error: cannot write {output}: ")]);
+    }
+    assert!(world.homeserver.asked().is_empty() && world.files().is_empty());
+}
+
+#[test]
+fn standard_output() {
+    let world = World::good();
+    let run = world.get(&["-o", "-"]).expect(0, &["standard output: 700001 bytes"]);
+    assert!(run.stdout == plaintext());
+    assert!(world.files().is_empty());
+}
+
+#[test]
+fn a_reader_that_leaves_ends_the_download() {
+    let world = World::good();
+    let mut child = world.spawn_get(&["-o", "-"]);
+    drop(child.stdout.take());
+    Run::of(child.wait_with_output().unwrap()).expect(8, &["error: cannot write standard output: "]);
+}
+
+#[test]
+fn quiet_says_nothing() {
+    let world = World::good();
+    let run = Run::of(world.command(&["get", "--quiet", MXC]).output().unwrap()).expect(0, &[]);
+    assert_eq!((run.stderr.as_str(), run.stdout.len()), ("", 0));
+}
+
+#[test]
+fn without_a_terminal_no_progress_is_drawn() {
+    let world = World::good();
+    let run = Run::of(world.command(&["get", MXC]).output().unwrap()).expect(0, &[]);
+    assert_eq!(run.stderr, "picture.png: 700001 bytes, image/png, by an encrypted link (chacha20)\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_saved_file_has_the_permissions_of_any_new_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::good();
+    world.get(&[]).expect(0, &[]);
+    fs::write(world.path("any"), "").unwrap();
+    let mode = |name| fs::metadata(world.path(name)).unwrap().permissions().mode();
+    assert_eq!(mode("picture.png"), mode("any"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_written_to_and_not_replaced() {
+    use std::os::unix::fs::FileTypeExt as _;
+    let world = World::good();
+    let pipe = world.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read(pipe).unwrap()
+    });
+    world.get(&["-o", "pipe", "--force"]).expect(0, &["pipe: 700001 bytes"]);
+    assert!(reader.join().unwrap() == plaintext());
+    assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+}
+
+/// Runs with the token in a file and nowhere else.
+fn with_token_file(world: &World, path: &str) -> Run {
+    let mut command = world.command(&["get", "--plain", "--token-file", path, "--force", MXC]);
+    Run::of(command.env_remove("CLOAKROOM_TOKEN").output().unwrap())
+}
+
+#[test]
+fn the_token_from_a_file() {
+    let world = World::without_answers(plain);
+    fs::write(world.path("token"), format!("{ACCESS_TOKEN}\n")).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let set = |mode| fs::set_permissions(world.path("token"), fs::Permissions::from_mode(mode)).unwrap();
+        set(0o644);
+        with_token_file(&world, "token")
+            .expect(0, &["warning: other users may read the access token: chmod 600 token"]);
+        set(0o600);
+    }
+    let run = with_token_file(&world, "token").expect(0, &[]);
+    assert!(!run.stderr.contains("warning"), "{}", run.stderr);
+    let bearer = format!("Bearer {ACCESS_TOKEN}");
+    assert!(world.homeserver.asked().iter().all(|asked| asked.header("authorization") == Some(&bearer)));
+}
+
+#[test]
+fn what_is_no_token() {
+    let world = World::good();
+    for content in ["", "\n", "two words", "t\u{f6}ken"] {
+        fs::write(world.path("token"), content).unwrap();
+        with_token_file(&world, "token").expect(2, &["error: token does not hold an access token"]);
+    }
+    with_token_file(&world, "missing").expect(2, &["error: cannot read the token file missing: "]);
+    let mut command = world.command(&["get", MXC]);
+    let run = Run::of(command.env_remove("CLOAKROOM_TOKEN").output().unwrap());
+    run.expect(2, &["error: no access token", "CLOAKROOM_TOKEN"]);
+    assert!(world.homeserver.asked().is_empty());
+}

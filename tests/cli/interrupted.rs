@@ -1,0 +1,85 @@
+//! Signals and terminals.
+#![cfg(target_os = "linux")]
+
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::world::{MXC, Run, SIZE, World, encrypted};
+
+/// Waits until `condition` holds; a test that waits for ever is a failed one.
+fn wait_for(condition: impl Fn() -> bool) {
+    for _ in 0..1000 {
+        if condition() {
+            return;
+        }
+        sleep(Duration::from_millis(10));
+    }
+    panic!("what was waited for did not happen in 10 s");
+}
+
+#[test]
+fn a_signal_leaves_nothing() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let world = World::with_edge(|asked| encrypted(asked).silent_after(600_000));
+        let child = world.spawn_get(&[]);
+        wait_for(|| !world.files().is_empty());
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        Run::of(child.wait_with_output().unwrap()).expect(code, &["error: interrupted"]);
+        assert!(world.files().is_empty(), "{:?}", world.files());
+    }
+}
+
+#[test]
+fn a_signal_ends_a_write_that_hangs() {
+    let world = World::good();
+    // Nobody reads the pipe: it is full after 64 KiB.
+    let child = world.spawn_get(&["-o", "-"]);
+    wait_for(|| !world.edge.asked().is_empty());
+    sleep(Duration::from_millis(200));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let mut child = child;
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130));
+}
+
+/// Runs `cloakroom get <args>` on a terminal of its own; gives its exit code and what it showed.
+fn on_a_terminal(world: &World, args: &str) -> (Option<i32>, Vec<u8>) {
+    let line = format!("{} get {args} {MXC}", env!("CARGO_BIN_EXE_cloakroom"));
+    let mut command = Command::new("script");
+    // The same environment and folder as any other run.
+    let template = world.command(&[]);
+    for (name, value) in template.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    command.current_dir(template.get_current_dir().unwrap());
+    command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+    let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+    (output.status.code(), output.stdout)
+}
+
+#[test]
+fn no_media_on_a_terminal_without_force() {
+    let world = World::good();
+    for output in ["-", "/dev/stdout", "/dev/tty"] {
+        let (code, shown) = on_a_terminal(&world, &format!("--output {output}"));
+        let shown = String::from_utf8_lossy(&shown);
+        assert_eq!(code, Some(2), "{shown}");
+        assert!(shown.contains("is a terminal, which media would garble"), "{shown}");
+    }
+    let (code, shown) = on_a_terminal(&world, "--output - --force");
+    assert_eq!(code, Some(0));
+    assert!(shown.len() >= SIZE);
+}
+
+#[test]
+fn progress_is_drawn_on_a_terminal() {
+    let slow = |asked: &_| encrypted(asked).pause_after(600_000, Duration::from_millis(500));
+    let (code, shown) = on_a_terminal(&World::with_edge(slow), "");
+    let shown = String::from_utf8_lossy(&shown);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("512.00 KiB of 683.59 KiB"), "{shown}");
+    let (_, shown) = on_a_terminal(&World::with_edge(slow), "--quiet");
+    assert_eq!(String::from_utf8_lossy(&shown), "");
+}

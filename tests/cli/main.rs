@@ -1,0 +1,12 @@
+//! The command line client, as a user has it: the real program against scripted servers.
+//!
+//! `world` is a homeserver, an edge and a folder; every run is searched for secrets. The real Worker
+//! and a real homeserver are tested elsewhere.
+
+mod encrypted;
+mod files;
+mod help;
+mod interrupted;
+mod plain;
+mod server;
+mod world;

@@ -1,0 +1,170 @@
+//! Plain media, redirects, and the homeserver's errors.
+
+use crate::server::{Reply, Server};
+use crate::world::{
+    ACCESS_TOKEN, CONFIG_PATH, MEDIA_PATH, MXC, Run, World, answer, config, plain, plaintext,
+};
+
+#[test]
+fn a_file_that_looks_exactly_like_an_answer_is_a_file() {
+    let looks = br#"{"url":"https://evil.example/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","alg":"chacha20","key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","expires_ts":4000000000000,"metadata":{"size":1,"content_type":"text/plain"}}"#;
+    for delivery in ["redirect", "json"] {
+        let world =
+            World::without_answers(move |_| Reply::new(200, looks).header("content-type", "application/json"));
+        world.get(&["--delivery", delivery]).expect(0, &["AbCdEf: ", "from the homeserver, plain"]);
+        assert_eq!(world.read("AbCdEf"), looks);
+        assert!(world.edge.asked().is_empty());
+    }
+}
+
+#[test]
+fn a_homeserver_that_does_not_offer_it_is_asked_plainly() {
+    for (status, config) in
+        [(200, r#"{"m.upload.size":1}"#), (403, r#"{"errcode":"M_GUEST_ACCESS_FORBIDDEN"}"#)]
+    {
+        let world = World::good();
+        let homeserver =
+            Server::start(
+                move |asked| {
+                    if asked.path == CONFIG_PATH { Reply::new(status, config) } else { plain(asked) }
+                },
+            );
+        let mut command = world.command(&["get", "-v", "--homeserver", &homeserver.origin(), MXC]);
+        Run::of(command.output().unwrap()).expect(0, &["asking for plain media: the homeserver"]);
+        assert!(world.read("picture.png") == plaintext());
+        assert_eq!(homeserver.asked()[1].path, MEDIA_PATH);
+    }
+}
+
+#[test]
+fn plain_by_wish_is_one_request() {
+    let world = World::without_answers(plain);
+    world.get(&["--plain"]).expect(0, &["from the homeserver, plain"]);
+    assert_eq!(world.homeserver_paths(), [MEDIA_PATH]);
+}
+
+#[test]
+fn an_answer_to_a_client_that_did_not_opt_in_is_refused() {
+    let world = World::new(|_, edge, n| answer("json", edge, n), |_, _| Reply::new(500, ""));
+    world.get(&["--plain"]).expect(6, &["error: an answer came that was not asked for"]);
+    assert!(world.files().is_empty());
+}
+
+#[test]
+fn a_plain_redirect_is_followed_without_the_token() {
+    let store = Server::start(plain);
+    let location = format!("{}/bucket/object?signature=abc", store.origin());
+    let world = World::without_answers(move |_| Reply::new(307, "").header("location", &location));
+    world.get(&[]).expect(0, &["following a redirect", "from the homeserver, plain"]);
+    assert!(world.read("picture.png") == plaintext());
+    let asked = store.asked();
+    assert_eq!((asked.len(), asked[0].header("authorization")), (1, None));
+    assert_eq!(asked[0].path, "/bucket/object?signature=abc");
+}
+
+#[test]
+fn a_redirect_within_the_homeserver_keeps_the_token() {
+    let world = World::without_answers(|asked| match asked.path.as_str() {
+        "/elsewhere" => plain(asked),
+        _ => Reply::new(308, "").header("location", "/elsewhere"),
+    });
+    world.get(&["--plain"]).expect(0, &[]);
+    let bearer = format!("Bearer {ACCESS_TOKEN}");
+    assert!(world.homeserver.asked().iter().all(|asked| asked.header("authorization") == Some(&bearer)));
+}
+
+#[test]
+fn redirects_end() {
+    let world = World::without_answers(|_| Reply::new(307, "").header("location", "/again"));
+    world.get(&["--plain"]).expect(6, &["error: more than 10 redirects in a row"]);
+    assert_eq!(world.homeserver.asked().len(), 11);
+    let world = World::without_answers(|_| Reply::new(307, "").header("location", "ftp://x.example/"));
+    world.get(&["--plain"]).expect(6, &["error: a redirect leads to no http or https address"]);
+}
+
+#[test]
+fn the_homeservers_errors_are_relayed() {
+    for (status, errcode, code, hint) in [
+        (401, "M_UNKNOWN_TOKEN", 3, "hint: the access token is not valid"),
+        (403, "M_FORBIDDEN", 3, "hint: this account may not have these media"),
+        (400, "M_INVALID_PARAM", 3, ""),
+        (404, "M_NOT_FOUND", 4, "hint: check the mxc URI"),
+        (404, "M_UNRECOGNIZED", 4, "hint: the homeserver does not know authenticated media"),
+        (504, "M_NOT_YET_UPLOADED", 4, "try again later"),
+        (429, "M_LIMIT_EXCEEDED", 5, "hint: too many requests: try again in 7 s"),
+        (502, "M_UNKNOWN", 5, "hint: the homeserver has a problem"),
+    ] {
+        let body = format!(r#"{{"errcode":"{errcode}","error":"Its own words"}}"#);
+        let world =
+            World::without_answers(move |_| Reply::new(status, body.as_str()).header("retry-after", "7"));
+        let message = format!("error: the homeserver answered {status} {errcode}: Its own words\n");
+        world.get(&[]).expect(code, &[&message, hint]);
+        assert!(world.files().is_empty());
+    }
+}
+
+#[test]
+fn an_error_that_repeats_the_token_is_shown_without_it() {
+    let body = format!(r#"{{"errcode":"M_UNKNOWN_TOKEN","error":"no user has {ACCESS_TOKEN}"}}"#);
+    let world = World::without_answers(move |_| Reply::new(401, body.as_str()));
+    world.get(&[]).expect(3, &["no user has [access token]"]);
+}
+
+#[test]
+fn plain_media_that_break_off_leave_nothing() {
+    let world = World::without_answers(|asked| plain(asked).cut_after(1000));
+    world.get(&[]).expect(7, &["error: the body ended after 1000 of 700001 bytes"]);
+    // Chunked, without the closing chunk.
+    let chunked = |body: &str| Reply::new(200, body).header("transfer-encoding", "chunked");
+    let reply = chunked("5\r\nhello\r\n");
+    let world = World::without_answers(move |_| reply.clone());
+    world.get(&[]).expect(7, &["error: the body ended after 5 bytes"]);
+    assert!(world.files().is_empty());
+    let reply = chunked("5\r\nhello\r\n0\r\n\r\n");
+    let world = World::without_answers(move |_| reply.clone());
+    world.get(&[]).expect(0, &["AbCdEf: 5 bytes"]);
+}
+
+#[test]
+fn coded_media_are_refused() {
+    let world = World::without_answers(|_| Reply::new(200, "\x1f").header("content-encoding", "gzip"));
+    world.get(&[]).expect(6, &["error: the body is coded"]);
+    assert!(world.files().is_empty());
+}
+
+#[test]
+fn a_range_of_plain_media() {
+    let part = &plaintext()[1000..2000];
+    let world = World::without_answers(plain);
+    world.get(&["--range", "1000-1999", "-o", "part"]).expect(0, &["part: 1000 bytes"]);
+    assert!(world.read("part") == part);
+    // As homeservers do that know no ranges.
+    let world = World::without_answers(|_| Reply::new(200, plaintext()));
+    world.get(&["--range", "1000-1999", "-o", "part"]).expect(0, &["part: 1000 bytes"]);
+    assert!(world.read("part") == part);
+}
+
+#[test]
+fn a_thumbnail() {
+    let world = World::without_answers(plain);
+    world.get(&["--plain", "--thumbnail", "32x24", "--method", "crop"]).expect(0, &[]);
+    let path = "/_matrix/client/v1/media/thumbnail/media.example/AbCdEf?width=32&height=24&method=crop";
+    assert_eq!(world.homeserver_paths(), [path]);
+}
+
+#[test]
+fn nobody_there() {
+    let world = World::good();
+    let gone = Server::start(|_| Reply::new(500, "")).origin();
+    let run = Run::of(world.command(&["get", "--homeserver", &gone, MXC]).output().unwrap());
+    run.expect(5, &["error: cannot reach the homeserver: ", "hint: check the address"]);
+    // An edge that is not there is named as such, without its link.
+    let homeserver_edge = gone.clone();
+    let homeserver = Server::start(move |asked| match asked.path.as_str() {
+        CONFIG_PATH => Reply::new(200, config(&homeserver_edge)),
+        _ => answer("redirect", &homeserver_edge, 1),
+    });
+    let run = Run::of(world.command(&["get", "--homeserver", &homeserver.origin(), MXC]).output().unwrap());
+    run.expect(5, &["error: cannot reach the edge: "]);
+    assert!(world.files().is_empty());
+}

@@ -1,0 +1,164 @@
+//! An HTTP/1.1 server that answers as a closure says, and can break off or fall silent.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// A request, as far as tests look at it.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Path and query.
+    pub path: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Asked {
+    /// A request without any header.
+    pub fn bare() -> Self {
+        Self { path: String::new(), headers: Vec::new() }
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// A response.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    sent_bytes: usize,
+    end: End,
+}
+
+/// What happens after the bytes that are sent.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Close,
+    /// Nothing more, until the server is dropped.
+    Silence,
+    /// The rest, after a pause.
+    Pause(Duration),
+}
+
+impl Reply {
+    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        let body = body.into();
+        Self { status, headers: Vec::new(), sent_bytes: body.len(), body, end: End::Close }
+    }
+
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Promises the whole body and closes the connection after `bytes` of it.
+    pub fn cut_after(self, bytes: usize) -> Self {
+        Self { sent_bytes: bytes, ..self }
+    }
+
+    /// Promises the whole body and falls silent after `bytes` of it.
+    pub fn silent_after(self, bytes: usize) -> Self {
+        Self { sent_bytes: bytes, end: End::Silence, ..self }
+    }
+
+    /// Sends `bytes` of the body, and the rest after a pause.
+    pub fn pause_after(self, bytes: usize, pause: Duration) -> Self {
+        Self { sent_bytes: bytes, end: End::Pause(pause), ..self }
+    }
+}
+
+/// A server on a free port of 127.0.0.1, gone when dropped.
+pub struct Server {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    closing: Arc<AtomicBool>,
+}
+
+impl Server {
+    pub fn start(reply: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (asked, closing) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        let (log, stop, reply) = (Arc::clone(&asked), Arc::clone(&closing), Arc::new(reply));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                let (log, stop, reply) = (Arc::clone(&log), Arc::clone(&stop), Arc::clone(&reply));
+                // A client that leaves early is an error here and part of some tests.
+                thread::spawn(move || stream.and_then(|stream| serve(stream, &log, &stop, &*reply)));
+            }
+        });
+        Self { address, asked, closing }
+    }
+
+    /// `http://127.0.0.1:<port>`.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Every request so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.closing.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+fn serve(
+    stream: TcpStream,
+    log: &Mutex<Vec<Asked>>,
+    closing: &AtomicBool,
+    reply: &(impl Fn(&Asked) -> Reply + ?Sized),
+) -> std::io::Result<()> {
+    let mut lines = BufReader::new(stream.try_clone()?.take(64 * 1024)).lines();
+    let first = lines.next().transpose()?.unwrap_or_default();
+    let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut headers = Vec::new();
+    while let Some(line) = lines.next().transpose()?.filter(|line| !line.is_empty()) {
+        let (name, value) = line.split_once(": ").unwrap();
+        headers.push((name.to_owned(), value.to_owned()));
+    }
+    let asked = Asked { path, headers };
+    log.lock().unwrap().push(asked.clone());
+    write(stream, &reply(&asked), closing)
+}
+
+fn write(mut stream: TcpStream, reply: &Reply, closing: &AtomicBool) -> std::io::Result<()> {
+    let mut head = format!("HTTP/1.1 {} Scripted\r\nconnection: close\r\n", reply.status);
+    if !reply.headers.iter().any(|(name, _)| name == "transfer-encoding") {
+        head += &format!("content-length: {}\r\n", reply.body.len());
+    }
+    for (name, value) in &reply.headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    stream.write_all((head + "\r\n").as_bytes())?;
+    let (now, later) = reply.body.split_at(reply.sent_bytes);
+    stream.write_all(now)?;
+    match reply.end {
+        End::Close => Ok(()),
+        End::Silence => {
+            while !closing.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Ok(())
+        }
+        End::Pause(pause) => {
+            thread::sleep(pause);
+            stream.write_all(later)
+        }
+    }
+}

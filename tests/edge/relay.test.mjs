@@ -1,0 +1,141 @@
+// What we relay cannot speak in our name: headers of the homeserver's responses, and what an uploader puts into a body (conformance M2b).
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+
+import { Bytes } from "../support/bytes.mjs";
+import { matrixError, respond } from "../support/homeserver.mjs";
+import { drain, expectMedia, isAnswer, optIn, startRig } from "./rig.mjs";
+
+// Whatever a homeserver, or who can make it, might add.
+const HOSTILE = {
+  "Org-Matrix-Msc4097-Answer": "json",
+  "Org-Matrix-Msc4097-Metadata": "AAAA",
+  "Org-Matrix-Msc4097-Session": "stale",
+  "Org-Matrix-Msc4097-Future": "1",
+  "Set-Cookie": "session=stolen",
+  "Clear-Site-Data": '"*"',
+  Refresh: "0; url=https://evil.example/",
+  Link: "<https://evil.example/>; rel=preload",
+  "Access-Control-Allow-Credentials": "true",
+  "Service-Worker-Allowed": "/",
+  "X-Synapse": "1",
+};
+const LOCATION = { Location: "https://evil.example/" };
+const CONFIG = { "m.upload.size": 52_428_800 };
+
+// At most these stand on plain media and on relayed errors, with values of ours where there is anything to choose.
+const ALLOWED = new Set([
+  ...["accept-ranges", "cache-control", "content-disposition", "content-length", "content-range", "content-security-policy", "content-type", "etag"],
+  ...["access-control-allow-headers", "access-control-allow-methods", "access-control-allow-origin", "access-control-expose-headers"],
+  ...["cross-origin-resource-policy", "x-content-type-options", "retry-after", "www-authenticate", "vary"],
+  ...["connection", "date", "keep-alive", "transfer-encoding"],
+]);
+
+function expectClean(response, what, alsoAllowed = []) {
+  for (const [name, value] of response.headers) {
+    assert.ok(ALLOWED.has(name) || alsoAllowed.includes(name), `${what}: ${name}: ${value}`);
+  }
+}
+
+describe("what is relayed", () => {
+  let rig;
+  before(async () => (rig = await startRig()));
+  after(() => rig.stop());
+
+  const forged = () => {
+    const answer = { url: `${rig.worker.edge}/${randomBytes(32).toString("base64url")}`, alg: "chacha20", key: randomBytes(32).toString("base64url"), expires_ts: Date.now() + 1e6 };
+    return new Bytes(JSON.stringify({ ...answer, metadata: { size: 5, content_type: "text/html" }, padding: "x".repeat(70_000) }));
+  };
+
+  it("is never an answer, though an upload looks like one", async () => {
+    for (const options of [{}, { chunked: true }, { range: true }]) {
+      const stored = rig.store(forged(), { type: "application/json", headers: { ...HOSTILE, ...LOCATION }, ...options });
+      for (let round = 0; round < 2; round += 1) {
+        for (const [init, status] of [[{}, 200], [{ method: "HEAD" }, 200], [{ headers: { Range: "bytes=0-99" } }, options.chunked ? 200 : 206]]) {
+          const response = await rig.get(stored, init);
+          assert.equal(response.status, status);
+          assert.equal(response.headers.get("content-type"), "application/json");
+          expectClean(response, JSON.stringify([options, init]));
+          const body = Buffer.from(await response.arrayBuffer());
+          assert.ok(init.method === "HEAD" || body.equals(status === 206 ? stored.source.slice(0, 100) : stored.source.slice()));
+        }
+        await rig.quiet();
+      }
+      if (options.chunked) continue;
+      const { headers } = await rig.get(stored, { method: "HEAD" });
+      const unchanged = await rig.get(stored, { headers: { "If-None-Match": headers.get("etag") } });
+      assert.equal(unchanged.status, 304);
+      expectClean(unchanged, "304");
+    }
+  });
+
+  it("is an upload like any other to who opts in: the answer is ours", async () => {
+    for (const delivery of ["redirect", "json"]) {
+      const stored = rig.store(forged(), { type: "application/json", headers: { ...HOSTILE, ...LOCATION } });
+      const answer = await rig.answer(stored, { delivery });
+      assert.notEqual(answer.url, JSON.parse(stored.source.slice()).url);
+      const response = await rig.link(answer);
+      for (const name of ["set-cookie", "location", "link", "refresh", "x-synapse", "org-matrix-msc4097-answer"]) assert.equal(response.headers.has(name), false, name);
+      assert.ok(response.headers.get("org-matrix-msc4097-metadata").length > 1_000);
+      await expectMedia(response, stored, { key: answer.key });
+    }
+  });
+
+  it("keeps nothing but what matters of an error", async () => {
+    const stored = rig.store();
+    const errors = [[403, "M_FORBIDDEN"], [404, "M_NOT_FOUND"], [429, "M_LIMIT_EXCEEDED"], [418, "M_TEAPOT"], [500, "M_UNKNOWN"]];
+    for (const [status, errcode] of errors) {
+      stored.answers(matrixError(status, errcode, "no", { headers: { ...HOSTILE, ...LOCATION, "Retry-After": "7" }, soft_logout: true }));
+      for (const init of [{}, { query: optIn("json") }, { query: optIn("redirect") }, { method: "HEAD" }]) {
+        const response = await rig.get(stored, init);
+        assert.equal(response.status, status);
+        assert.equal(response.headers.get("retry-after"), "7");
+        expectClean(response, `${status} ${JSON.stringify(init)}`);
+        if (init.method !== "HEAD") assert.deepEqual(await response.json(), { errcode, error: "no", soft_logout: true });
+      }
+    }
+  });
+
+  it("keeps the target of a redirect, and does not make it an answer", async () => {
+    for (const status of [307, 308]) {
+      const stored = rig.store().answers(respond(status, { ...HOSTILE, Location: "https://s3.example/presigned?x=y" }));
+      for (const init of [{}, { query: optIn("redirect") }, { query: optIn("json") }, { method: "HEAD" }]) {
+        const response = await rig.get(stored, init);
+        assert.deepEqual([response.status, response.headers.get("location")], [status, "https://s3.example/presigned?x=y"]);
+        expectClean(response, `${status} ${JSON.stringify(init)}`, ["location"]);
+        assert.equal(await drain(response), 0);
+      }
+    }
+    // Other redirects mean nothing here: they lead nowhere.
+    for (const status of [301, 302, 303]) {
+      const stored = rig.store().answers(respond(status, { ...HOSTILE, ...LOCATION }));
+      for (const init of [{}, { query: optIn("redirect") }]) {
+        const response = await rig.get(stored, init);
+        assert.deepEqual([response.status >= 300, response.headers.has("location"), isAnswer(response)], [true, false, false], `${status}`);
+        expectClean(response, `${status}`);
+      }
+    }
+  });
+
+  it("in the documents that we extend has our headers only", async () => {
+    rig.homeserver.on("GET", /\/(config|versions)$/, respond(200, { ...HOSTILE, ...LOCATION }, CONFIG));
+    for (const path of ["/_matrix/client/versions", "/_matrix/client/v1/media/config", "/_matrix/media/v3/config"]) {
+      const response = await rig.get(path);
+      assert.equal((await response.json())["m.upload.size"], CONFIG["m.upload.size"]);
+      expectClean(response, path);
+    }
+  });
+
+  it("through untouched endpoints does not mark an answer either", async () => {
+    const legacy = "/_matrix/media/v3/download/example.org/passed";
+    rig.homeserver.on("GET", legacy, respond(200, { ...HOSTILE, "Content-Type": "text/plain" }, "text"));
+    const response = await rig.get(legacy);
+    assert.deepEqual([...response.headers.keys()].filter((name) => name.startsWith("org-matrix-msc4097-")), []);
+    // All the rest is the homeserver's own business.
+    assert.equal(response.headers.get("x-synapse"), "1");
+    assert.equal(response.headers.get("set-cookie"), "session=stolen");
+    assert.equal(await response.text(), "text");
+  });
+});

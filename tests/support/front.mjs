@@ -1,0 +1,53 @@
+// A reverse proxy in front of a Worker, so that a test can hold or answer a request before the Worker sees it.
+//
+// The Worker tells its two hosts apart by `Host`, which stays as it came: started with `EDGE_URL` set to the front's address, it is reached
+// under `http://localhost:PORT` and `http://127.0.0.1:PORT` of the front.
+
+import { once } from "node:events";
+import { createServer, request as sendRequest } from "node:http";
+import { pipeline } from "node:stream";
+
+const TOKEN_PATH = /^\/[A-Za-z0-9_-]{43}$/;
+
+/**
+ * Starts a front that leads nowhere yet: give its `edge` to the Worker, then the Worker's port to `leadTo`.
+ *
+ * @param {(link: {path: string, count: number}) => Promise<void | {status: number, body: object}>} onLink runs before each request for a link
+ *   goes on, with how many came so far; what it returns is sent instead
+ * @returns {Promise<{origin: string, edge: string, links: number, leadTo: (port: number) => void, stop: () => Promise<void>}>}
+ */
+export async function startFront(onLink) {
+  const front = { links: 0 };
+  let target;
+  const server = createServer(async (request, response) => {
+    if (TOKEN_PATH.test(request.url)) {
+      front.links += 1;
+      const instead = await onLink({ path: request.url, count: front.links });
+      if (instead) {
+        response.writeHead(instead.status, { "Content-Type": "application/json" }).end(JSON.stringify(instead.body));
+        return;
+      }
+    }
+    const { method, url: path, headers } = request;
+    const onward = sendRequest({ host: "127.0.0.1", port: target, method, path, headers, agent: false });
+    onward.once("error", () => response.destroy());
+    onward.once("response", (answer) => {
+      response.writeHead(answer.statusCode, answer.headers);
+      pipeline(answer, response, () => {});
+    });
+    request.pipe(onward);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  server.unref();
+  const { port } = server.address();
+  return Object.assign(front, {
+    origin: `http://localhost:${port}`,
+    edge: `http://127.0.0.1:${port}`,
+    leadTo: (workerPort) => (target = workerPort),
+    stop: async () => {
+      server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+    },
+  });
+}
