@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use crate::protocol::{AccessToken, ServerName};
+use crate::policy::{CacheTimes, RemotePolicy, TargetRules, Unauthenticated};
+use crate::protocol::{AccessToken, ServerName, is_secure_origin};
 
 /// Which half of the product a Worker is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,14 @@ pub struct Config {
     pub cache_max_bytes: u64,
     /// `CACHE_TTL_SECS`.
     pub cache_ttl_secs: u64,
+    /// `MEDIA_UNAUTHENTICATED`.
+    pub unauthenticated: Unauthenticated,
+    /// `REMOTE_POLICY`.
+    pub remote_policy: RemotePolicy,
+    /// `REMOTE_POLICY_TTL_SECS`, and a sixth of it where a peer did not answer.
+    pub remote_policy_times: CacheTimes,
+    /// `ALLOW_PRIVATE_NETWORK`.
+    pub allow_private_network: bool,
 }
 
 /// `scheme://host[:port]`.
@@ -59,12 +68,13 @@ pub struct Config {
 pub struct WebOrigin(String);
 
 impl WebOrigin {
-    /// Reads an origin: http or https, a host, no path, query, fragment or user.
+    /// Reads an origin: https, or http to this very machine; a host; no path, query, fragment or user.
     pub fn parse(text: &str) -> Option<Self> {
         let origin = text.strip_suffix('/').unwrap_or(text);
         let (scheme, authority) = origin.split_once("://")?;
         let lowercase = authority.bytes().all(|byte| !byte.is_ascii_uppercase());
-        let valid = matches!(scheme, "http" | "https") && lowercase && ServerName::parse(authority).is_ok();
+        let known = matches!(scheme, "http" | "https") && is_secure_origin(origin);
+        let valid = known && lowercase && ServerName::parse(authority).is_ok();
         valid.then(|| Self(origin.to_owned()))
     }
 
@@ -113,7 +123,7 @@ impl fmt::Display for ConfigError {
 }
 
 /// `CACHE_MAX_BYTES`' greatest value: the Cache API takes no larger object (512 MB).
-const CACHE_LIMIT_BYTES: u64 = 512 * 1024 * 1024;
+const CACHE_LIMIT_BYTES: u64 = 512 * 1_000_000;
 
 impl Config {
     /// Reads all variables.
@@ -128,21 +138,21 @@ impl Config {
             "edge" => Some(Role::Edge),
             _ => None,
         });
-        let origin = "a web origin like https://matrix.example.org: scheme and lowercase host, no path";
+        let origin = "a web origin like https://matrix.example.org: https (http for localhost only), \
+                      lowercase host, no path";
         let homeserver = reader.required("HOMESERVER_URL", origin, WebOrigin::parse);
         let server_name =
             reader.required("SERVER_NAME", "the homeserver's server name, like example.org", |text| {
                 ServerName::parse(text).ok()
             });
         let edge = reader.required("EDGE_URL", origin, WebOrigin::parse);
-        let homeserver_token = reader.homeserver_token(role != Some(Role::Origin));
+        let policies = "'unset', 'm.cached', 'm.local', 'm.unspecified' or 'm.none'";
+        let unauthenticated = reader.word("MEDIA_UNAUTHENTICATED", "unset", policies, Unauthenticated::parse);
+        let peers_read_config = unauthenticated.is_some_and(|policy| policy.advertised().is_some());
+        let homeserver_token = reader.homeserver_token(role != Some(Role::Origin) || peers_read_config);
         let grant_ttl_secs = reader.number("GRANT_TTL_SECS", 300, 10, 86_400);
         let redirect_min_bytes = reader.number("REDIRECT_MIN_BYTES", 64 * 1024, 0, u64::MAX);
-        let plain_redirect = reader.word("PLAIN_REDIRECT", "off", "'on' or 'off'", |word| match word {
-            "on" => Some(true),
-            "off" => Some(false),
-            _ => None,
-        });
+        let plain_redirect = reader.switch("PLAIN_REDIRECT");
         let encrypted_media =
             reader.word("ENCRYPTED_MEDIA", "reencrypt", "'reencrypt' or 'verbatim'", |word| match word {
                 "reencrypt" => Some(EncryptedMedia::Reencrypt),
@@ -151,6 +161,10 @@ impl Config {
             });
         let cache_max_bytes = reader.number("CACHE_MAX_BYTES", CACHE_LIMIT_BYTES, 0, CACHE_LIMIT_BYTES);
         let cache_ttl_secs = reader.number("CACHE_TTL_SECS", 7 * 86_400, 1, 365 * 86_400);
+        let remote_policy =
+            reader.word("REMOTE_POLICY", "enforce", "'enforce', 'legacy' or 'off'", RemotePolicy::parse);
+        let remote_policy_ttl_secs = reader.number("REMOTE_POLICY_TTL_SECS", 3600, 1, 86_400);
+        let allow_private_network = reader.switch("ALLOW_PRIVATE_NETWORK");
         if let (Some(homeserver), Some(edge)) = (&homeserver, &edge)
             && homeserver.authority() == edge.authority()
         {
@@ -169,12 +183,22 @@ impl Config {
                 encrypted_media: encrypted_media?,
                 cache_max_bytes: cache_max_bytes?,
                 cache_ttl_secs: cache_ttl_secs?,
+                unauthenticated: unauthenticated?,
+                remote_policy: remote_policy?,
+                remote_policy_times: CacheTimes::from_secs(remote_policy_ttl_secs?),
+                allow_private_network: allow_private_network?,
             })
         })();
         match config {
             Some(config) if reader.errors.is_empty() => Ok(config),
             _ => Err(reader.errors),
         }
+    }
+
+    /// The rules for every target that is found by discovery: never our own hosts.
+    pub fn target_rules(&self) -> TargetRules {
+        let own = [self.server_name.host(), self.homeserver.host(), self.edge.host()];
+        TargetRules::new(own, self.allow_private_network)
     }
 
     /// Checks a request's own host (`host[:port]`) against the configuration: the homeserver must not
@@ -244,14 +268,23 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         value
     }
 
+    fn switch(&mut self, name: &'static str) -> Option<bool> {
+        self.word(name, "off", "'on' or 'off'", |word| match word {
+            "on" => Some(true),
+            "off" => Some(false),
+            _ => None,
+        })
+    }
+
     fn number(&mut self, name: &'static str, default: u64, min: u64, max: u64) -> Option<u64> {
         let Some(was) = (self.variable)(name) else { return Some(default) };
         let value = was.parse().ok().filter(|value| (min..=max).contains(value));
         if value.is_none() {
             let expected = match name {
                 "GRANT_TTL_SECS" => "a whole number of seconds from 10 to 86400",
+                "REMOTE_POLICY_TTL_SECS" => "a whole number of seconds from 1 to 86400",
                 "CACHE_TTL_SECS" => "a whole number of seconds from 1 to 31536000",
-                "CACHE_MAX_BYTES" => "a whole number of bytes up to 536870912",
+                "CACHE_MAX_BYTES" => "a whole number of bytes up to 512000000",
                 _ => "a whole number of bytes",
             };
             self.refuse(name, &was, expected);
@@ -310,7 +343,7 @@ mod tests {
     fn every_wrong_variable_is_named_with_what_it_may_be() {
         insta::assert_snapshot!(messages(&[
             ("ROLE", "Both"),
-            ("HOMESERVER_URL", "synapse:8008"),
+            ("HOMESERVER_URL", "http://synapse:8008"),
             ("SERVER_NAME", "<unset>"),
             ("EDGE_URL", "https://media.example.net/path"),
             ("GRANT_TTL_SECS", "5"),
@@ -319,17 +352,23 @@ mod tests {
             ("ENCRYPTED_MEDIA", ""),
             ("CACHE_MAX_BYTES", "600000000"),
             ("CACHE_TTL_SECS", "-1"),
+            ("MEDIA_UNAUTHENTICATED", "none"),
+            ("REMOTE_POLICY", ""),
+            ("ALLOW_PRIVATE_NETWORK", "yes"),
         ]), @r#"
         ROLE is "Both", but must be 'both', 'origin' or 'edge'
-        HOMESERVER_URL is "synapse:8008", but must be a web origin like https://matrix.example.org: scheme and lowercase host, no path
+        HOMESERVER_URL is "http://synapse:8008", but must be a web origin like https://matrix.example.org: https (http for localhost only), lowercase host, no path
         SERVER_NAME is "", but must be the homeserver's server name, like example.org
-        EDGE_URL is "https://media.example.net/path", but must be a web origin like https://matrix.example.org: scheme and lowercase host, no path
+        EDGE_URL is "https://media.example.net/path", but must be a web origin like https://matrix.example.org: https (http for localhost only), lowercase host, no path
+        MEDIA_UNAUTHENTICATED is "none", but must be 'unset', 'm.cached', 'm.local', 'm.unspecified' or 'm.none'
         GRANT_TTL_SECS is "5", but must be a whole number of seconds from 10 to 86400
         REDIRECT_MIN_BYTES is "64k", but must be a whole number of bytes
         PLAIN_REDIRECT is "true", but must be 'on' or 'off'
         ENCRYPTED_MEDIA is "", but must be 'reencrypt' or 'verbatim'
-        CACHE_MAX_BYTES is "600000000", but must be a whole number of bytes up to 536870912
+        CACHE_MAX_BYTES is "600000000", but must be a whole number of bytes up to 512000000
         CACHE_TTL_SECS is "-1", but must be a whole number of seconds from 1 to 31536000
+        REMOTE_POLICY is "", but must be 'enforce', 'legacy' or 'off'
+        ALLOW_PRIVATE_NETWORK is "yes", but must be 'on' or 'off'
         "#);
     }
 

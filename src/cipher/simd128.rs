@@ -1,19 +1,19 @@
 //! The WebAssembly backend: `ChaCha20` (RFC 8439) in 128-bit vectors, sixteen blocks at a time.
 //!
-//! A vector holds one word of four consecutive blocks, one block per lane, so that a quarter round
-//! needs no lane to move; four such groups take turns, half a round each. Where that layout comes
-//! from, measured in V8 on x86-64:
+//! A vector holds one word of four consecutive blocks, one block per lane, so that no lane moves
+//! in the rounds; four such groups take turns, half a round each. Where that comes from, measured
+//! in V8 on x86-64:
 //!
-//! - A group by itself waits for its own results: a half round is a chain of 28 cycles on a
-//!   machine whose vectors add in two, and fills less than half of its slots. Four groups in turn
-//!   fill them (+45 %).
-//! - The 16 words of a group, their temporaries and two masks do not fit into 16 registers. A half
-//!   round touches each word once, so each group's words stay in memory between half rounds: one
-//!   load and one store a word, and no spills. [`black_box`] holds the compiler to that.
-//! - Rotations by whole bytes are byte shuffles whose mask is kept in a register. [`black_box`]
-//!   hides the mask, or LLVM would turn the shuffle into `i8x16.shuffle`, for which V8 builds the
-//!   mask anew each time, in four instructions. The *relaxed* swizzle (WebAssembly 3.0) is the bare
-//!   machine instruction; it differs from `i8x16.swizzle` only for mask bytes of 16 and above.
+//! - One group waits for its own results: with vector latencies of two cycles its half round is a
+//!   chain of 28 for 64 instructions, of which the machine could start four a cycle. Four groups
+//!   that take turns fill the gaps: half as fast again.
+//! - The 16 words of a group, temporaries and masks do not fit into 16 registers. A half round
+//!   touches each word once, so the words stay in memory between half rounds: one load and one
+//!   store each, and no spills. [`black_box`] holds the compiler to that.
+//! - Rotations by whole bytes are byte shuffles with the mask in a register. [`black_box`] hides
+//!   the mask, or LLVM would make the shuffle an `i8x16.shuffle`, for which V8 builds the mask anew
+//!   each time, in four instructions. The *relaxed* swizzle (WebAssembly 3.0) is the machine
+//!   instruction alone; it differs from `i8x16.swizzle` only for mask bytes of 16 and above.
 //!
 //! The functions ask for the target feature themselves: no compiler flags are needed, and a module
 //! that contains them loads only where the engine has relaxed SIMD.
@@ -25,7 +25,7 @@ use core::arch::wasm32::{
 use core::hint::black_box;
 
 /// Bytes of a block (RFC 8439 section 2.3).
-const BLOCK_BYTES: usize = 64;
+const BLOCK_BYTES: u64 = 64;
 /// Blocks of a group: one per lane.
 const GROUP_BLOCKS: u32 = 4;
 /// Bytes of a group: 4 blocks of 64.
@@ -43,7 +43,11 @@ const ZERO: Words = [u32x4(0, 0, 0, 0); 16];
 /// XORs `data` with the keystream from byte `offset` on. The caller has checked that the data ends
 /// within `KEYSTREAM_BYTES`.
 pub(super) fn xor(key: &[u8; 32], nonce: &[u8; 12], offset: u64, data: &mut [u8]) {
-    Cipher::new(key, nonce, offset / BLOCK_BYTES as u64).xor((offset % BLOCK_BYTES as u64) as usize, data);
+    #[expect(clippy::cast_possible_truncation, reason = "there are 2^30 blocks, and 64 bytes in each")]
+    let (counter, skip) = ((offset / BLOCK_BYTES) as u32, (offset % BLOCK_BYTES) as usize);
+    let mut cipher = Cipher::new(key, nonce, counter);
+    cipher.xor(skip, data);
+    wipe(&mut cipher.next, ZERO);
 }
 
 /// The state of the next group, and what the rotations need.
@@ -54,11 +58,9 @@ struct Cipher {
 }
 
 impl Cipher {
-    /// A cipher whose next block is number `block`.
+    /// A cipher whose next block has the number `counter`.
     #[target_feature(enable = "relaxed-simd")]
-    fn new(key: &[u8; 32], nonce: &[u8; 12], block: u64) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "the last block of the keystream is 2^30 - 1")]
-        let counter = block as u32;
+    fn new(key: &[u8; 32], nonce: &[u8; 12], counter: u32) -> Self {
         let [c0, c1, c2, c3] = words(b"expand 32-byte k");
         let [k0, k1, k2, k3, k4, k5, k6, k7] = words(key);
         let [n0, n1, n2] = words(nonce);
@@ -70,7 +72,7 @@ impl Cipher {
 
     /// XORs `data` with the keystream from byte `skip` of the next block on.
     #[target_feature(enable = "relaxed-simd")]
-    fn xor(mut self, skip: usize, data: &mut [u8]) {
+    fn xor(&mut self, skip: usize, data: &mut [u8]) {
         let head_bytes = if skip == 0 { 0 } else { data.len().min(GROUP_BYTES - skip) };
         let (head, data) = data.split_at_mut(head_bytes);
         let (whole, tail) = data.split_at_mut(data.len() - data.len() % GROUP_BYTES);
@@ -80,7 +82,6 @@ impl Cipher {
         let (groups, _) = blocks.as_chunks_mut();
         self.xor_groups(groups);
         self.xor_part(0, tail);
-        wipe(&mut self.next, ZERO);
     }
 
     /// XORs `data`, a part of a group, with the next group's keystream from its byte `skip` on.
@@ -110,6 +111,7 @@ impl Cipher {
                 *words = ahead;
                 advance(&mut ahead);
             }
+            // Ten double rounds.
             for _ in 0..10 {
                 for words in &mut *states {
                     rotate.column_round(words);
@@ -183,8 +185,7 @@ fn rotate_left<const BITS: u32>(lanes: v128) -> v128 {
     v128_or(i32x4_shl(lanes, BITS), u32x4_shr(lanes, 32 - BITS))
 }
 
-/// Moves the counters on to the next group. Lanes beyond the last block may wrap: their keystream
-/// is never used.
+/// Moves the counters on to the next group.
 #[target_feature(enable = "relaxed-simd")]
 fn advance(words: &mut Words) {
     words[12] = i32x4_add(words[12], u32x4_splat(GROUP_BLOCKS));
@@ -219,11 +220,11 @@ fn xor_row([w0, w1, w2, w3]: [v128; 4], [row0, row1, row2, row3]: [&mut [u8; 16]
 }
 
 #[target_feature(enable = "relaxed-simd")]
-#[expect(unsafe_code, reason = "the vector load and store intrinsics take raw pointers")]
+#[expect(unsafe_code, clippy::cast_ptr_alignment, reason = "the intrinsics take pointers, of any alignment")]
 fn xor_16(bytes: &mut [u8; 16], keystream: v128) {
     let vector = bytes.as_mut_ptr().cast::<v128>();
-    // SAFETY: `bytes` is 16 bytes, valid to read and write and borrowed exclusively, and the
-    // intrinsics need no alignment.
+    // SAFETY: the pointer comes from an exclusive borrow of 16 bytes, and the intrinsics, which
+    // read and write 16 bytes, need no alignment.
     unsafe { v128_store(vector, v128_xor(v128_load(vector), keystream)) }
 }
 

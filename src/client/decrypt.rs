@@ -42,14 +42,14 @@ pub enum BodyError {
         /// The object's length, where it is known.
         size_bytes: Option<u64>,
     },
-    /// The object is longer than the keystream.
-    #[error("the object has {size_bytes} bytes, and no key reaches beyond {KEYSTREAM_BYTES}")]
+    /// The object is longer than any that may be encrypted.
+    #[error("the object has {size_bytes} bytes, but encrypted ones have fewer than {KEYSTREAM_BYTES}")]
     TooLong {
         /// The object's length.
         size_bytes: u64,
     },
     /// The body ended before its promised length.
-    #[error("the body ended after {got_bytes} bytes{}", promised(*.promised_bytes))]
+    #[error("the body ended after {}", progress(*.got_bytes, *.promised_bytes))]
     Truncated {
         /// Bytes received.
         got_bytes: u64,
@@ -64,8 +64,8 @@ pub enum BodyError {
     },
 }
 
-fn promised(bytes: Option<u64>) -> String {
-    bytes.map_or_else(String::new, |bytes| format!(" of {bytes}"))
+fn progress(got: u64, promised: Option<u64>) -> String {
+    promised.map_or_else(|| format!("{got} bytes"), |promised| format!("{got} of {promised} bytes"))
 }
 
 fn of_size(bytes: Option<u64>) -> String {
@@ -103,7 +103,7 @@ impl Body {
         if Metadata::unseal(sealed.ok_or(BodyError::NoMetadata)?, key)? != *metadata {
             return Err(BodyError::OtherMetadata);
         }
-        if metadata.size > KEYSTREAM_BYTES {
+        if metadata.size >= KEYSTREAM_BYTES {
             return Err(BodyError::TooLong { size_bytes: metadata.size });
         }
         Self::open(status, headers, Some(metadata.size), Some(key), range)

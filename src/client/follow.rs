@@ -262,11 +262,11 @@ impl Plan {
         status: StatusCode,
         headers: &HeaderMap,
     ) -> Result<Turn, ClientError> {
-        if let Some(said) = headers.get(header::ANSWER) {
-            let expected = opt_in.filter(|_| trail.authorised);
+        // Elsewhere the header means nothing: only the homeserver gives answers.
+        if let Some(said) = headers.get(header::ANSWER).filter(|_| trail.authorised) {
             let fits =
                 |asked: &OptIn| asked.delivery.as_str() == said && status == answer_status(asked.delivery);
-            let opt_in = expected.filter(fits).ok_or(ClientError::UnaskedAnswer)?;
+            let opt_in = opt_in.filter(fits).ok_or(ClientError::UnaskedAnswer)?;
             return Ok(Turn::Read(Document { plan: self, kind: DocumentKind::Answer(opt_in) }));
         }
         match status {

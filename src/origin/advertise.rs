@@ -1,12 +1,15 @@
-//! What tells clients about us: `/_matrix/client/versions` and the media config, each with a few
-//! members added to what the homeserver says.
+//! What tells clients and peers about us: `/_matrix/client/versions` and the media config, each with
+//! a few members added to what the homeserver says.
+//!
+//! While a policy is set, the media config can be read without a token: peers have none, and it is
+//! there that they learn the policy. The homeserver would refuse them, so the service account asks.
 
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, VARY};
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use super::{ClientRequest, bearer_token, upstream_error};
+use super::{ClientRequest, bearer_token, has_query_token, upstream_error};
 use crate::config::Config;
 use crate::protocol::{Algorithm, Delivery, MatrixError, PREFIX, header};
 use crate::upstream::{Body as _, Event, Platform, Reply, ReplyBody, UpstreamRequest, UpstreamResponse};
@@ -14,12 +17,17 @@ use crate::upstream::{Body as _, Event, Platform, Reply, ReplyBody, UpstreamRequ
 /// A document longer than this is relayed as it is; both are a few hundred bytes in practice.
 const DOCUMENT_BYTES: usize = 256 * 1024;
 
+/// Where the homeserver keeps it for the service account.
+const CONFIG_PATH: &str = "/_matrix/client/v1/media/config";
+/// MSC2461 revision 1.
+const POLICY_MEMBER: &str = "m.media.unauthenticated";
+
 /// Which document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Document {
     /// `unstable_features["org.matrix.msc4097"] = true`.
     Versions,
-    /// `org.matrix.msc4097` with `deliveries`, `algs`, `edge`.
+    /// `org.matrix.msc4097` with `deliveries`, `algs`, `edge`; `m.media.unauthenticated` if a policy is set.
     MediaConfig,
 }
 
@@ -32,10 +40,19 @@ pub async fn document<P: Platform>(
     path_and_query: &str,
     document: Document,
 ) -> Reply<P::Body> {
+    let anonymous = bearer_token(&client.headers).is_none() && !has_query_token(&client.query);
+    let for_peers =
+        anonymous && document == Document::MediaConfig && config.unauthenticated.advertised().is_some();
+    let (path, token) = if for_peers {
+        // Nothing of an anonymous request goes along with the service account's token.
+        (CONFIG_PATH, config.homeserver_token.clone())
+    } else {
+        (path_and_query, bearer_token(&client.headers))
+    };
     let request = UpstreamRequest {
         method: Method::GET,
-        path: Zeroizing::new(path_and_query.to_owned()),
-        token: bearer_token(&client.headers),
+        path: Zeroizing::new(path.to_owned()),
+        token,
         headers: HeaderMap::new(),
         client_ip: client.client_ip.clone(),
     };
@@ -77,6 +94,9 @@ fn extend(members: &mut Map<String, Value>, config: &Config, document: Document)
                 "edge": config.edge.as_str(),
             });
             members.insert(PREFIX.to_owned(), about);
+            if let Some(policy) = config.unauthenticated.advertised() {
+                members.insert(POLICY_MEMBER.to_owned(), policy.into());
+            }
         }
     }
 }

@@ -64,12 +64,12 @@ async fn repeat_as_get<P: Platform>(
     head_status: StatusCode,
     known: Option<&Facts>,
 ) -> Result<Allowed<P::Body>, Reply<P::Body>> {
-    let mut request = visit.upstream(Method::GET);
+    let mut passed = visit.request.passed.clone();
     if head_status == StatusCode::GATEWAY_TIMEOUT {
         // The media is not uploaded yet, and the HEAD has waited for it already.
-        let passed = visit.request.passed.clone().with_timeout_ms(0);
-        request.path = passed.append_to(&visit.request.object.client_path()).into();
+        passed = passed.with_timeout_ms(0);
     }
+    let request = visit.upstream_with(Method::GET, &passed);
     let response = visit.platform.send(request).await.map_err(|error| visit.unreachable(error))?;
     if is_redirect(response.status) {
         return Ok(Allowed::Redirected(relay(response)));

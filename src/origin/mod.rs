@@ -1,5 +1,7 @@
 //! The origin: in front of the homeserver. A request goes through these steps:
 //!
+//! 0. the operator's policy ([`crate::policy`]) and, for remote media, its homeserver's ([`remote`])
+//!    may refuse; they only ever narrow;
 //! 1. [`authorise`]: the homeserver decides, for this user and this object, on every request;
 //! 2. [`plain`]: who did not opt in gets the plaintext, from the cache where it is held; or
 //! 3. [`mint`]: a key, a token, a grant; then `inject`: the grant into the key store, awaited;
@@ -14,13 +16,17 @@ pub mod authorise;
 pub mod mint;
 pub mod plain;
 pub mod redirect;
+pub mod remote;
 
 use http::{HeaderMap, Method, StatusCode};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
-use crate::protocol::{AccessToken, Facts, MatrixError, MediaPath, MediaRequest, OptIn, Query};
-use crate::upstream::{Event, Job, Platform, Reply, UpstreamError, UpstreamRequest};
+use crate::policy::{Asked, Decision, Locality, Token};
+use crate::protocol::{
+    AccessToken, Endpoint, Facts, MatrixError, MediaPath, MediaRequest, OptIn, Passed, Query,
+};
+use crate::upstream::{Body as _, Event, Job, Platform, Reply, UpstreamError, UpstreamRequest};
 
 /// A client's request, as far as the origin looks at it.
 #[expect(missing_debug_implementations, reason = "headers and query hold access tokens")]
@@ -43,9 +49,11 @@ pub(crate) struct Visit<'a, P> {
     pub request: MediaRequest,
     /// The token, if it came in the header; one in the query travels in `request.passed`.
     token: Option<AccessToken>,
+    /// Whether a token was presented, in the header or in the query.
+    presented: Token,
 }
 
-/// Serves `GET` and `HEAD` of `download` and `thumbnail`.
+/// Serves `GET` and `HEAD` of `download` and `thumbnail`, authenticated and legacy.
 pub async fn media<P: Platform>(
     platform: &P,
     config: &Config,
@@ -54,7 +62,9 @@ pub async fn media<P: Platform>(
 ) -> Reply<P::Body> {
     // Before anything else, even where path and parameters are wrong.
     let token = bearer_token(&client.headers);
-    if token.is_none() && !has_query_token(&client.query) {
+    let presented =
+        if token.is_some() || has_query_token(&client.query) { Token::Presented } else { Token::Absent };
+    if (path.endpoint, presented) == (Endpoint::Authenticated, Token::Absent) {
         return Reply::error(&MatrixError::missing_token());
     }
     let request = match MediaRequest::parse(path, &client.query) {
@@ -64,8 +74,8 @@ pub async fn media<P: Platform>(
             return Reply::error(&error);
         }
     };
-    let visit = Visit { platform, config, client, request, token };
-    let reply = visit.serve().await.unwrap_or_else(|refused| refused);
+    let visit = Visit { platform, config, client, request, token, presented };
+    let reply = visit.admit_and_serve().await.unwrap_or_else(|refused| refused);
     if client.method == Method::HEAD { reply.without_body() } else { reply }
 }
 
@@ -77,6 +87,34 @@ enum Wanted {
 }
 
 impl<P: Platform> Visit<'_, P> {
+    /// Policies first: what they refuse, the homeserver is not asked for.
+    async fn admit_and_serve(&self) -> Result<Reply<P::Body>, Reply<P::Body>> {
+        let local = self.request.object.server_name == self.config.server_name;
+        let locality = if local { Locality::Local } else { Locality::Remote };
+        let mut asked =
+            Asked { endpoint: self.request.endpoint, token: self.presented, locality, held: false };
+        if self.config.unauthenticated.depends_on_cache(asked) {
+            asked.held = self.is_held().await;
+        }
+        match self.config.unauthenticated.decide(asked) {
+            Decision::Refuse(error) => return Err(Reply::error(&error)),
+            Decision::Authorise if locality == Locality::Remote => remote::check(self).await?,
+            Decision::Authorise | Decision::Pass => {}
+        }
+        self.serve().await
+    }
+
+    /// Whether the cache holds the object's bytes, all of them.
+    async fn is_held(&self) -> bool {
+        match self.platform.open(&self.request.object, None).await {
+            Some(cached) => {
+                cached.body.cancel();
+                true
+            }
+            None => false,
+        }
+    }
+
     /// `Err` is the reply to somebody who was not authorised, whatever the reason.
     async fn serve(&self) -> Result<Reply<P::Body>, Reply<P::Body>> {
         let known = self.platform.facts(&self.request.object).await;
@@ -108,9 +146,9 @@ impl<P: Platform> Visit<'_, P> {
     fn wanted(&self) -> Wanted {
         match self.request.opt_in {
             _ if self.client.method != Method::GET => Wanted::Plain,
-            Some(opt_in) => Wanted::Answer(opt_in),
-            None if self.config.plain_redirect => Wanted::PlainRedirect,
-            None => Wanted::Plain,
+            Some(opt_in) if self.presented == Token::Presented => Wanted::Answer(opt_in),
+            _ if self.config.plain_redirect && self.request.allow_redirect => Wanted::PlainRedirect,
+            _ => Wanted::Plain,
         }
     }
 
@@ -126,11 +164,20 @@ impl<P: Platform> Visit<'_, P> {
         Some(redirect::plain(self.config, &minted))
     }
 
-    /// A request to the homeserver for this object, with the client's own token.
+    /// A request to the homeserver for this object, with the client's own token: on the authenticated
+    /// endpoint if there is one, so that legacy clients with a token get what is only there; on the
+    /// legacy one without, and where only that knows what was asked (`allow_remote=false`).
     pub(crate) fn upstream(&self, method: Method) -> UpstreamRequest {
+        self.upstream_with(method, &self.request.passed)
+    }
+
+    pub(crate) fn upstream_with(&self, method: Method, passed: &Passed) -> UpstreamRequest {
+        let object = &self.request.object;
+        let legacy = self.presented == Token::Absent || !self.request.allow_remote;
+        let path = if legacy { object.legacy_path() } else { object.client_path() };
         UpstreamRequest {
             method,
-            path: Zeroizing::new(self.request.passed.append_to(&self.request.object.client_path())),
+            path: Zeroizing::new(passed.append_to(&path)),
             token: self.token.clone(),
             headers: HeaderMap::new(),
             client_ip: self.client.client_ip.clone(),

@@ -47,11 +47,15 @@ fn init(request: &UpstreamRequest) -> JsValue {
     for (name, value) in &request.headers {
         headers.extend(value.to_str().ok().map(|value| (name.as_str(), JsValue::from_str(value))));
     }
-    let method = if request.method == Method::HEAD { "HEAD" } else { "GET" };
+    uncached(&headers, if request.method == Method::HEAD { "HEAD" } else { "GET" })
+}
+
+/// What every request of ours says: no redirect is followed, no cache asked or filled.
+pub(super) fn uncached(headers: &[(&str, JsValue)], method: &str) -> JsValue {
     let never = glue::object(&[("100-599", JsValue::from_f64(-1.0))]);
     glue::object(&[
         ("method", JsValue::from_str(method)),
-        ("headers", glue::object(&headers).into()),
+        ("headers", glue::object(headers).into()),
         ("redirect", JsValue::from_str("manual")),
         ("cache", JsValue::from_str("no-store")),
         ("cf", glue::object(&[("cacheTtlByStatus", never.into())]).into()),

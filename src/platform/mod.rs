@@ -14,6 +14,7 @@ mod host;
 mod incoming;
 mod kv;
 mod pass;
+mod peers;
 mod response;
 
 use std::rc::Rc;

@@ -39,7 +39,8 @@ fn without_marks(response: Response) -> Result<Response, JsValue> {
     if marks.is_empty() {
         return Ok(response);
     }
-    let copy = Response::new_with_opt_readable_stream_and_init(response.body().as_ref(), response.unchecked_ref())?;
+    let copy =
+        Response::new_with_opt_readable_stream_and_init(response.body().as_ref(), response.unchecked_ref())?;
     for mark in marks {
         copy.headers().delete(&mark)?;
     }

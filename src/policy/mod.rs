@@ -40,4 +40,4 @@ pub use memory::Memory;
 pub use record::{CacheTimes, Record, record_key};
 pub use remote::{RemotePolicy, Verdict, published};
 pub use target::{Target, TargetError, TargetRules, TargetUrl};
-pub use unauthenticated::{Asked, Decision, Endpoint, Locality, Token, Unauthenticated};
+pub use unauthenticated::{Asked, Decision, Locality, Token, Unauthenticated};

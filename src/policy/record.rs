@@ -21,6 +21,13 @@ pub struct CacheTimes {
     pub failed_ms: u64,
 }
 
+impl CacheTimes {
+    /// So many seconds where the peer answered, and a sixth of it where it did not.
+    pub fn from_secs(answered_secs: u64) -> Self {
+        Self { answered_ms: answered_secs * 1000, failed_ms: answered_secs * 1000 / 6 }
+    }
+}
+
 impl Default for CacheTimes {
     /// An hour, and ten minutes.
     fn default() -> Self {

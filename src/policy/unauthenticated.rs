@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::protocol::MatrixError;
+use crate::protocol::{Endpoint, MatrixError};
 
 /// The operator's policy for requests without a token on the legacy media endpoints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,15 +18,6 @@ pub enum Unauthenticated {
     Unspecified,
     /// Nothing.
     Nothing,
-}
-
-/// Which generation of media endpoints a request came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// `/_matrix/client/v1/media/…` (MSC3916).
-    Authenticated,
-    /// `/_matrix/media/{r0,v1,v3}/…`, deprecated since Matrix 1.11.
-    Legacy,
 }
 
 /// Whether a request carries an access token. Only the homeserver knows if it is a good one.

@@ -108,11 +108,14 @@ impl std::fmt::Debug for Answer {
 }
 
 /// https, or plain http to this very machine.
-fn is_secure_origin(origin: &str) -> bool {
+pub(crate) fn is_secure_origin(origin: &str) -> bool {
     let Some(authority) = origin.strip_prefix("http://") else { return origin.starts_with("https://") };
-    let loopback = |host: &str| {
-        authority.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    // `localhost:80@evil.example` is a user at another host.
+    let port = |rest: &str| {
+        rest.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
     };
+    let loopback =
+        |host: &str| authority.strip_prefix(host).is_some_and(|rest| rest.is_empty() || port(rest));
     ["localhost", "127.0.0.1", "[::1]"].into_iter().any(loopback)
 }
 

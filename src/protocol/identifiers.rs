@@ -32,6 +32,8 @@ impl ServerName {
         // The grammar allows `.` and `..`, which a URL's path would resolve away.
         let names_something = text.bytes().any(|byte| byte.is_ascii_alphanumeric());
         let grammatical = ruma_identifiers_validation::server_name::validate(text).is_ok();
+        // `a:+80` is a number to Rust and no port to anyone else.
+        let grammatical = grammatical && !text.contains('+');
         if names_something && grammatical && text.len() <= MAX_IDENTIFIER_BYTES {
             Ok(Self(text.to_owned()))
         } else {
@@ -139,6 +141,7 @@ mod tests {
             "ex\u{e4}mple.org",
             "[::1",
             "a:port",
+            "a:+80",
             &long,
         ] {
             assert_eq!(ServerName::parse(bad), Err(IdentifierError::ServerName), "{bad}");

@@ -10,7 +10,7 @@ use super::{FileName, IdentifierError, MediaId, Object, OptIn, Query, QueryError
 /// What a path means to us. Everything that we do not serve is `Other` and passes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'a> {
-    /// `GET /_matrix/client/v1/media/{download,thumbnail}/…`.
+    /// `GET …/{download,thumbnail}/…` of either generation.
     Media(MediaPath<'a>),
     /// `GET /_matrix/client/v1/media/config`, `/_matrix/media/{r0,v1,v3}/config`.
     Config,
@@ -41,6 +41,8 @@ pub struct MediaPath<'a> {
 pub enum Endpoint {
     /// `/_matrix/client/v1/media/…` (MSC3916).
     Authenticated,
+    /// `/_matrix/media/{r0,v1,v3}/…`, deprecated since Matrix 1.11; a token is optional.
+    Legacy,
 }
 
 impl<'a> Route<'a> {
@@ -56,9 +58,11 @@ impl<'a> Route<'a> {
             let media = MediaPath::parse(Endpoint::Authenticated, rest).map(Self::Media);
             return media.unwrap_or(if rest == "config" { Self::Config } else { Self::Other });
         }
-        match path {
-            "/_matrix/media/r0/config" | "/_matrix/media/v1/config" | "/_matrix/media/v3/config" => {
-                Self::Config
+        let version = path.strip_prefix("/_matrix/media/").and_then(|rest| rest.split_once('/'));
+        match version {
+            Some(("r0" | "v1" | "v3", "config")) => Self::Config,
+            Some(("r0" | "v1" | "v3", rest)) => {
+                MediaPath::parse(Endpoint::Legacy, rest).map_or(Self::Other, Self::Media)
             }
             _ => Self::Other,
         }
@@ -119,12 +123,13 @@ impl RequestError {
 pub struct Passed(Vec<(&'static str, String)>);
 
 impl Passed {
-    const NAMES: [&'static str; 5] =
-        ["timeout_ms", "allow_remote", "allow_redirect", "user_id", "access_token"];
-
-    fn from_query(query: &Query) -> Result<Self, QueryError> {
+    fn from_query(endpoint: Endpoint, query: &Query) -> Result<Self, QueryError> {
+        let names: &[&'static str] = match endpoint {
+            Endpoint::Authenticated => &["timeout_ms", "user_id", "access_token"],
+            Endpoint::Legacy => &["timeout_ms", "allow_remote", "allow_redirect", "user_id", "access_token"],
+        };
         let mut passed = Vec::new();
-        for name in Self::NAMES {
+        for &name in names {
             if let Some(value) = query.get(name)? {
                 passed.push((name, value.to_owned()));
             }
@@ -170,6 +175,11 @@ pub struct MediaRequest {
     pub passed: Passed,
     /// Whether and how the client asked for encryption.
     pub opt_in: Option<OptIn>,
+    /// Whether the homeserver may fetch the media from its own server: `allow_remote`, legacy only.
+    pub allow_remote: bool,
+    /// Whether a client that did not opt in may be sent elsewhere: all clients of the authenticated
+    /// endpoints can follow (MSC3916), those of the legacy ones say so with `allow_redirect` (MSC3860).
+    pub allow_redirect: bool,
 }
 
 impl MediaRequest {
@@ -178,12 +188,22 @@ impl MediaRequest {
         let server_name = ServerName::parse(&decode(path.server_name).ok_or(IdentifierError::ServerName)?)?;
         let media_id = MediaId::parse(&decode(path.media_id).ok_or(IdentifierError::MediaId)?)?;
         let variant = if path.thumbnail { thumbnail(query)? } else { Variant::Original };
+        let (allow_remote, allow_redirect) = match path.endpoint {
+            // matrix-js-sdk adds `allow_redirect` here too, where it means nothing.
+            Endpoint::Authenticated => (true, true),
+            Endpoint::Legacy => {
+                let allow_remote = boolean(query, "allow_remote")?.unwrap_or(true);
+                (allow_remote, boolean(query, "allow_redirect")?.unwrap_or(false))
+            }
+        };
         Ok(Self {
             endpoint: path.endpoint,
             object: Object { server_name, media_id, variant },
             file_name: path.file_name.and_then(decode).as_deref().and_then(FileName::new),
-            passed: Passed::from_query(query)?,
+            passed: Passed::from_query(path.endpoint, query)?,
             opt_in: OptIn::from_query(query),
+            allow_remote,
+            allow_redirect,
         })
     }
 }
@@ -201,18 +221,22 @@ fn thumbnail(query: &Query) -> Result<Variant, RequestError> {
                 .ok_or(RequestError::Parameter { name: "method", expected: "'crop' or 'scale'" })?,
         ),
     };
-    let animated = match query.get("animated")? {
-        None => None,
-        Some("true") => Some(true),
-        Some("false") => Some(false),
-        Some(_) => return Err(RequestError::Parameter { name: "animated", expected: "'true' or 'false'" }),
-    };
+    let animated = boolean(query, "animated")?;
     Ok(Variant::Thumbnail(Thumbnail {
         width: dimension("width")?,
         height: dimension("height")?,
         method,
         animated,
     }))
+}
+
+fn boolean(query: &Query, name: &'static str) -> Result<Option<bool>, RequestError> {
+    match query.get(name)? {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(_) => Err(RequestError::Parameter { name, expected: "'true' or 'false'" }),
+    }
 }
 
 fn decode(segment: &str) -> Option<String> {
@@ -247,7 +271,8 @@ mod tests {
             "/_matrix/client/v1/media/download/a.org",
             "/_matrix/client/v1/media/download/a.org/b/c/d",
             "/_matrix/client/v1/media/thumbnail/a.org/b/c",
-            "/_matrix/media/v3/download/a.org/b",
+            "/_matrix/media/v2/download/a.org/b",
+            "/_matrix/media/v3/upload",
             "/_matrix/client/v3/sync",
         ] {
             assert_eq!(Route::of(other), Route::Other, "{other}");
@@ -264,11 +289,8 @@ mod tests {
         assert_eq!(request.object.variant, Variant::Original);
         assert_eq!(request.file_name.unwrap().as_str(), "na me.png");
         assert!(request.opt_in.is_some());
-        assert_eq!(request.passed.append_to("/p"), "/p?timeout_ms=5&allow_redirect=true");
-        assert_eq!(
-            request.passed.with_timeout_ms(0).append_to("/p?q=1"),
-            "/p?q=1&allow_redirect=true&timeout_ms=0"
-        );
+        assert_eq!(request.passed.append_to("/p"), "/p?timeout_ms=5");
+        assert_eq!(request.passed.with_timeout_ms(0).append_to("/p?q=1"), "/p?q=1&timeout_ms=0");
     }
 
     #[test]
@@ -277,6 +299,24 @@ mod tests {
         let expected =
             Thumbnail { width: 32, height: 64, method: Some(ThumbnailMethod::Crop), animated: Some(true) };
         assert_eq!(request.object.variant, Variant::Thumbnail(expected));
+    }
+
+    #[test]
+    fn legacy_requests_say_what_may_be_done_for_them() {
+        let parse = |query: &str| {
+            let Route::Media(path) = Route::of("/_matrix/media/r0/download/a.org/b") else { panic!() };
+            MediaRequest::parse(path, &Query::parse(query))
+        };
+        let request = parse("").unwrap();
+        assert_eq!(
+            (request.endpoint, request.allow_remote, request.allow_redirect),
+            (Endpoint::Legacy, true, false)
+        );
+        let request = parse("allow_remote=false&allow_redirect=true").unwrap();
+        assert_eq!((request.allow_remote, request.allow_redirect), (false, true));
+        assert_eq!(request.passed.append_to("/p"), "/p?allow_remote=false&allow_redirect=true");
+        let error = parse("allow_remote=0").unwrap_err();
+        assert_eq!(error.to_string(), "the query parameter 'allow_remote' must be 'true' or 'false'");
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod range;
 mod redirect_token;
 mod secret_text;
 
+pub(crate) use answer::is_secure_origin;
 pub use answer::{Answer, AnswerError};
 pub use disposition::{Disposition, FileName};
 pub use error::MatrixError;

@@ -99,13 +99,21 @@ impl Object {
     /// without a file name: `/_matrix/client/v1/media/download/<server>/<id>` or
     /// `…/thumbnail/<server>/<id>?width=…&height=…`.
     pub fn client_path(&self) -> String {
+        self.path_under("/_matrix/client/v1/media")
+    }
+
+    /// The same on the legacy endpoint, `/_matrix/media/v3/…`.
+    pub fn legacy_path(&self) -> String {
+        self.path_under("/_matrix/media/v3")
+    }
+
+    fn path_under(&self, base: &str) -> String {
         let (server, id) = (self.server_name.as_str(), self.media_id.as_str());
         match &self.variant {
-            Variant::Original => format!("/_matrix/client/v1/media/download/{server}/{id}"),
+            Variant::Original => format!("{base}/download/{server}/{id}"),
             Variant::Thumbnail(Thumbnail { width, height, method, animated }) => {
                 use std::fmt::Write as _;
-                let mut path =
-                    format!("/_matrix/client/v1/media/thumbnail/{server}/{id}?width={width}&height={height}");
+                let mut path = format!("{base}/thumbnail/{server}/{id}?width={width}&height={height}");
                 if let Some(method) = method {
                     let _ = write!(path, "&method={}", method.as_str());
                 }

@@ -9,11 +9,12 @@ use http::{HeaderMap, StatusCode};
 use zeroize::Zeroizing;
 
 use super::{
-    Body, BodyError, Cached, Event, Homeserver, Host, Job, KeyStore, KeyStoreError, ObjectCache, Platform,
-    Reply, ReplyBody, UpstreamError, UpstreamRequest, UpstreamResponse, run_job,
+    Body, BodyError, Cached, Event, Homeserver, Host, Job, KeyStore, KeyStoreError, ObjectCache, PeerAnswer,
+    Peers, Platform, Reply, ReplyBody, UpstreamError, UpstreamRequest, UpstreamResponse, run_job,
 };
 use crate::cipher::WindowError;
 use crate::config::Config;
+use crate::policy::{Memory, Record, RemotePolicy, TargetUrl, Verdict};
 use crate::protocol::{AccessToken, ByteRange, Facts, Object};
 
 /// Bytes that may break off, and whether somebody cancelled them.
@@ -72,8 +73,13 @@ pub enum StoreFault {
     FailsButPersists,
 }
 
+type Peering = dyn Fn(&str) -> Option<PeerAnswer>;
+
 /// All doors.
 pub struct Fakes {
+    pub peers: Box<Peering>,
+    pub asked_peers: RefCell<Vec<String>>,
+    memory: RefCell<Memory>,
     answer: Box<Answering>,
     pub seen: RefCell<Vec<Seen>>,
     pub records: RefCell<HashMap<String, (String, u64)>>,
@@ -93,6 +99,9 @@ impl Fakes {
     ) -> Self {
         Self {
             answer: Box::new(answer),
+            peers: Box::new(|_| None),
+            asked_peers: RefCell::default(),
+            memory: RefCell::default(),
             seen: RefCell::default(),
             records: RefCell::default(),
             store_fault: Cell::new(StoreFault::None),
@@ -260,6 +269,21 @@ impl KeyStore for Fakes {
             return Err(KeyStoreError);
         }
         Ok(self.records.borrow().get(name).map(|(record, _)| Zeroizing::new(record.clone())))
+    }
+}
+
+impl Peers for Fakes {
+    async fn fetch(&self, url: &TargetUrl) -> Option<PeerAnswer> {
+        self.asked_peers.borrow_mut().push(url.to_string());
+        (self.peers)(&url.to_string())
+    }
+
+    fn remembered(&self, key: &str, policy: RemotePolicy) -> Option<Verdict> {
+        self.memory.borrow().verdict(key, policy, self.now_ms.get())
+    }
+
+    fn remember(&self, key: String, record: Record) {
+        self.memory.borrow_mut().put(key, record, self.now_ms.get());
     }
 }
 

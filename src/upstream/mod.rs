@@ -13,6 +13,7 @@ pub use reply::{Reply, ReplyBody};
 use http::{HeaderMap, Method, StatusCode};
 use zeroize::Zeroizing;
 
+use crate::policy::{Record, RemotePolicy, TargetUrl, Verdict};
 use crate::protocol::{AccessToken, ByteRange, Facts, Object};
 
 /// Objects up to this size are read whole, served and then cached; larger ones are streamed, and the
@@ -143,8 +144,32 @@ pub trait Host<B> {
     fn log(&self, event: Event);
 }
 
+/// The doors to peers: other homeservers, asked for their policy.
+pub trait Peers {
+    /// `GET` without credentials, no redirect followed, within `FETCH_TIMEOUT_MS` and `MAX_BODY_BYTES`;
+    /// `None` for whatever is not a whole answer.
+    async fn fetch(&self, url: &TargetUrl) -> Option<PeerAnswer>;
+    /// What this isolate remembers of a peer.
+    fn remembered(&self, key: &str, policy: RemotePolicy) -> Option<Verdict>;
+    /// Remembers a peer, within bounds.
+    fn remember(&self, key: String, record: Record);
+}
+
+/// A peer's whole answer.
+#[derive(Clone, Debug)]
+pub struct PeerAnswer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its `Location`, verbatim.
+    pub location: Option<String>,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
 /// All doors of one request.
-pub trait Platform: Homeserver<Self::Body> + ObjectCache<Self::Body> + KeyStore + Host<Self::Body> {
+pub trait Platform:
+    Homeserver<Self::Body> + ObjectCache<Self::Body> + KeyStore + Host<Self::Body> + Peers
+{
     /// What bodies are here.
     type Body: Body;
 }

@@ -9,8 +9,9 @@ use crate::world::{
 fn a_file_that_looks_exactly_like_an_answer_is_a_file() {
     let looks = br#"{"url":"https://evil.example/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","alg":"chacha20","key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","expires_ts":4000000000000,"metadata":{"size":1,"content_type":"text/plain"}}"#;
     for delivery in ["redirect", "json"] {
-        let world =
-            World::without_answers(move |_| Reply::new(200, looks).header("content-type", "application/json"));
+        let world = World::without_answers(move |_| {
+            Reply::new(200, looks).header("content-type", "application/json")
+        });
         world.get(&["--delivery", delivery]).expect(0, &["AbCdEf: ", "from the homeserver, plain"]);
         assert_eq!(world.read("AbCdEf"), looks);
         assert!(world.edge.asked().is_empty());

@@ -138,14 +138,14 @@ fn serve(
 }
 
 fn write(mut stream: TcpStream, reply: &Reply, closing: &AtomicBool) -> std::io::Result<()> {
-    let mut head = format!("HTTP/1.1 {} Scripted\r\nconnection: close\r\n", reply.status);
+    write!(stream, "HTTP/1.1 {} Scripted\r\nconnection: close\r\n", reply.status)?;
     if !reply.headers.iter().any(|(name, _)| name == "transfer-encoding") {
-        head += &format!("content-length: {}\r\n", reply.body.len());
+        write!(stream, "content-length: {}\r\n", reply.body.len())?;
     }
     for (name, value) in &reply.headers {
-        head += &format!("{name}: {value}\r\n");
+        write!(stream, "{name}: {value}\r\n")?;
     }
-    stream.write_all((head + "\r\n").as_bytes())?;
+    stream.write_all(b"\r\n")?;
     let (now, later) = reply.body.split_at(reply.sent_bytes);
     stream.write_all(now)?;
     match reply.end {

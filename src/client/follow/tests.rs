@@ -173,18 +173,24 @@ fn an_answer_that_was_not_asked_for_is_refused() {
         (wish(by(Delivery::Redirect), None), vec![(200, vec![], CONFIG), (200, marked("json"), &answer)]),
         (wish(by(Delivery::Redirect), None), vec![(200, vec![], CONFIG), (307, marked("session"), &answer)]),
         (wish(by(Delivery::Redirect), None), vec![(200, vec![], CONFIG), (200, marked("redirect"), &answer)]),
-        // From a server that the homeserver redirected to.
-        (
-            wish(by(Delivery::Redirect), None),
-            vec![
-                (200, vec![], CONFIG),
-                (307, to("https://s3.example/x"), ""),
-                (307, marked("redirect"), &answer),
-            ],
-        ),
     ] {
         assert_eq!(play(wish, &replies).1.unwrap_err(), ClientError::UnaskedAnswer);
     }
+}
+
+#[test]
+fn only_the_homeserver_gives_answers() {
+    let looks_like_one = answer_json('a', Some(key()));
+    let away = (307, to("https://s3.example/x"), "");
+    let (_, end) = play_opted_in(&[away.clone(), (200, marked("json"), &looks_like_one)]);
+    assert_eq!(end.unwrap().way, Way::Plain);
+    // There, a 307 is a redirect and nothing else.
+    assert_eq!(failure(&[away, (307, marked("redirect"), &looks_like_one)]), ClientError::BadRedirect);
+    // On the homeserver's own origin, a redirect is part of the way to its answer.
+    let moved = (308, to("/moved"), "");
+    let (requests, end) =
+        play_opted_in(&[moved, (307, marked("redirect"), &looks_like_one), (200, sealed(), "")]);
+    assert_eq!((requests.len(), end.unwrap().way), (3, Way::Encrypted(Algorithm::ChaCha20)));
 }
 
 #[test]

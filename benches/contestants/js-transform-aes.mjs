@@ -1,0 +1,14 @@
+// The way that one would write it first: a TransformStream, and WebCrypto.
+import { aesCtr, fetchObject } from "./shared.mjs";
+
+export default {
+  async fetch(request) {
+    const [upstream, encrypt] = await Promise.all([fetchObject(request), aesCtr()]);
+    const transform = new TransformStream({
+      async transform(chunk, controller) {
+        controller.enqueue(await encrypt(chunk));
+      },
+    });
+    return new Response(upstream.body.pipeThrough(transform));
+  },
+};

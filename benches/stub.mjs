@@ -1,0 +1,46 @@
+// Stands for the platform's stores, in a process of its own: Workers KV with the benchmark's grants, and a cache.
+
+const records = new Map();
+const objects = new Map();
+
+/** Workers KV, as the runtime speaks to it: GET /<key>?urlencoded=true. The benchmark PUTs there too. */
+export const kv = {
+  async fetch(request) {
+    const key = decodeURIComponent(new URL(request.url).pathname.slice(1));
+    if (request.method === "PUT") {
+      records.set(key, await request.text());
+      return new Response(null, { status: 204 });
+    }
+    const record = records.get(key);
+    return new Response(record ?? "Not Found", { status: record === undefined ? 404 : 200 });
+  },
+};
+
+/** The Cache API, as the runtime speaks to it: PUT with a whole HTTP response as its body, GET with a status of the cache. */
+export const cache = {
+  async fetch(request) {
+    const url = request.url;
+    if (request.method === "PUT") {
+      objects.set(url, parse(new Uint8Array(await request.arrayBuffer())));
+      return new Response(null, { status: 204 });
+    }
+    const object = objects.get(url);
+    if (object === undefined) return new Response(null, { status: 504, headers: { "cf-cache-status": "MISS" } });
+    return new Response(object.body, { headers: [...object.headers, ["cf-cache-status", "HIT"]] });
+  },
+};
+
+/** A response as it travels: status line, headers, an empty line, the body. */
+function parse(bytes) {
+  const end = headEnd(bytes);
+  const [, ...lines] = new TextDecoder().decode(bytes.subarray(0, end)).split("\r\n");
+  const headers = lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()]);
+  return { headers, body: bytes.slice(end + 4) };
+}
+
+function headEnd(bytes) {
+  for (let at = 0; ; at++) {
+    if (bytes[at] === 13 && bytes[at + 1] === 10 && bytes[at + 2] === 13 && bytes[at + 3] === 10) return at;
+    if (at >= bytes.length) throw new Error("the runtime put something into the cache that is no HTTP response");
+  }
+}

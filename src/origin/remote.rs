@@ -1,0 +1,99 @@
+//! Before step 1, for remote media: does the media's own homeserver allow that it is fetched?
+//!
+//! The order protects peers from us: first what is remembered, then the homeserver vouches for the
+//! client's token, and only then may a request cause a lookup. Whoever has no good token causes none.
+
+use http::{HeaderMap, Method, StatusCode};
+use zeroize::Zeroizing;
+
+use super::Visit;
+use super::authorise::relay;
+use crate::policy::{
+    Fetched, Finding, LOOKUP_TIMEOUT_MS, Lookup, Progress, Record, RemotePolicy, Verdict, record_key,
+};
+use crate::protocol::ServerName;
+use crate::upstream::{Body as _, Platform, Reply, UpstreamRequest};
+
+const WHOAMI: &str = "/_matrix/client/v3/account/whoami";
+
+/// Lets a request for remote media go on, or not.
+///
+/// # Errors
+/// 404 if the peer rejects access; the homeserver's own error if it does not know the client.
+pub(crate) async fn check<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Reply<P::Body>> {
+    let policy = visit.config.remote_policy;
+    if policy == RemotePolicy::Off {
+        return Ok(());
+    }
+    let server = &visit.request.object.server_name;
+    let verdict = match known(visit, server).await {
+        Some(verdict) => verdict,
+        None => {
+            whoami(visit).await?;
+            find_out(visit, server).await
+        }
+    };
+    verdict.error().map_or(Ok(()), |error| Err(Reply::error(&error)))
+}
+
+/// What this isolate remembers, or the key store holds.
+async fn known<P: Platform>(visit: &Visit<'_, P>, server: &ServerName) -> Option<Verdict> {
+    let (key, policy) = (record_key(server), visit.config.remote_policy);
+    if let Some(verdict) = visit.platform.remembered(&key, policy) {
+        return Some(verdict);
+    }
+    let record = Record::from_json(&visit.platform.get(&key).await.ok()??)?;
+    let verdict = record.verdict(policy, visit.platform.now_ms())?;
+    visit.platform.remember(key, record);
+    Some(verdict)
+}
+
+/// The homeserver vouches for the client's token.
+async fn whoami<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Reply<P::Body>> {
+    let request = UpstreamRequest {
+        method: Method::GET,
+        path: Zeroizing::new(visit.request.passed.append_to(WHOAMI)),
+        token: visit.token.clone(),
+        headers: HeaderMap::new(),
+        client_ip: visit.client.client_ip.clone(),
+    };
+    let response = visit.platform.send(request).await.map_err(|error| visit.unreachable(error))?;
+    if response.status != StatusCode::OK {
+        return Err(relay(response));
+    }
+    response.body.cancel();
+    Ok(())
+}
+
+/// Looks the peer up and remembers the outcome. A key store that fails costs a lookup more, no media.
+async fn find_out<P: Platform>(visit: &Visit<'_, P>, server: &ServerName) -> Verdict {
+    let (platform, policy) = (visit.platform, visit.config.remote_policy);
+    let finding = lookup(visit, server).await;
+    let now_ms = platform.now_ms();
+    if let Some(record) = Record::of(finding, policy, visit.config.remote_policy_times, now_ms) {
+        let key = record_key(server);
+        let _ = platform.put(&key, &record.to_json(), record.kv_ttl_secs()).await;
+        platform.remember(key, record);
+    }
+    finding.verdict
+}
+
+async fn lookup<P: Platform>(visit: &Visit<'_, P>, server: &ServerName) -> Finding {
+    let rules = visit.config.target_rules();
+    let give_up_ms = visit.platform.now_ms().saturating_add(LOOKUP_TIMEOUT_MS.into());
+    let mut progress = Lookup::start(visit.config.remote_policy, server, &rules);
+    loop {
+        let lookup = match progress {
+            Progress::Done(finding) => return finding,
+            Progress::Fetch(_) if visit.platform.now_ms() >= give_up_ms => return Finding::FAILED,
+            Progress::Fetch(lookup) => lookup,
+        };
+        let answer = visit.platform.fetch(lookup.url()).await;
+        let fetched = answer.as_ref().map_or(Fetched::Failed, |answer| Fetched::Response {
+            status: answer.status,
+            location: answer.location.as_deref(),
+            body: &answer.body,
+        });
+        progress = lookup.answered(fetched, &rules);
+    }
+}

@@ -1,0 +1,45 @@
+//! The door to peers: their documents, and what this isolate remembers of them.
+
+use std::cell::RefCell;
+
+use http::StatusCode;
+use js_sys::{Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+
+use super::Workers;
+use super::fetch::uncached;
+use crate::policy::{FETCH_TIMEOUT_MS, MAX_BODY_BYTES, Memory, Record, RemotePolicy, TargetUrl, Verdict};
+use crate::upstream::{Host as _, PeerAnswer, Peers};
+
+thread_local! {
+    static MEMORY: RefCell<Memory> = RefCell::default();
+}
+
+#[wasm_bindgen(module = "/src/platform/peers.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = fetchDocument)]
+    async fn fetch_document(url: &str, init: &JsValue, timeout_ms: f64, limit: f64) -> JsValue;
+}
+
+impl Peers for Workers {
+    async fn fetch(&self, url: &TargetUrl) -> Option<PeerAnswer> {
+        #[expect(clippy::cast_precision_loss, reason = "64 KiB")]
+        let limit = MAX_BODY_BYTES as f64;
+        let init = uncached(&[("accept", JsValue::from_str("application/json"))], "GET");
+        let answer = fetch_document(&url.to_string(), &init, FETCH_TIMEOUT_MS.into(), limit).await;
+        let member = |name| Reflect::get(&answer, &JsValue::from_str(name)).ok();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a status is below 1000")]
+        let status = StatusCode::from_u16(member("status")?.as_f64()? as u16).ok()?;
+        let body: Uint8Array = member("body")?.dyn_into().ok()?;
+        let location = member("location").and_then(|location| location.as_string());
+        Some(PeerAnswer { status, location, body: body.to_vec() })
+    }
+
+    fn remembered(&self, key: &str, policy: RemotePolicy) -> Option<Verdict> {
+        MEMORY.with_borrow(|memory| memory.verdict(key, policy, self.now_ms()))
+    }
+
+    fn remember(&self, key: String, record: Record) {
+        MEMORY.with_borrow_mut(|memory| memory.put(key, record, self.now_ms()));
+    }
+}

@@ -1,0 +1,131 @@
+// Objects that are no longer what was granted, and objects whose length nobody knows: nothing is encrypted (conformance M5, M7).
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+
+import { Source } from "../support/bytes.mjs";
+import { media, respond } from "../support/homeserver.mjs";
+import { LARGE_BYTES, SMALL_BYTES, expectError, expectMedia, expectPlain, isAnswer, optIn, readUntilBroken, startRig } from "./rig.mjs";
+
+const ETAG = { etag: '"one"' };
+
+describe("an object that changed under a link", () => {
+  let rig;
+  before(async () => (rig = await startRig()));
+  after(() => rig.stop());
+
+  const other = (size) => new Source(`other of ${size}`, size);
+
+  async function expectChanged(response) {
+    assert.equal(response.headers.has("org-matrix-msc4097-metadata"), false);
+    for (const name of ["etag", "accept-ranges", "content-range"]) assert.equal(response.headers.has(name), false, name);
+    const body = await expectError(response, 409, "M_UNKNOWN");
+    assert.deepEqual(Object.keys(body).sort(), ["errcode", "error"]);
+  }
+
+  for (const size of [SMALL_BYTES, LARGE_BYTES]) {
+    const changes = {
+      "is longer": [{}, () => other(size + 1), {}],
+      "is shorter": [{}, () => other(size - 1), {}],
+      "is empty": [{}, () => other(0), {}],
+      "has another strong ETag": [ETAG, () => other(size), { etag: '"two"' }],
+      "is longer, though its ETag is the same": [ETAG, () => other(size + 1), ETAG],
+      "is compressed now": [{}, (source) => source, { gzip: true }],
+      "has no length now": [{}, (source) => source, { chunked: true }],
+    };
+    for (const [what, [options, changed, nowOptions]] of Object.entries(changes)) {
+      it(`gives 409 and no bytes: ${size} bytes, ${what}`, async () => {
+        for (const range of [false, true]) {
+          const stored = rig.store(size, { ...options, range });
+          const answer = await rig.answer(stored);
+          stored.become(changed(stored.source), { ...nowOptions, range });
+          await expectChanged(await rig.link(answer));
+          await expectChanged(await rig.link(answer, { headers: { Range: "bytes=0-9" } }));
+          await expectChanged(await rig.link(answer, { headers: { Range: `bytes=${size - 1}-` } }));
+          await rig.quiet();
+          // Nothing of it was cached: still so.
+          await expectChanged(await rig.link(answer));
+        }
+      });
+    }
+  }
+
+  it("gives 409 if the store finds the range beyond its end", async () => {
+    const stored = rig.store(SMALL_BYTES);
+    const answer = await rig.answer(stored);
+    stored.answers(respond(416, { "Content-Range": "bytes */9" }, "out of range"), "GET");
+    await expectChanged(await rig.link(answer, { headers: { Range: "bytes=1000-1999" } }));
+  });
+
+  it("can be had by a new answer", async () => {
+    const stored = rig.store(SMALL_BYTES, ETAG);
+    const before = await rig.answer(stored);
+    stored.become(other(SMALL_BYTES), { etag: '"two"' });
+    await expectChanged(await rig.link(before));
+    const now = await rig.answer(stored);
+    await expectMedia(await rig.link(now), stored, { key: now.key });
+  });
+
+  it("stays what it was for who was granted the cached copy, and is new for all others", async () => {
+    for (const size of [SMALL_BYTES, LARGE_BYTES]) {
+      const stored = rig.store(size, ETAG);
+      const old = { size, source: stored.source };
+      const before = await rig.answer(stored);
+      await rig.cached(stored);
+      stored.become(other(size), { etag: '"two"' });
+      await expectMedia(await rig.link(before), old, { key: before.key });
+      const now = await rig.answer(stored);
+      for (const headers of [{}, { Range: "bytes=0-" }]) {
+        await expectMedia(await rig.link(now, { headers }), stored, { key: now.key, status: headers.Range ? 206 : 200 });
+        await rig.quiet();
+      }
+      await expectPlain(await rig.get(stored), stored);
+      // The old grant now meets the new copy, or the homeserver's.
+      await rig.quiet();
+      await expectChanged(await rig.link(before));
+    }
+  });
+
+  it("is not noticed by an ETag that says nothing, which the threat model tells", async () => {
+    const etags = [['"one"', "W/\"two\""], ["1", "2"], ["1", '"two"'], ["W/\"one\"", "W/\"two\""], ['"one"', null], [null, '"two"'], ["1", null]];
+    for (const [before, now] of etags) {
+      const stored = rig.store(SMALL_BYTES, { etag: before });
+      const answer = await rig.answer(stored);
+      stored.become(stored.source, { etag: now });
+      await expectMedia(await rig.link(answer), stored, { key: answer.key });
+    }
+  });
+});
+
+describe("an object of unknown length", () => {
+  let rig;
+  before(async () => (rig = await startRig()));
+  after(() => rig.stop());
+
+  for (const [what, options] of Object.entries({ "compressed though asked not to": { gzip: true }, "sent in chunks": { chunked: true } })) {
+    it(`is served as not opted in, whole, and never cached: ${what}`, async () => {
+      for (const size of [SMALL_BYTES, LARGE_BYTES]) {
+        const stored = rig.store(size, { type: "image/png", ...options });
+        for (const init of [{}, { query: optIn("json") }, { query: optIn("redirect") }, { headers: { Range: "bytes=5-9" } }, { headers: { Range: `bytes=${size}-` } }]) {
+          stored.forget();
+          const response = await rig.get(stored, init);
+          assert.deepEqual([response.status, isAnswer(response)], [200, false]);
+          assert.equal(response.headers.get("content-type"), "image/png");
+          for (const name of ["content-encoding", "content-range", "accept-ranges", "etag"]) assert.equal(response.headers.has(name), false, name);
+          assert.match(response.headers.get("content-security-policy"), /^sandbox;/);
+          const { bytes, broken } = await readUntilBroken(response);
+          assert.ok(!broken && bytes.equals(stored.source.slice()), "it is the object, decoded");
+          await rig.quiet();
+          assert.equal(stored.count("GET"), 1, `${stored.asked}`);
+        }
+      }
+    });
+  }
+
+  it("that is told on HEAD only is none that a link can be made for", async () => {
+    const stored = rig.store();
+    stored.answers(media(stored.source, { chunked: true }), "HEAD");
+    const response = await rig.get(stored, { query: optIn("json") });
+    await expectPlain(response, stored);
+  });
+});

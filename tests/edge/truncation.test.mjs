@@ -1,0 +1,122 @@
+// Bodies that end early: a client never takes one for complete, and nobody gets one out of the cache later.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+
+import { media } from "../support/homeserver.mjs";
+import { LARGE_BYTES, SMALL_BYTES, drain, expectMedia, expectPlain, readUntilBroken, startRig } from "./rig.mjs";
+
+describe("a body that breaks off", () => {
+  let rig;
+  before(async () => (rig = await startRig()));
+  after(() => rig.stop());
+
+  const asks = {
+    plain: (stored, headers = {}) => rig.get(stored, { headers }),
+    encrypted: async (stored, headers = {}) => rig.link(await rig.answer(stored), { headers }),
+  };
+
+  // An error, or a body that breaks off too: anything but an orderly end.
+  async function expectBroken(response, promised) {
+    const { bytes, broken } = await readUntilBroken(response);
+    if (response.status === 502) return assert.equal(JSON.parse(bytes).errcode, "M_UNKNOWN");
+    assert.ok([200, 206].includes(response.status), `status ${response.status}`);
+    assert.equal(response.headers.get("content-length"), promised === undefined ? null : String(promised));
+    assert.ok(broken, `${bytes.length} bytes of ${promised} looked complete`);
+  }
+
+  // The homeserver is well again: so is everything that anybody gets.
+  async function expectHealed(stored, options) {
+    await rig.quiet();
+    stored.become(stored.source, options);
+    for (let round = 0; round < 2; round += 1) {
+      await expectPlain(await rig.get(stored), stored);
+      const answer = await rig.answer(stored);
+      await expectMedia(await rig.link(answer), stored, { key: answer.key });
+      const last = { offset: stored.size - 1, length: 1, status: 206 };
+      await expectMedia(await rig.link(answer, { headers: { Range: "bytes=-1" } }), stored, { ...last, key: answer.key });
+      await expectPlain(await rig.get(stored, { headers: { Range: "bytes=-1" } }), stored, last);
+      await rig.quiet();
+    }
+  }
+
+  for (const [delivery, ask] of Object.entries(asks)) {
+    for (const size of [SMALL_BYTES, LARGE_BYTES]) {
+      for (const then of ["reset", "close"]) {
+        it(`never looks complete: ${delivery}, ${size} bytes, ${then}`, async () => {
+          for (const stopAfter of [0, 1, Math.floor(size / 2), size - 1]) {
+            const stored = rig.store(size, { stopAfter, then });
+            await expectBroken(await ask(stored), size);
+            await rig.quiet();
+            await expectBroken(await ask(stored), size);
+            await expectHealed(stored);
+          }
+        });
+      }
+
+      it(`never looks complete when it is a part: ${delivery}, ${size} bytes`, async () => {
+        for (const range of [false, true]) {
+          const stored = rig.store(size, { range, stopAfter: 50_000 });
+          await expectBroken(await ask(stored, { Range: "bytes=1-90000" }), 90_000);
+          await expectBroken(await ask(stored, { Range: "bytes=-100" }), 100).catch((error) => {
+            // Where the store honours ranges, 100 bytes are there before it breaks off.
+            if (!range) throw error;
+          });
+          await expectHealed(stored, { range });
+        }
+      });
+    }
+  }
+
+  it("never looks complete where no length was promised", async () => {
+    for (const size of [SMALL_BYTES, LARGE_BYTES]) {
+      const stored = rig.store(size, { chunked: true, stopAfter: size - 1 });
+      await expectBroken(await rig.get(stored));
+      await expectHealed(stored, { chunked: false });
+    }
+  });
+
+  it("while filling the cache harms nobody", async () => {
+    for (const [delivery, ask] of Object.entries(asks)) {
+      for (const then of ["reset", "close"]) {
+        const stored = rig.store(LARGE_BYTES);
+        let gets = 0;
+        stored.answers((exchange) => media(stored.source, ++gets === 2 ? { stopAfter: 2_000_000, then } : {})(exchange), "GET");
+        await drain(await ask(stored));
+        await rig.quiet();
+        assert.equal(gets, 2, `a GET for the client, one for the cache: ${delivery}`);
+        await expectHealed(stored);
+      }
+    }
+  });
+
+  it("that the client began to read is aborted, and the log says so", async () => {
+    const stored = rig.store(LARGE_BYTES, { stopAfter: 2_000_000 });
+    const answer = await rig.answer(stored);
+    const { bytes, broken } = await readUntilBroken(await rig.link(answer));
+    assert.ok(broken && bytes.length < LARGE_BYTES);
+    await rig.worker.untilLog(/"event":"body_broken"/);
+  });
+});
+
+describe("a body that is longer than promised", () => {
+  let rig;
+  before(async () => (rig = await startRig()));
+  after(() => rig.stop());
+
+  it("is cut to what was promised, or breaks off", async () => {
+    for (const size of [SMALL_BYTES, LARGE_BYTES]) {
+      const stored = rig.store(size, { promise: size - 100 });
+      const promised = { size: size - 100, source: stored.source };
+      const plain = await readUntilBroken(await rig.get(stored));
+      const answer = await rig.answer(stored);
+      assert.equal(answer.metadata.size, promised.size);
+      assert.ok(plain.broken || plain.bytes.equals(stored.source.slice(0, promised.size)));
+      const response = await rig.link(answer);
+      await expectMedia(response, { ...promised }, { length: promised.size, key: answer.key });
+      // And the connection it came over is not used for anything else.
+      const next = rig.store();
+      await expectPlain(await rig.get(next), next);
+    }
+  });
+});
