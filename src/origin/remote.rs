@@ -26,12 +26,11 @@ pub(crate) async fn check<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Reply
         return Ok(());
     }
     let server = &visit.request.object.server_name;
-    let verdict = match known(visit, server).await {
-        Some(verdict) => verdict,
-        None => {
-            whoami(visit).await?;
-            find_out(visit, server).await
-        }
+    let verdict = if let Some(verdict) = known(visit, server).await {
+        verdict
+    } else {
+        whoami(visit).await?;
+        find_out(visit, server).await
     };
     verdict.error().map_or(Ok(()), |error| Err(Reply::error(&error)))
 }

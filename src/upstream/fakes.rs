@@ -158,6 +158,7 @@ impl Fakes {
 }
 
 /// A homeserver's response.
+#[expect(clippy::unnecessary_wraps, reason = "what a homeserver's closure returns")]
 pub fn response(
     status: u16,
     headers: &[(&'static str, &str)],
@@ -182,8 +183,8 @@ pub fn config(changes: &[(&str, &str)]) -> Config {
         ("REDIRECT_MIN_BYTES", "10"),
     ];
     let find = |name: &str| {
-        let changed = changes.iter().chain(&base).find(|(known, _)| *known == name);
-        changed.map(|(_, value)| (*value).to_owned())
+        let found = changes.iter().chain(&base).find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned())
     };
     Config::read(find).unwrap()
 }

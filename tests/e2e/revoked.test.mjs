@@ -50,17 +50,19 @@ async function heldPicture(site) {
 }
 
 describe("what the homeserver no longer allows", () => {
+  let home;
+  before(async () => {
+    home = await startHome();
+  });
+  after(() => home?.stop());
+
   for (const shape of SHAPES) {
     describe(shape, () => {
-      let home, site;
+      let site;
       before(async () => {
-        home = await startHome();
         site = await startSite(home, { shape });
       });
-      after(async () => {
-        await site?.stop();
-        await home?.stop();
-      });
+      after(() => site?.stop());
 
       it("quarantined media are 404, although the cache holds them", async () => {
         const { mxc, paths } = await heldPicture(site);

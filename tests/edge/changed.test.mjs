@@ -35,7 +35,8 @@ describe("an object that changed under a link", () => {
     };
     for (const [what, [options, changed, nowOptions]] of Object.entries(changes)) {
       it(`gives 409 and no bytes: ${size} bytes, ${what}`, async () => {
-        for (const range of [false, true]) {
+        // A part tells the length of the whole by itself.
+        for (const range of nowOptions.chunked ? [false] : [false, true]) {
           const stored = rig.store(size, { ...options, range });
           const answer = await rig.answer(stored);
           stored.become(changed(stored.source), { ...nowOptions, range });

@@ -143,10 +143,11 @@ export class Rig {
   /** Waits until the homeserver has been left alone for a while: fills and the like are over. */
   async quiet(ms = 150) {
     let before;
-    do {
+    await until("the homeserver to be left alone", async () => {
       before = this.homeserver.requests.length;
       await sleep(ms);
-    } while (before !== this.homeserver.requests.length || this.homeserver.requests.some(({ ended }) => ended === undefined));
+      return before === this.homeserver.requests.length && this.homeserver.requests.every(({ ended }) => ended !== undefined);
+    });
   }
 }
 

@@ -58,10 +58,10 @@ describe("a body that breaks off", () => {
         for (const range of [false, true]) {
           const stored = rig.store(size, { range, stopAfter: 50_000 });
           await expectBroken(await ask(stored, { Range: "bytes=1-90000" }), 90_000);
-          await expectBroken(await ask(stored, { Range: "bytes=-100" }), 100).catch((error) => {
-            // Where the store honours ranges, 100 bytes are there before it breaks off.
-            if (!range) throw error;
-          });
+          await rig.quiet();
+          // A store that ignores ranges does not get so far; one that honours them sends half of it.
+          stored.become(stored.source, { range, stopAfter: range ? 50 : 50_000 });
+          await expectBroken(await ask(stored, { Range: "bytes=-100" }), 100);
           await expectHealed(stored, { range });
         }
       });

@@ -1,0 +1,88 @@
+// Who takes part, and how each one's output is checked.
+
+import { createCipheriv, createDecipheriv } from "node:crypto";
+import { join } from "node:path";
+
+import { OUT, ROOT } from "./processes.mjs";
+
+const KEY = Buffer.alloc(32, 7);
+export const KIB = 1024;
+export const MIB = 1024 * KIB;
+
+/** The buffers that the JavaScript byte streams are measured with. */
+export const BUFFERS = [64 * KIB, 256 * KIB, 1 * MIB];
+/** What Cloakroom's own pump reads at a time (READ_BYTES in src/platform/glue.js): ratios compare with this buffer. */
+export const CLOAKROOM_BUFFER = 256 * KIB;
+
+const plain = (body) => body;
+const aes = (body) => createDecipheriv("aes-256-ctr", KEY, Buffer.alloc(16)).update(body);
+const chacha = (body) => createCipheriv("chacha20", KEY, Buffer.alloc(16)).update(body);
+
+const script = (name) => ({ [`${name}.mjs`]: join(OUT, "contestants", `${name}.mjs`) });
+const built = (folder) => ({ "index.js": join(folder, "index.js"), "index_bg.wasm": join(folder, "index_bg.wasm") });
+
+/** `name (64 KiB)`. */
+export const withBuffer = (name, bytes) => `${name} (${bytes >= MIB ? `${bytes / MIB} MiB` : `${bytes / KIB} KiB`})`;
+
+const buffered = (name, file, decrypt) =>
+  BUFFERS.map((bytes) => ({
+    name: withBuffer(name, bytes),
+    worker: { modules: script(file), bindings: { BUFFER_BYTES: bytes } },
+    decrypt,
+  }));
+
+/** Cloakroom's edge as it is deployed. Objects are not cached here: like all others it fetches each one from the origin server. */
+const CLOAKROOM = {
+  name: "Cloakroom",
+  worker: {
+    modules: built(join(ROOT, "build")),
+    bindings: {
+      ROLE: "edge",
+      HOMESERVER_URL: "http://localhost:8008",
+      HOMESERVER_TOKEN: "benchmark",
+      SERVER_NAME: "bench.example",
+      EDGE_URL: "http://127.0.0.1:8787",
+      CACHE_MAX_BYTES: "0",
+    },
+  },
+  grants: true,
+  decrypt: chacha,
+};
+
+/**
+ * Each has a `name`, its `worker` (see startWorkerd), `decrypt`, which turns its output into the object, and `grants`: whether it is asked
+ * for a redirect token, which it looks up in the key store, instead of a size.
+ */
+export const CONTESTANTS = [
+  { name: "pass-through", worker: { modules: script("pass") }, decrypt: plain },
+  ...buffered("JS copy", "js-copy", plain),
+  { name: "plain worker + chacha20", worker: { modules: built(join(OUT, "plain-worker")) }, decrypt: chacha },
+  { name: "JS TransformStream AES", worker: { modules: script("js-transform-aes") }, decrypt: aes },
+  ...buffered("JS AES", "js-aes", aes),
+  { name: withBuffer("JS noble chacha20", 256 * KIB), worker: { modules: script("js-noble"), bindings: { BUFFER_BYTES: 256 * KIB } }, decrypt: chacha },
+  { name: "JS pass with KV get", worker: { modules: script("js-pass-kv") }, grants: true, decrypt: plain },
+  CLOAKROOM,
+];
+
+/** The record that the key store holds for an object of `size` bytes, as the origin would have minted it (version 1). */
+export function grant(size) {
+  return {
+    v: 1,
+    content: "encrypted",
+    alg: "chacha20",
+    key: KEY.toString("base64url"),
+    server_name: "bench.example",
+    media_id: String(size),
+    pins: { size },
+    metadata: JSON.stringify({ size, content_type: "application/octet-stream", content_disposition: "inline; filename=object.bin" }),
+    etag: '"k3Vp0Zb1rXkQy9mD4sT8uA"',
+    expires_ts: Date.now() + 24 * 3600 * 1000,
+  };
+}
+
+/** A redirect token for an object of `size` bytes: 32 bytes, which hold the size. */
+export function token(size) {
+  const bytes = Buffer.alloc(32, 1);
+  bytes.writeBigUInt64BE(BigInt(size));
+  return bytes.toString("base64url");
+}

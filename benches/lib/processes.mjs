@@ -1,0 +1,151 @@
+// The processes of a run: workerd with one contestant each, the origin server, the clients.
+
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { createServer, connect } from "node:net";
+import { dirname, join, relative } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+// It gives the path of the program itself: node_modules/.bin/workerd is a script around it.
+import workerdModule from "workerd";
+
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
+/** Everything that the benchmark writes. */
+export const OUT = join(ROOT, "target/bench");
+
+const NATIVE = join(OUT, "cargo/release/bench-native");
+const WORKERD = workerdModule.default;
+const START_LIMIT_MS = 20_000;
+
+/** Processes that are to end with this one. */
+const running = new Set();
+process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
+
+function launch(command, args) {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+  return child;
+}
+
+async function stop(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill("SIGKILL");
+  await once(child, "exit");
+}
+
+/** Starts bench-native and reads its first line, for what goes on until it is stopped. */
+export async function startNative(...args) {
+  const child = launch(NATIVE, args.map(String));
+  for await (const line of createInterface(child.stdout)) {
+    return { ...JSON.parse(line), stop: () => stop(child) };
+  }
+  throw new Error(`bench-native ${args.join(" ")} ended without a word`);
+}
+
+/** Runs bench-native to its end and returns what it printed. */
+export async function runNative(...args) {
+  const { stdout } = await promisify(execFile)(NATIVE, args.map(String));
+  return JSON.parse(stdout);
+}
+
+/**
+ * One workerd that serves one Worker.
+ *
+ * @param {string} name
+ * @param {object} worker
+ * @param {Record<string, string>} worker.modules name to file; the first is the main one; by the name's ending, `.wasm` or a module
+ * @param {Record<string, string | number>} [worker.bindings] texts, and numbers as JSON
+ * @param {string} [worker.entrypoint] a named export of the main module; the default one unless given
+ * @param {object} ports
+ * @param {number} [ports.origin] where `fetch` goes, whatever the URL's host
+ * @param {number} [ports.kv] the key store's stub, bound as GRANTS
+ * @param {number} [ports.cache] the cache's stub
+ */
+export async function startWorkerd(name, worker, ports = {}) {
+  const port = await freePort();
+  const folder = join(OUT, "configs");
+  mkdirSync(folder, { recursive: true });
+  const config = join(folder, `${name.replaceAll(/[^a-z0-9]+/gi, "-")}.capnp`);
+  writeFileSync(config, capnp(worker, folder, port, ports));
+  const started = performance.now();
+  const child = launch(WORKERD, ["serve", config]);
+  await listening(port, child, name);
+  const url = `http://127.0.0.1:${port}`;
+  const { pid } = child;
+  return { name, url, port, pid, started, cpuSeconds: () => cpuSeconds(pid), residentMib: () => residentMib(pid), stop: () => stop(child) };
+}
+
+/** Cap'n Proto text; files are named from the folder of the configuration. */
+function capnp({ modules, bindings = {}, entrypoint }, folder, port, { origin, kv, cache }) {
+  const text = (value) => JSON.stringify(String(value));
+  const module = ([name, file]) => `(name = ${text(name)}, ${name.endsWith(".wasm") ? "wasm" : "esModule"} = embed ${text(relative(folder, file))})`;
+  const binding = ([name, value]) => `(name = ${text(name)}, ${typeof value === "number" ? "json" : "text"} = ${text(value)})`;
+  const external = ([name, to]) => `(name = "${name}", external = (address = "127.0.0.1:${to}", http = ()))`;
+  const services = Object.entries({ origin, kv, cache }).filter(([, to]) => to !== undefined);
+  const bound = Object.entries(bindings).map(binding);
+  if (kv !== undefined) bound.push('(name = "GRANTS", kvNamespace = "kv")');
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [${['(name = "worker", worker = .worker)', ...services.map(external)].join(", ")}],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (),
+    service = ${entrypoint === undefined ? '"worker"' : `(name = "worker", entrypoint = ${text(entrypoint)})`})],
+);
+const worker :Workerd.Worker = (
+  modules = [${Object.entries(modules).map(module).join(",\n    ")}],
+  bindings = [${bound.join(", ")}],
+  compatibilityDate = "2026-11-01",
+  ${origin === undefined ? "" : 'globalOutbound = "origin",'}
+  ${cache === undefined ? "" : 'cacheApiOutbound = "cache",'}
+);
+`;
+}
+
+/** Waits until something listens: workerd does so once its Workers are compiled. */
+async function listening(port, child, name) {
+  const deadline = performance.now() + START_LIMIT_MS;
+  while (performance.now() < deadline) {
+    if (child.exitCode !== null) throw new Error(`workerd with ${name} ended at once, with ${child.exitCode}`);
+    const socket = connect(port, "127.0.0.1");
+    const open = await Promise.race([once(socket, "connect").then(() => true, () => false)]);
+    socket.destroy();
+    if (open) return;
+    await sleep(2);
+  }
+  throw new Error(`workerd with ${name} did not listen within ${START_LIMIT_MS / 1000} s`);
+}
+
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/**
+ * CPU time of a process so far, user and system, in seconds: that of /proc/PID/stat, but read thread by thread from schedstat, which
+ * counts nanoseconds where stat counts hundredths of a second.
+ */
+function cpuSeconds(pid) {
+  const nanoseconds = (thread) => {
+    try {
+      return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]);
+    } catch (error) {
+      if (error.code === "ENOENT" || error.code === "ESRCH") return 0; // it has just ended
+      throw error;
+    }
+  };
+  return readdirSync(`/proc/${pid}/task`).map(nanoseconds).reduce((sum, each) => sum + each, 0) / 1e9;
+}
+
+function residentMib(pid) {
+  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return Number(kib) / 1024;
+}

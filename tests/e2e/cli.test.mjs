@@ -1,0 +1,210 @@
+// The command line client against the real Worker and the real homeserver.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { decryptAttachment, encryptAttachment, hashFits } from "../support/attachment.mjs";
+import { EXIT, get } from "../support/cli.mjs";
+import { startFront } from "../support/front.mjs";
+import { png, pngSize } from "../support/png.mjs";
+import { freePort, tempDir } from "../support/process.mjs";
+import { SHAPES, badToken, downloadPath, startHome, startSite, thumbnailPath } from "../support/site.mjs";
+
+const SMALL_BYTES = 100_000;
+const LARGE_BYTES = 3_000_000;
+const BELOW_LINKS_BYTES = 10_000;
+const DELIVERIES = ["redirect", "json"];
+// The shortest that GRANT_TTL_SECS may be.
+const SHORTEST_TTL_SECS = "10";
+
+let home;
+before(async () => {
+  home = await startHome();
+});
+after(() => home?.stop());
+
+/** Runs the client as Alice. */
+const as = (site, mxc, args = [], options = {}) => get(mxc, { homeserver: site.worker.origin, token: home.alice.token, args, ...options });
+
+/** It saved exactly these bytes, and said which way they came. */
+function assertSaved(result, bytes, way) {
+  assert.equal(result.code, EXIT.saved, result.stderr);
+  assert.ok(result.bytes?.equals(bytes), `other bytes: ${result.stderr}`);
+  assert.match(result.stderr, way);
+}
+
+const ENCRYPTED = /encrypted link \(chacha20\)/;
+const VERBATIM = /as stored/;
+const PLAIN = /plain/;
+
+for (const shape of SHAPES) {
+  describe(`cloakroom get, ${shape}`, () => {
+    /** @type {import("../support/site.mjs").Site} */
+    let site;
+    before(async () => {
+      site = await startSite(home, { shape });
+    });
+    after(() => site?.stop());
+
+    for (const delivery of DELIVERIES) {
+      it(`${delivery}: saves what was uploaded, cold and warm`, async () => {
+        for (const size of [SMALL_BYTES, LARGE_BYTES]) {
+          const bytes = randomBytes(size);
+          const mxc = await site.upload(bytes, { type: "image/png" });
+          site.meter.reset();
+          assertSaved(await as(site, mxc, ["--delivery", delivery]), bytes, ENCRYPTED);
+          await site.settled();
+          assert.equal(site.meter.count({ method: "GET", class: "download", authorization: `Bearer ${home.alice.token}` }), 0);
+          await site.held(downloadPath(mxc));
+          assertSaved(await as(site, mxc, ["--delivery", delivery]), bytes, ENCRYPTED);
+        }
+      });
+
+      it(`${delivery}: an uploaded file that looks exactly like an answer is saved as a file`, async () => {
+        const answer = await (await site.fetch(`${downloadPath(await site.upload(randomBytes(SMALL_BYTES)))}?org.matrix.msc4097.delivery=json`)).json();
+        for (const [length, way] of [[0, PLAIN], [SMALL_BYTES, ENCRYPTED]]) {
+          const lookalike = Buffer.from(JSON.stringify(answer).padEnd(length));
+          const mxc = await site.upload(lookalike, { type: "application/json" });
+          assertSaved(await as(site, mxc, ["--delivery", delivery]), lookalike, way);
+        }
+      });
+    }
+
+    it("thumbnails are saved like originals", async () => {
+      const mxc = await site.upload(png(640, 480), { type: "image/png" });
+      const result = await as(site, mxc, ["--thumbnail", "320x240", "--method", "scale"]);
+      const expected = await site.fetch(thumbnailPath(mxc, "width=320&height=240&method=scale"));
+      assertSaved(result, Buffer.from(await expected.arrayBuffer()), ENCRYPTED);
+      assert.deepEqual(pngSize(result.bytes), { width: 320, height: 240 });
+    });
+
+    it("a range goes to standard output, byte for byte", async () => {
+      const bytes = randomBytes(LARGE_BYTES);
+      const mxc = await site.upload(bytes);
+      for (const [range, slice] of [["1000000-1099999", [1_000_000, 1_100_000]], ["2999990-", [2_999_990]], ["-7", [-7]], ["0-0", [0, 1]]]) {
+        const { code, stdout, stderr } = await as(site, mxc, ["--output", "-", `--range=${range}`]);
+        assert.equal(code, EXIT.saved, stderr);
+        assert.ok(stdout.equals(bytes.subarray(...slice)), range);
+        assert.match(stderr, ENCRYPTED);
+      }
+      const beyond = await as(site, mxc, ["--output", "part", "--range", `${LARGE_BYTES}-`]);
+      assert.deepEqual([beyond.code, beyond.files], [EXIT.usage, []], beyond.stderr);
+    });
+
+    it("media that are too small for a link come plainly, and so do all with --plain", async () => {
+      const small = randomBytes(BELOW_LINKS_BYTES);
+      assertSaved(await as(site, await site.upload(small)), small, PLAIN);
+      const bytes = randomBytes(SMALL_BYTES);
+      assertSaved(await as(site, await site.upload(bytes), ["--plain"]), bytes, PLAIN);
+    });
+  });
+}
+
+describe("cloakroom get, E2EE attachments", () => {
+  const plaintext = png(200, 200);
+  const { ciphertext, file } = encryptAttachment(plaintext);
+
+  for (const [setting, way] of [["reencrypt", ENCRYPTED], ["verbatim", VERBATIM]]) {
+    it(`are encrypted once more, and with ENCRYPTED_MEDIA=${setting} and --verbatim come ${setting === "verbatim" ? "as stored" : "no other way"}`, async () => {
+      const site = await startSite(home, { vars: { ENCRYPTED_MEDIA: setting } });
+      const mxc = await site.upload(ciphertext);
+      for (const delivery of DELIVERIES) {
+        assertSaved(await as(site, mxc, ["--delivery", delivery]), ciphertext, ENCRYPTED);
+        const result = await as(site, mxc, ["--delivery", delivery, "--verbatim"]);
+        assertSaved(result, ciphertext, way);
+        assert.ok(hashFits(file, result.bytes));
+        assert.ok(decryptAttachment(file, result.bytes).equals(plaintext));
+      }
+      // A client's word alone does not make a picture ciphertext.
+      const picture = await site.upload(plaintext, { type: "image/png" });
+      assertSaved(await as(site, picture, ["--verbatim"]), plaintext, ENCRYPTED);
+      await site.stop();
+    });
+  }
+});
+
+describe("cloakroom get, when things are not as they should be", () => {
+  /** @type {import("../support/site.mjs").Site} */
+  let site;
+  before(async () => {
+    site = await startSite(home);
+  });
+  after(() => site?.stop());
+
+  it("a homeserver without Cloakroom serves it like anybody", async () => {
+    const bytes = randomBytes(SMALL_BYTES);
+    const mxc = await site.upload(bytes);
+    for (const delivery of DELIVERIES) {
+      assertSaved(await as(site, mxc, ["--delivery", delivery], { homeserver: home.synapse.url }), bytes, PLAIN);
+    }
+  });
+
+  it("names the file as its sender did, and touches no other file", async () => {
+    const bytes = randomBytes(SMALL_BYTES);
+    const mxc = await site.upload(bytes, { filename: "../../Überraschung 🦊.bin" });
+    const folder = tempDir("cli");
+    const first = await as(site, mxc, ["--output", "."], { folder });
+    assert.equal(first.code, EXIT.saved, first.stderr);
+    assert.equal(first.files.length, 1);
+    assert.match(first.files[0], /^[^/]*Überraschung 🦊\.bin$/);
+    assert.ok(first.bytes.equals(bytes));
+    const second = await as(site, mxc, ["--output", "."], { folder });
+    assert.deepEqual([second.code, second.files], [EXIT.localFile, first.files], second.stderr);
+  });
+
+  it("each kind of failure has its exit code, says why, and leaves no file", async () => {
+    const mxc = await site.upload(randomBytes(SMALL_BYTES));
+    const nobody = `http://localhost:${await freePort()}`;
+    const failures = [
+      [EXIT.refused, /M_UNKNOWN_TOKEN/, await as(site, mxc, [], { token: badToken("cli") })],
+      [EXIT.notFound, /M_NOT_FOUND/, await as(site, `mxc://${home.synapse.serverName}/doesNotExist`)],
+      [EXIT.network, /cannot reach/, await as(site, mxc, [], { homeserver: nobody })],
+      [EXIT.usage, /mxc/, await as(site, "https://localhost/abc")],
+    ];
+    for (const [code, reason, result] of failures) {
+      assert.deepEqual([result.code, result.files], [code, []], result.stderr);
+      assert.match(result.stderr, reason);
+    }
+    const folder = tempDir("cli");
+    writeFileSync(join(folder, "saved"), "mine");
+    const existing = await as(site, mxc, [], { folder });
+    assert.deepEqual([existing.code, existing.bytes.toString()], [EXIT.localFile, "mine"], existing.stderr);
+  });
+
+  it("a link that expired on the way is answered by asking anew, once", async () => {
+    let expired;
+    const front = await startFront(async ({ count }) => {
+      // The first link waits here until the edge itself says that it is over.
+      if (count === 1) for (const end = Date.now() + Number(SHORTEST_TTL_SECS) * 1000 + 500; Date.now() < end; ) await sleep(100);
+      expired = count === 1;
+    });
+    const behind = await startSite(home, { vars: { EDGE_URL: front.edge, GRANT_TTL_SECS: SHORTEST_TTL_SECS } });
+    front.leadTo(behind.worker.port);
+    const bytes = randomBytes(SMALL_BYTES);
+    const mxc = await behind.upload(bytes);
+    const result = await as(behind, mxc, ["--verbose"], { homeserver: front.origin });
+    assertSaved(result, bytes, ENCRYPTED);
+    assert.match(result.stderr, /404/);
+    assert.deepEqual([front.links, expired], [2, false]);
+    await behind.stop();
+    await front.stop();
+  });
+
+  it("links that lead nowhere end in plain media after the second", async () => {
+    for (const status of [404, 409]) {
+      const front = await startFront(async () => ({ status, body: { errcode: "M_UNKNOWN", error: "no" } }));
+      const behind = await startSite(home, { vars: { EDGE_URL: front.edge } });
+      front.leadTo(behind.worker.port);
+      const bytes = randomBytes(SMALL_BYTES);
+      const mxc = await behind.upload(bytes);
+      assertSaved(await as(behind, mxc, [], { homeserver: front.origin }), bytes, PLAIN);
+      assert.equal(front.links, 2);
+      await behind.stop();
+      await front.stop();
+    }
+  });
+});

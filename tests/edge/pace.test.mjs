@@ -1,0 +1,147 @@
+// Bodies at any pace: slow and uneven senders, readers that pause or leave. Nothing is buffered without end, nothing goes on for nobody.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { LARGE_BYTES, expectMedia, expectPlain, isAnswer, readUntilBroken, startRig, until } from "./rig.mjs";
+
+const MIB = 1024 * 1024;
+// What sockets and proxies on the way may hold between a sender and a reader that has paused. Seen: 25 to 60 MB.
+const ON_THE_WAY_BYTES = 200 * MIB;
+const HUGE_BYTES = 400 * MIB;
+const SOON_MS = 5_000;
+
+describe("a body", () => {
+  let rig;
+  // No cache: each request at the homeserver is for a client.
+  before(async () => (rig = await startRig({ vars: { CACHE_MAX_BYTES: "0", REDIRECT_MIN_BYTES: "0" } })));
+  after(() => rig.stop());
+
+  const asks = {
+    plain: async (stored, init = {}) => ({ response: await rig.get(stored, init) }),
+    encrypted: async (stored, init = {}) => {
+      const { key, ...answer } = await rig.answer(stored);
+      return { response: await rig.link(answer, init), key };
+    },
+  };
+
+  // Sends an object in pieces of these sizes, each in a packet of its own; the last size goes on to the end.
+  const inPieces = (stored, sizes) => async (exchange) => {
+    exchange.head(200, { "Content-Length": stored.size, ETag: "1" });
+    if (exchange.isHead) return exchange.end();
+    exchange.response.flushHeaders();
+    exchange.response.socket?.setNoDelay(true);
+    for (let offset = 0, i = 0; offset < stored.size; i += 1) {
+      const piece = stored.source.slice(offset, sizes[Math.min(i, sizes.length - 1)]);
+      await exchange.send(piece);
+      offset += piece.length;
+      await sleep(0);
+    }
+    exchange.end();
+  };
+
+  for (const [delivery, ask] of Object.entries(asks)) {
+    it(`may come one byte at a time, or in odd pieces: ${delivery}`, async () => {
+      const sizes = [[1_500, [1]], [200_003, [1, 1, 1, 63, 65, 4_097, 1, 16_385]], [LARGE_BYTES, [...Array(300).fill(1), 63, 777, 65_535, 1, 262_145]]];
+      for (const [size, pieces] of sizes) {
+        const stored = rig.store(size);
+        stored.answers(inPieces(stored, pieces));
+        for (const [headers, expected] of [[{}, {}], [{ Range: "bytes=130-1129" }, { status: 206, offset: 130, length: 1_000 }]]) {
+          const { response, key } = await ask(stored, { headers });
+          await expectMedia(response, stored, { ...expected, key });
+        }
+      }
+    });
+
+    it(`is sent on as it comes: ${delivery}`, async () => {
+      const stored = rig.store(LARGE_BYTES, { stopAfter: 300_000, then: "stall" });
+      const controller = new AbortController();
+      const { response } = await ask(stored, { signal: controller.signal });
+      let count = 0;
+      const reader = response.body.getReader();
+      // Not waited for: what fills a buffer. The most that may be held back for a better size of pieces is one read.
+      while (count < 30_000) count += (await reader.read()).value.length;
+      controller.abort();
+      await until("the homeserver's connection to be closed", () => stored.requests.every(({ ended }) => ended), SOON_MS);
+    });
+
+    it(`waits for a client that pauses, and goes on: ${delivery}`, async () => {
+      const stored = rig.store(HUGE_BYTES);
+      const { response, key } = await ask(stored);
+      let sent;
+      await until("the homeserver to be held back", async () => {
+        sent = stored.bytesSent;
+        await sleep(700);
+        return sent > 0 && stored.bytesSent === sent;
+      });
+      assert.ok(sent < ON_THE_WAY_BYTES, `${sent} bytes were read for a client that does not read`);
+      await (key ? expectMedia(response, stored, { key }) : expectPlain(response, stored));
+    });
+
+    it(`ends at the homeserver soon after the client has left: ${delivery}`, async () => {
+      for (const state of ["at once", "in the middle", "while paused"]) {
+        const stored = rig.store(HUGE_BYTES);
+        const controller = new AbortController();
+        const { response } = await ask(stored, { signal: controller.signal });
+        const reader = response.body.getReader();
+        if (state !== "at once") for (let count = 0; count < 5 * MIB; ) count += (await reader.read()).value.length;
+        if (state === "while paused") await sleep(1_000);
+        controller.abort();
+        await until(`the homeserver's connection to be closed: ${state}`, () => stored.requests.every(({ ended }) => ended), SOON_MS);
+        assert.ok(stored.bytesSent < HUGE_BYTES, "it was not read to its end");
+      }
+    });
+  }
+
+  it("may be left while the homeserver says nothing at all", async () => {
+    const silent = () => {};
+    for (const [what, ask] of [
+      ["plain", (stored, signal) => rig.get(stored, { signal })],
+      ["a link", async (stored, signal) => {
+        const answer = await rig.answer(stored);
+        stored.answers(silent, "GET");
+        return rig.link(answer, { signal });
+      }],
+    ]) {
+      const stored = rig.store();
+      if (what === "plain") stored.answers(silent);
+      const controller = new AbortController();
+      const asking = ask(stored, controller.signal);
+      asking.catch(() => {});
+      await until("the homeserver to be asked", () => stored.requests.some(({ method }) => method === "GET"));
+      controller.abort();
+      await assert.rejects(asking, { name: "AbortError" });
+      await until(`the homeserver's connection to be closed: ${what}`, () => stored.requests.every(({ ended }) => ended), SOON_MS);
+    }
+    // And the Worker is as well as ever.
+    const stored = rig.store();
+    await expectPlain(await rig.get(stored), stored);
+  });
+
+  it("goes to many at once, each with its own", async () => {
+    const stored = Array.from({ length: 6 }, () => rig.store(LARGE_BYTES));
+    await Promise.all(
+      stored.flatMap((each) => [
+        ...Object.values(asks).map(async (ask) => {
+          const { response, key } = await ask(each);
+          assert.equal(isAnswer(response), false);
+          await expectMedia(response, each, { key });
+        }),
+        asks.encrypted(each, { headers: { Range: "bytes=-70000" } }).then(({ response, key }) =>
+          expectMedia(response, each, { status: 206, offset: LARGE_BYTES - 70_000, key })),
+      ]),
+    );
+  });
+
+  it("that breaks off does not disturb the others", async () => {
+    const [fine, breaking] = [rig.store(LARGE_BYTES, { dripBytes: 200_000, dripMs: 20 }), rig.store(LARGE_BYTES, { stopAfter: 1_500_000 })];
+    const outcomes = await Promise.all(
+      Object.values(asks).flatMap((ask) => [
+        ask(fine).then(({ response, key }) => expectMedia(response, fine, { key })),
+        ask(breaking).then(({ response }) => readUntilBroken(response)),
+      ]),
+    );
+    assert.deepEqual([outcomes[1].broken, outcomes[3].broken], [true, true]);
+  });
+});
