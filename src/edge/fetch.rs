@@ -110,6 +110,11 @@ async fn ask<P: Platform>(
             response.body.cancel();
             return Err(EdgeError::TimedOut);
         }
+        // The range lies in the object that was granted: the store has a shorter one now.
+        StatusCode::RANGE_NOT_SATISFIABLE => {
+            response.body.cancel();
+            return Err(EdgeError::Changed);
+        }
         _ => response.body.cancel(),
     }
     let refused =

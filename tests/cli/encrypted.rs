@@ -4,8 +4,8 @@ use cloakroom::protocol::{Key, Metadata};
 
 use crate::server::{Asked, Reply};
 use crate::world::{
-    ACCESS_TOKEN, CONFIG_PATH, MEDIA_PATH, SIZE, World, answer, answer_with, delivery_of, encrypted, key,
-    link_path, metadata, plain, plaintext,
+    ACCESS_TOKEN, CONFIG_PATH, MEDIA_PATH, SIZE, World, answer, answer_with, delivery_of, ciphertext, encrypted,
+    link_path, metadata, plain, sealed, plaintext,
 };
 
 #[test]
@@ -107,6 +107,24 @@ fn ciphertext_that_breaks_off_leaves_nothing() {
 }
 
 #[test]
+fn a_body_without_a_length_is_counted() {
+    let chunked = |bytes: &[u8]| {
+        let body = [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n0\r\n\r\n"].concat();
+        let reply = Reply::new(200, body).header("org-matrix-msc4097-metadata", sealed(&metadata()));
+        let reply = reply.header("transfer-encoding", "chunked");
+        World::with_edge(move |_| reply.clone())
+    };
+    let whole = chunked(&ciphertext());
+    whole.get(&[]).expect(0, &[]);
+    assert!(whole.read("picture.png") == plaintext());
+    let short = chunked(&ciphertext()[1..]);
+    short.get(&[]).expect(7, &["error: the body ended after 700000 of 700001 bytes"]);
+    let long = chunked(&[ciphertext(), vec![0]].concat());
+    long.get(&[]).expect(7, &["error: the body is longer than the 700001 bytes it should have"]);
+    assert!(short.files().is_empty() && long.files().is_empty());
+}
+
+#[test]
 fn an_edge_that_falls_silent_leaves_nothing() {
     let world = World::with_edge(|asked| encrypted(asked).silent_after(600_000));
     world
@@ -129,14 +147,12 @@ fn a_key_that_does_not_fit_releases_nothing() {
 
 #[test]
 fn another_object_under_the_link_releases_nothing() {
-    let sealed = |metadata: &Metadata| Metadata::seal(&metadata.to_json(), &key()).unwrap();
     let other = Metadata { content_type: "image/gif".to_owned(), ..metadata() };
     for (value, body, code, message) in [
         (Some(sealed(&other)), SIZE, 7, "error: the link's metadata is not that of the answer"),
         (Some(sealed(&metadata())), SIZE - 1, 7, "bytes, but the response is about 700000"),
         (None, SIZE, 6, "error: the response to the link has no sealed metadata"),
     ] {
-        let value = value.map(|value| value.to_str().unwrap().to_owned());
         let world = World::with_edge(move |_| {
             let reply = Reply::new(200, vec![0; body]);
             value.iter().fold(reply, |reply, value| reply.header("org-matrix-msc4097-metadata", value))
@@ -174,10 +190,9 @@ fn ranges() {
 #[test]
 fn another_range_than_asked_is_refused() {
     let shifted = World::with_edge(|_| {
-        let sealed = Metadata::seal(&metadata().to_json(), &key()).unwrap();
         Reply::new(206, vec![0; 10])
             .header("content-range", format!("bytes 11-20/{SIZE}"))
-            .header("org-matrix-msc4097-metadata", sealed.to_str().unwrap())
+            .header("org-matrix-msc4097-metadata", sealed(&metadata()))
     });
     shifted.get(&["--range", "10-19", "-o", "part"]).expect(6, &["error: the response gives another range"]);
     assert!(shifted.files().is_empty());

@@ -19,6 +19,10 @@ fn an_existing_file_stays_without_force() {
     world.get(&[]).expect(8, &["error: picture.png exists already"]);
     assert_eq!(world.read("picture.png"), b"mine");
     assert_eq!(world.files(), ["mine", "picture.png"]);
+    // Before the body: this one never comes.
+    let silent = World::with_edge(|asked| encrypted(asked).silent_after(0));
+    fs::write(silent.path("picture.png"), "mine").unwrap();
+    silent.get(&["--stall-timeout", "1"]).expect(8, &["error: picture.png exists already"]);
 }
 
 #[test]

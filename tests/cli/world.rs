@@ -64,10 +64,18 @@ pub fn answer_with(delivery: &str, edge: &str, n: usize, key: Option<Key>) -> Re
 
 /// What an edge says to a link with a key.
 pub fn encrypted(asked: &Asked) -> Reply {
-    let mut ciphertext = plaintext();
-    Keystream::body(&key()).apply(&mut ciphertext).unwrap();
-    let sealed = Metadata::seal(&metadata().to_json(), &key()).unwrap();
-    part(asked, &ciphertext).header("org-matrix-msc4097-metadata", sealed.to_str().unwrap())
+    part(asked, &ciphertext()).header("org-matrix-msc4097-metadata", sealed(&metadata()))
+}
+
+pub fn ciphertext() -> Vec<u8> {
+    let mut bytes = plaintext();
+    Keystream::body(&key()).apply(&mut bytes).unwrap();
+    bytes
+}
+
+/// Metadata as an edge sends them.
+pub fn sealed(metadata: &Metadata) -> String {
+    Metadata::seal(&metadata.to_json(), &key()).unwrap().to_str().unwrap().to_owned()
 }
 
 /// 200, or 206 for a range.

@@ -176,11 +176,9 @@ describe("cloakroom get, when things are not as they should be", () => {
   });
 
   it("a link that expired on the way is answered by asking anew, once", async () => {
-    let expired;
+    // The first link is held here until it is over: then the edge itself says so.
     const front = await startFront(async ({ count }) => {
-      // The first link waits here until the edge itself says that it is over.
-      if (count === 1) for (const end = Date.now() + Number(SHORTEST_TTL_SECS) * 1000 + 500; Date.now() < end; ) await sleep(100);
-      expired = count === 1;
+      if (count === 1) await sleep(Number(SHORTEST_TTL_SECS) * 1000 + 500);
     });
     const behind = await startSite(home, { vars: { EDGE_URL: front.edge, GRANT_TTL_SECS: SHORTEST_TTL_SECS } });
     front.leadTo(behind.worker.port);
@@ -189,7 +187,7 @@ describe("cloakroom get, when things are not as they should be", () => {
     const result = await as(behind, mxc, ["--verbose"], { homeserver: front.origin });
     assertSaved(result, bytes, ENCRYPTED);
     assert.match(result.stderr, /404/);
-    assert.deepEqual([front.links, expired], [2, false]);
+    assert.equal(front.links, 2);
     await behind.stop();
     await front.stop();
   });

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { ANSWER_HEADER, METADATA_HEADER, isAnswer, optIn, readAnswer } from "../support/answer.mjs";
 import { Bytes, Source, expectSlice } from "../support/bytes.mjs";
@@ -152,6 +153,27 @@ for (const shape of SHAPES) {
     });
   });
 }
+
+describe("M3: a link that is over", () => {
+  it("cannot be told from one that never was", async () => {
+    const site = await startSite(home, { vars: { GRANT_TTL_SECS: "10" } });
+    const { token, expiresMs } = await site.answer(downloadPath(await site.upload(randomBytes(SMALL_BYTES))));
+    while (Date.now() <= expiresMs) await sleep(100);
+    const seen = async (path, method) => {
+      const response = await fetch(`${site.worker.edge}/${path}`, { method });
+      const headers = [...response.headers].filter(([name]) => name !== "date");
+      return { status: response.status, headers, body: await response.text() };
+    };
+    const others = ["A".repeat(43), `${token.slice(0, -1)}`, `${token}A`, `${token}=`, "x", "%00", `${token}/`, `${token}/x`];
+    for (const method of ["GET", "HEAD"]) {
+      const expired = await seen(token, method);
+      assert.equal(expired.status, 404);
+      assert.equal(expired.body, method === "GET" ? "{\"errcode\":\"M_NOT_FOUND\",\"error\":\"Not found\"}" : "");
+      for (const other of others) assert.deepEqual(await seen(other, method), expired, `${method} ${other.length}`);
+    }
+    await site.stop();
+  });
+});
 
 /** One range, through a link of its own unless one is given. */
 async function expectRange(site, path, source, first, last, link) {

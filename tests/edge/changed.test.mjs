@@ -5,15 +5,15 @@ import { after, before, describe, it } from "node:test";
 
 import { Source } from "../support/bytes.mjs";
 import { media, respond } from "../support/homeserver.mjs";
-import { LARGE_BYTES, SMALL_BYTES, expectError, expectMedia, expectPlain, isAnswer, optIn, readUntilBroken, startRig } from "./rig.mjs";
+import { LARGE_BYTES, SMALL_BYTES, drain, expectError, expectMedia, expectPlain, isAnswer, optIn, readUntilBroken, startRig } from "./rig.mjs";
 
 const ETAG = { etag: '"one"' };
 
-describe("an object that changed under a link", () => {
-  let rig;
-  before(async () => (rig = await startRig()));
-  after(() => rig.stop());
+let rig;
+before(async () => (rig = await startRig()));
+after(() => rig.stop());
 
+describe("an object that changed under a link", () => {
   const other = (size) => new Source(`other of ${size}`, size);
 
   async function expectChanged(response) {
@@ -23,32 +23,32 @@ describe("an object that changed under a link", () => {
     assert.deepEqual(Object.keys(body).sort(), ["errcode", "error"]);
   }
 
-  for (const size of [SMALL_BYTES, LARGE_BYTES]) {
-    const changes = {
-      "is longer": [{}, () => other(size + 1), {}],
-      "is shorter": [{}, () => other(size - 1), {}],
-      "is empty": [{}, () => other(0), {}],
-      "has another strong ETag": [ETAG, () => other(size), { etag: '"two"' }],
-      "is longer, though its ETag is the same": [ETAG, () => other(size + 1), ETAG],
-      "is compressed now": [{}, (source) => source, { gzip: true }],
-      "has no length now": [{}, (source) => source, { chunked: true }],
-    };
-    for (const [what, [options, changed, nowOptions]] of Object.entries(changes)) {
-      it(`gives 409 and no bytes: ${size} bytes, ${what}`, async () => {
-        // A part tells the length of the whole by itself.
-        for (const range of nowOptions.chunked ? [false] : [false, true]) {
-          const stored = rig.store(size, { ...options, range });
-          const answer = await rig.answer(stored);
-          stored.become(changed(stored.source), { ...nowOptions, range });
-          await expectChanged(await rig.link(answer));
-          await expectChanged(await rig.link(answer, { headers: { Range: "bytes=0-9" } }));
-          await expectChanged(await rig.link(answer, { headers: { Range: `bytes=${size - 1}-` } }));
-          await rig.quiet();
-          // Nothing of it was cached: still so.
-          await expectChanged(await rig.link(answer));
-        }
-      });
-    }
+  const changes = {
+    "is longer": [{}, ({ size }) => other(size + 1), {}],
+    "is shorter": [{}, ({ size }) => other(size - 1), {}],
+    "is empty": [{}, () => other(0), {}],
+    "has another strong ETag": [ETAG, ({ size }) => other(size), { etag: '"two"' }],
+    "is longer, though its ETag is the same": [ETAG, ({ size }) => other(size + 1), ETAG],
+    "is compressed now": [{}, (source) => source, { gzip: true }],
+    "has no length now": [{}, (source) => source, { chunked: true }],
+  };
+  for (const [what, [options, changed, nowOptions]] of Object.entries(changes)) {
+    it(`gives 409 and no bytes: it ${what}`, async () => {
+      const check = async (size, range) => {
+        const stored = rig.store(size, { ...options, range });
+        const answer = await rig.answer(stored);
+        stored.become(changed(stored.source), { ...nowOptions, range });
+        await expectChanged(await rig.link(answer));
+        await expectChanged(await rig.link(answer, { headers: { Range: "bytes=0-9" } }));
+        await expectChanged(await rig.link(answer, { headers: { Range: `bytes=${size - 1}-` } }));
+        await rig.quiet();
+        // Nothing of it was cached: still so.
+        await expectChanged(await rig.link(answer));
+      };
+      // A part tells the length of the whole by itself.
+      const ranges = nowOptions.chunked ? [false] : [false, true];
+      await Promise.all([SMALL_BYTES, LARGE_BYTES].flatMap((size) => ranges.map((range) => check(size, range))));
+    });
   }
 
   it("gives 409 if the store finds the range beyond its end", async () => {
@@ -99,27 +99,24 @@ describe("an object that changed under a link", () => {
 });
 
 describe("an object of unknown length", () => {
-  let rig;
-  before(async () => (rig = await startRig()));
-  after(() => rig.stop());
-
   for (const [what, options] of Object.entries({ "compressed though asked not to": { gzip: true }, "sent in chunks": { chunked: true } })) {
     it(`is served as not opted in, whole, and never cached: ${what}`, async () => {
-      for (const size of [SMALL_BYTES, LARGE_BYTES]) {
+      const check = async (size, init) => {
         const stored = rig.store(size, { type: "image/png", ...options });
-        for (const init of [{}, { query: optIn("json") }, { query: optIn("redirect") }, { headers: { Range: "bytes=5-9" } }, { headers: { Range: `bytes=${size}-` } }]) {
-          stored.forget();
-          const response = await rig.get(stored, init);
-          assert.deepEqual([response.status, isAnswer(response)], [200, false]);
-          assert.equal(response.headers.get("content-type"), "image/png");
-          for (const name of ["content-encoding", "content-range", "accept-ranges", "etag"]) assert.equal(response.headers.has(name), false, name);
-          assert.match(response.headers.get("content-security-policy"), /^sandbox;/);
-          const { bytes, broken } = await readUntilBroken(response);
-          assert.ok(!broken && bytes.equals(stored.source.slice()), "it is the object, decoded");
-          await rig.quiet();
-          assert.equal(stored.count("GET"), 1, `${stored.asked}`);
-        }
-      }
+        const response = await rig.get(stored, init);
+        assert.deepEqual([response.status, isAnswer(response)], [200, false]);
+        assert.equal(response.headers.get("content-type"), "image/png");
+        for (const name of ["content-encoding", "content-range", "accept-ranges", "etag"]) assert.equal(response.headers.has(name), false, name);
+        assert.match(response.headers.get("content-security-policy"), /^sandbox;/);
+        const { bytes, broken } = await readUntilBroken(response);
+        assert.ok(!broken && bytes.equals(stored.source.slice()), "it is the object, decoded");
+        await rig.quiet();
+        assert.equal(stored.count("GET"), 1, `${stored.asked}`);
+        await drain(await rig.get(stored));
+        assert.equal(stored.count("GET"), 2, "it comes from the homeserver again");
+      };
+      const inits = (size) => [{}, { query: optIn("json") }, { query: optIn("redirect") }, { headers: { Range: "bytes=5-9" } }, { headers: { Range: `bytes=${size}-` } }];
+      await Promise.all([SMALL_BYTES, LARGE_BYTES].flatMap((size) => inits(size).map((init) => check(size, init))));
     });
   }
 

@@ -10,11 +10,11 @@ import { LARGE_BYTES, SMALL_BYTES, drain, expectError, expectMedia, expectPlain,
 const MARKER = "plaintext of a store";
 const CONNECTION_CLOSE = "Content-Length: 0\r\nConnection: close\r\n\r\n";
 
-describe("a homeserver that misbehaves", () => {
-  let rig;
-  before(async () => (rig = await startRig()));
-  after(() => rig.stop());
+let rig;
+before(async () => (rig = await startRig()));
+after(() => rig.stop());
 
+describe("a homeserver that misbehaves", () => {
   const asks = {
     plain: (stored) => rig.get(stored),
     "a range": (stored) => rig.get(stored, { headers: { Range: "bytes=0-9" } }),
@@ -92,7 +92,7 @@ describe("a homeserver that misbehaves", () => {
   });
 
   it("answers with an error: relayed to who asked it, but never under a link", async () => {
-    for (const status of [400, 405, 418, 429, 451, 500, 501, 502, 503, 504, 511]) {
+    const check = async (status) => {
       const handler = matrixError(status, "M_ODD", MARKER, { headers: { "Retry-After": "3" } });
       for (const ask of Object.values(asks)) {
         const response = await ask(rig.store().answers(handler));
@@ -108,7 +108,8 @@ describe("a homeserver that misbehaves", () => {
       assert.equal((await rig.answer(stored)).alg, "chacha20");
       stored.become(stored.source);
       await expectMedia(await rig.link(answer), stored, { key: answer.key });
-    }
+    };
+    await Promise.all([400, 405, 418, 429, 451, 500, 501, 502, 503, 504, 511].map(check));
   });
 
   it("has something else as error: relayed as it is", async () => {
@@ -125,34 +126,29 @@ describe("a homeserver that misbehaves", () => {
 });
 
 describe("a service account that is refused", () => {
-  let rig;
-  before(async () => (rig = await startRig()));
-  after(() => rig.stop());
-
   // Users may have it, the service account may not.
   const refuses = (stored, handler) => stored.answers((exchange) => (exchange.request.headers.authorization === `Bearer ${rig.service}` ? handler : media(stored.source))(exchange));
 
   it("gives 502 once; from then on the object is served as not opted in", async () => {
-    for (const size of [SMALL_BYTES, LARGE_BYTES]) {
-      for (const [status, errcode] of [[401, "M_UNKNOWN_TOKEN"], [403, "M_FORBIDDEN"], [404, "M_NOT_FOUND"]]) {
-        const [stored, other] = [rig.store(size), rig.store(size)];
-        refuses(stored, matrixError(status, errcode, MARKER));
-        const answer = await rig.answer(stored);
-        for (let round = 0; round < 2; round += 1) {
-          const response = await rig.link(answer);
-          const { error } = await expectError(response, 502, "M_UNKNOWN");
-          assert.match(error, /refused/);
-          assert.ok(!error.includes(MARKER));
-        }
-        for (const delivery of ["json", "redirect"]) {
-          const response = await rig.get(stored, { query: optIn(delivery) });
-          assert.equal(await readAnswer(response), null);
-          await expectPlain(response, stored);
-          await rig.quiet();
-        }
-        assert.ok(await rig.answer(other), "other objects are not concerned");
+    const check = async (size, status, errcode) => {
+      const [stored, other] = [rig.store(size), rig.store(size)];
+      refuses(stored, matrixError(status, errcode, MARKER));
+      const answer = await rig.answer(stored);
+      for (let round = 0; round < 2; round += 1) {
+        const { error } = await expectError(await rig.link(answer), 502, "M_UNKNOWN");
+        assert.match(error, /refused/);
+        assert.ok(!error.includes(MARKER));
       }
-    }
+      for (const delivery of ["json", "redirect"]) {
+        const response = await rig.get(stored, { query: optIn(delivery) });
+        assert.equal(await readAnswer(response), null);
+        await expectPlain(response, stored);
+        await rig.quiet();
+      }
+      assert.ok(await rig.answer(other), "other objects are not concerned");
+    };
+    const refusals = [[401, "M_UNKNOWN_TOKEN"], [403, "M_FORBIDDEN"], [404, "M_NOT_FOUND"]];
+    await Promise.all([SMALL_BYTES, LARGE_BYTES].flatMap((size) => refusals.map((refusal) => check(size, ...refusal))));
     await rig.worker.untilLog(/"event":"service_account_refused"/);
   });
 
@@ -168,11 +164,8 @@ describe("a service account that is refused", () => {
   });
 });
 
+// Last: the homeserver does not come back.
 describe("a homeserver that is down", () => {
-  let rig;
-  before(async () => (rig = await startRig()));
-  after(() => rig.worker.running.stop({ graceMs: 0 }));
-
   it("is named as the reason, and links to cached objects go on", async () => {
     const [cold, warm] = [rig.store(), rig.store(LARGE_BYTES)];
     const [coldAnswer, warmAnswer] = [await rig.answer(cold), await rig.answer(warm)];

@@ -129,9 +129,9 @@ describe("what is relayed", () => {
   });
 
   it("through untouched endpoints does not mark an answer either", async () => {
-    const legacy = "/_matrix/media/v3/download/example.org/passed";
-    rig.homeserver.on("GET", legacy, respond(200, { ...HOSTILE, "Content-Type": "text/plain" }, "text"));
-    const response = await rig.get(legacy);
+    const path = "/_matrix/client/v1/media/preview_url";
+    rig.homeserver.on("GET", path, respond(200, { ...HOSTILE, "Content-Type": "text/plain" }, "text"));
+    const response = await rig.get(path);
     assert.deepEqual([...response.headers.keys()].filter((name) => name.startsWith("org-matrix-msc4097-")), []);
     // All the rest is the homeserver's own business.
     assert.equal(response.headers.get("x-synapse"), "1");

@@ -43,8 +43,6 @@ const BAD_PATHS = [
 const BAD_QUERIES = [
   ["download", "access_token=a_token_here&access_token=a_token_here", "M_INVALID_PARAM"],
   ["download", "timeout_ms=1&timeout_ms=2", "M_INVALID_PARAM"],
-  ["download", "allow_remote=true&allow_remote=false", "M_INVALID_PARAM"],
-  ["download", "allow_redirect=true&allow_redirect=true", "M_INVALID_PARAM"],
   ["download", "user_id=a&user_id=b", "M_INVALID_PARAM"],
   ["thumbnail", "", "M_MISSING_PARAM"],
   ["thumbnail", "width=32", "M_MISSING_PARAM"],
@@ -74,11 +72,11 @@ describe("a request for media", () => {
     const valid = [`${MEDIA}/download/${SERVER_NAME}/id`, `${MEDIA}/thumbnail/${SERVER_NAME}/id?width=1&height=1`];
     const wrong = [...BAD_PATHS.map((path) => `${MEDIA}/${path}`), ...BAD_QUERIES.slice(1).map(([kind, query]) => `${MEDIA}/${kind}/${SERVER_NAME}/id?${query}`)];
     rig.homeserver.requests.length = 0;
-    for (const path of [...valid, ...wrong]) {
-      for (const headers of [{}, { Authorization: "" }, { Authorization: "Bearer " }, { Authorization: "Basic dXNlcjpwYXNz" }, { Authorization: rig.user }, { Cookie: `access_token=${rig.user}` }]) {
-        const response = await rig.verbatim(path, { headers });
-        assert.deepEqual([response.status, errcode(response)], [401, "M_MISSING_TOKEN"], `${path} with ${Object.keys(headers)}`);
-      }
+    const noTokens = [{ Authorization: "" }, { Authorization: "Bearer " }, { Authorization: "Basic dXNlcjpwYXNz" }, { Authorization: rig.user }, { Cookie: `access_token=${rig.user}` }];
+    const requests = [...[...valid, ...wrong].map((path) => [path, {}]), ...noTokens.map((headers) => [valid[0], headers])];
+    for (const [path, headers] of requests) {
+      const response = await rig.verbatim(path, { headers });
+      assert.deepEqual([response.status, errcode(response)], [401, "M_MISSING_TOKEN"], `${path} with ${Object.keys(headers)}`);
     }
     assert.deepEqual(reached(), []);
     await expectError(await rig.get(valid[0], { token: null, query: optIn("json") }), 401, "M_MISSING_TOKEN");
@@ -134,11 +132,10 @@ describe("a request for media", () => {
 
   it("with parameters that nobody knows is none the worse", async () => {
     const stored = rig.store();
-    for (const query of ["?allow_redirect=true", "?unknown=1&unknown=2", "?%FF=%FF", "?", "?&&", "?a=b=c", `?${"x=y&".repeat(1_000)}`, "?width=x&animated=maybe"]) {
+    for (const query of ["?allow_redirect=true", "?allow_redirect=maybe&allow_redirect=2", "?unknown=1&unknown=2", "?%FF=%FF", "?", "?&&", "?a=b=c", `?${"x=y&".repeat(1_000)}`, "?width=x&animated=maybe"]) {
       await expectPlain(await rig.get(stored, { query }), stored);
     }
-    const sent = new Set(stored.requests.flatMap(({ query }) => [...query.keys()]));
-    assert.deepEqual(sent, new Set(["allow_redirect"]));
+    for (const { url } of stored.requests) assert.equal(url, stored.path);
   });
 
   it("may say what the file is called: the homeserver is not told, the client is", async () => {
@@ -174,7 +171,7 @@ describe("a request for media", () => {
     assert.deepEqual(reached(), []);
     // Everywhere else the homeserver answers it.
     rig.homeserver.on("OPTIONS", /.*/, respond(204, { "Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "X-The-Homeservers" }));
-    for (const path of ["/_matrix/client/versions", `${MEDIA}/config`, "/_matrix/media/v3/upload", "/_matrix/media/v3/download/a.org/b"]) {
+    for (const path of ["/_matrix/client/versions", `${MEDIA}/config`, "/_matrix/media/v3/upload", "/_matrix/media/v2/download/a.org/b"]) {
       const response = await rig.get(path, { method: "OPTIONS", token: null, headers });
       assert.deepEqual([response.status, response.headers.get("access-control-allow-headers")], [204, "X-The-Homeservers"], path);
     }
@@ -188,7 +185,7 @@ describe("a request for media", () => {
       ["GET", `${MEDIA}/download/${SERVER_NAME}/id/name/more`],
       ["GET", `${MEDIA}/preview_url?url=https%3A%2F%2Fa.example%2F..%2Fb`],
       ["GET", `${MEDIA}/nonsense`],
-      ["GET", "/_matrix/media/v3/download/example.org/id"],
+      ["GET", "/_matrix/media/v2/download/example.org/id"],
     ];
     rig.homeserver.on("*", /.*/, matrixError(404, "M_UNRECOGNIZED", "the homeserver's own"));
     for (const [method, path] of requests) {

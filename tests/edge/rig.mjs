@@ -136,12 +136,11 @@ export class Rig {
       await drain(await this.get(stored));
       return stored.count("GET") === 0;
     });
-    await this.quiet();
     stored.forget();
   }
 
   /** Waits until the homeserver has been left alone for a while: fills and the like are over. */
-  async quiet(ms = 150) {
+  async quiet(ms = 100) {
     let before;
     await until("the homeserver to be left alone", async () => {
       before = this.homeserver.requests.length;

@@ -1,12 +1,12 @@
 // The command line client, as built: `target/release/cloakroom get`.
 
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 import { ROOT, run, tempDir } from "./process.mjs";
 
 /** `cargo build --release --features cli --bin cloakroom` makes it. */
-export const CLI = join(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "release/cloakroom");
+export const CLI = resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "release/cloakroom");
 
 /** What its exit codes mean, as `cloakroom get --help` lists them. */
 export const EXIT = { saved: 0, usage: 2, refused: 3, notFound: 4, network: 5, violation: 6, changed: 7, localFile: 8 };

@@ -114,18 +114,17 @@ export class Site {
     return answer;
   }
 
-  /** Waits until the cache holds the object: each look is one conditional question and no other request. Resets the meter. */
-  async held(path, what = path) {
-    const onlyAsked = JSON.stringify({ [`HEAD ${/\/thumbnail\//.test(path) ? "thumbnail" : "download"} conditional`]: 1 });
+  /** Waits until the cache holds the object: a download of it is then one conditional question and nothing else. Resets the meter unless told to keep it. */
+  async held(path, { keepMeter = false } = {}) {
     const look = async () => {
       await this.settled();
-      this.meter.reset();
-      const response = await this.fetch(path);
-      await response.arrayBuffer();
-      return JSON.stringify(this.meter.summary()) === onlyAsked;
+      const before = this.meter.requests.length;
+      await (await this.fetch(path)).arrayBuffer();
+      const [first, ...others] = this.meter.requests.slice(before);
+      return first.method === "HEAD" && first.conditional && others.length === 0;
     };
-    await this.worker.running.until(`the cache to hold ${what}`, look, HELD_LIMIT_MS);
-    this.meter.reset();
+    await this.worker.running.until(`the cache to hold ${path}`, look, HELD_LIMIT_MS);
+    if (!keepMeter) this.meter.reset();
   }
 
   /** Waits until the homeserver has nothing left to answer, a fill for example. */

@@ -1,7 +1,7 @@
 // A real Synapse: SQLite, a folder of its own, no federation unless asked for, rate limits out of the way.
 
 import { createHmac, randomBytes } from "node:crypto";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
@@ -35,24 +35,34 @@ export async function startSynapse({ serverName = "localhost", publicUrl, config
   // JSON is YAML.
   writeFileSync(logConfigPath, JSON.stringify(logConfig()));
   const generated = homeserverConfig({ serverName, publicUrl: publicUrl ?? url, port, folder, logConfigPath, registrationSecret });
-  writeFileSync(configPath, JSON.stringify({ ...generated, ...config }, null, 2), { mode: 0o600 });
+  writeConfig(configPath, { ...generated, ...config });
 
-  const args = ["-m", "synapse.app.homeserver", "--config-path", configPath];
-  const keys = await run(PYTHON, [...args, "--generate-keys"], { name: "synapse-keys", cwd: folder });
+  const keys = await run(PYTHON, [...launchArgs(configPath), "--generate-keys"], { name: "synapse-keys", cwd: folder });
   if (keys.code !== 0) throw new Error(`Synapse refused its configuration:\n${keys.stderr}${keys.stdout}`);
-  const running = await start(PYTHON, args, {
+  const running = await launch({ serverName, url, folder, configPath });
+  return new Synapse(running, { serverName, url, port, folder, configPath, registrationSecret });
+}
+
+const launchArgs = (configPath) => ["-m", "synapse.app.homeserver", "--config-path", configPath];
+
+function writeConfig(path, config) {
+  writeFileSync(path, JSON.stringify(config, null, 2), { mode: 0o600 });
+}
+
+function launch({ serverName, url, folder, configPath }) {
+  return start(PYTHON, launchArgs(configPath), {
     name: `synapse-${serverName.replace(/[^\w.-]/g, "_")}`,
     cwd: folder,
     ready: async () => (await fetch(`${url}/health`, { signal: AbortSignal.timeout(2_000) })).ok,
   });
-  return new Synapse(running, { serverName, url, port, folder, registrationSecret });
 }
 
 /** A running Synapse. */
 export class Synapse {
+  #configPath;
   #registrationSecret;
 
-  constructor(running, { serverName, url, port, folder, registrationSecret }) {
+  constructor(running, { serverName, url, port, folder, configPath, registrationSecret }) {
     this.running = running;
     this.serverName = serverName;
     /** Its own address, with nothing in front. */
@@ -60,6 +70,7 @@ export class Synapse {
     this.port = port;
     /** Configuration, database and media store. */
     this.folder = folder;
+    this.#configPath = configPath;
     this.#registrationSecret = registrationSecret;
   }
 
@@ -111,6 +122,13 @@ export class Synapse {
   /** Quarantines media, as an admin: from now on it is 404 for everybody. */
   async quarantine(adminToken, mediaId) {
     await this.#json("POST", `/_synapse/admin/v1/media/quarantine/${this.serverName}/${mediaId}`, { token: adminToken, body: {} });
+  }
+
+  /** Starts it anew, at the same address and with all that it holds, as after an edit of its configuration. */
+  async restart(config) {
+    await this.stop();
+    writeConfig(this.#configPath, { ...JSON.parse(readFileSync(this.#configPath, "utf8")), ...config });
+    this.running = await launch({ ...this, configPath: this.#configPath });
   }
 
   stop() {

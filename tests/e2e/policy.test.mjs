@@ -1,0 +1,301 @@
+// What people without an account may read: MEDIA_UNAUTHENTICATED over the legacy endpoints, in front of a real homeserver.
+//
+// Synapse serves media without a token if they are from before it had authenticated media, and answers 404 for all newer ones: they are
+// frozen. It is started with `enable_authenticated_media: false`, gets the open media, and is started anew with its default.
+//
+// Letters and digits such as L1 and B1 name cases of the Matrix specification and of MSC2461 revision 1.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+
+import { isAnswer, optIn } from "../support/answer.mjs";
+import { Source, expectSlice } from "../support/bytes.mjs";
+import { png } from "../support/png.mjs";
+import { badToken, downloadPath, legacyPath, startHome, startSite, thumbnailPath } from "../support/site.mjs";
+import { startOriginAndEdge } from "../support/worker.mjs";
+
+const VERSIONS = ["r0", "v1", "v3"];
+// Above the default of REDIRECT_MIN_BYTES.
+const MEDIA_BYTES = 100_000;
+const SIZE = { width: 32, height: 32 };
+const REMOTE = "mxc://remote.example/abcdef";
+const CONFIGS = ["/_matrix/client/v1/media/config", ...VERSIONS.map((version) => `/_matrix/media/${version}/config`)];
+const POLICY = "m.media.unauthenticated";
+const ALLOW_NOBODY = [401, "M_MISSING_TOKEN"];
+const NOT_FOUND = [404, "M_NOT_FOUND"];
+const OK = [200, undefined];
+
+// Open media are what Synapse would give to anybody; held is what Cloakroom has in its cache. Outcomes without a token:
+const TABLE = {
+  "unset": { open: OK, openHeld: OK, frozen: NOT_FOUND, frozenHeld: NOT_FOUND, remote: NOT_FOUND },
+  "m.cached": { open: ALLOW_NOBODY, openHeld: OK, frozen: ALLOW_NOBODY, frozenHeld: NOT_FOUND, remote: ALLOW_NOBODY },
+  "m.local": { open: OK, openHeld: OK, frozen: NOT_FOUND, frozenHeld: NOT_FOUND, remote: ALLOW_NOBODY },
+  "m.unspecified": { open: OK, openHeld: OK, frozen: NOT_FOUND, frozenHeld: NOT_FOUND, remote: NOT_FOUND },
+  "m.none": { open: ALLOW_NOBODY, openHeld: ALLOW_NOBODY, frozen: ALLOW_NOBODY, frozenHeld: ALLOW_NOBODY, remote: ALLOW_NOBODY },
+};
+
+let home;
+/** Media by what they are: `open` and `frozen` originals with their bytes, `openPicture` and `frozenPicture` for thumbnails. */
+const media = {};
+before(async () => {
+  home = await startHome({ config: { enable_authenticated_media: false } });
+  await upload("open");
+  await home.synapse.restart({ enable_authenticated_media: true });
+  await upload("frozen");
+});
+after(() => home?.stop());
+
+async function upload(kind) {
+  const source = new Source(`policy ${kind}`, MEDIA_BYTES);
+  const { mxc } = await home.synapse.upload(home.alice.token, source.slice(), { type: "image/png", filename: "x.png" });
+  const picture = await home.synapse.upload(home.alice.token, png(400, 300), { type: "image/png" });
+  Object.assign(media, { [kind]: { mxc, source }, [`${kind}Picture`]: picture.mxc });
+}
+
+const legacyThumbnail = (mxc, version, query = SIZE) => thumbnailPath(mxc, query).replace("client/v1/media", `media/${version}`);
+
+/** Status and Matrix error of a response whose body nobody needs. */
+async function outcome(response) {
+  if (response.ok || response.status === 304) {
+    await response.arrayBuffer();
+    return [response.status, undefined];
+  }
+  return [response.status, (await response.json()).errcode];
+}
+
+/** Original and thumbnail on all versions of the legacy endpoint. */
+function legacyPaths(kind) {
+  const original = VERSIONS.map((version) => legacyPath(media[kind].mxc, {}, version));
+  return [...original, ...VERSIONS.map((version) => legacyThumbnail(media[`${kind}Picture`], version))];
+}
+
+for (const [policy, expected] of Object.entries(TABLE)) {
+  describe(`MEDIA_UNAUTHENTICATED=${policy}`, () => {
+    /** @type {import("../support/site.mjs").Site} */
+    let site;
+    before(async () => {
+      site = await startSite(home, { vars: { MEDIA_UNAUTHENTICATED: policy === "unset" ? null : policy } });
+    });
+    after(() => site?.stop());
+
+    /** Asks without a token: what is refused reaches no homeserver, what passes is asked there without a token too. */
+    const anonymous = async (path, [status, errcode]) => {
+      site.meter.reset();
+      const response = await site.fetch(path, { token: null });
+      assert.deepEqual(await outcome(response), [status, errcode], path);
+      await site.settled();
+      if (status === 401) assert.equal(site.meter.count(), 0, `${path}: the homeserver is not asked`);
+      else assert.ok(site.meter.count() > 0, `${path}: the homeserver decides`);
+      for (const { path: asked, authorization } of site.meter.requests) {
+        assert.deepEqual([authorization, asked.startsWith("/_matrix/media/v3/")], [undefined, true], asked);
+      }
+      return response;
+    };
+
+    it("L1, B1: without a token, what is not held is refused by the policy or decided by the homeserver", async () => {
+      for (const kind of ["frozen", "open"]) for (const path of legacyPaths(kind)) await anonymous(path, expected[kind]);
+      for (const version of VERSIONS) {
+        await anonymous(legacyPath(REMOTE, {}, version), expected.remote);
+        await anonymous(legacyThumbnail(REMOTE, version), expected.remote);
+      }
+      assert.deepEqual(await outcome(await site.fetch(downloadPath(media.open.mxc), { token: null })), ALLOW_NOBODY, "authenticated endpoint");
+    });
+
+    it("L1: without a token, what is held is still decided by the homeserver", async () => {
+      for (const kind of ["open", "frozen"]) {
+        for (const path of [downloadPath(media[kind].mxc), thumbnailPath(media[`${kind}Picture`], SIZE)]) await site.held(path);
+        for (const path of legacyPaths(kind)) await anonymous(path, expected[`${kind}Held`]);
+      }
+      if (expected.openHeld === OK) {
+        const response = await site.fetch(legacyPath(media.open.mxc), { token: null });
+        await expectSlice(response.body, media.open.source);
+        assert.deepEqual(site.meter.summary().GET, undefined);
+        const range = await site.fetch(legacyPath(media.open.mxc), { token: null, headers: { Range: "bytes=100-199" } });
+        assert.equal(range.status, 206);
+        await expectSlice(range.body, media.open.source, { offset: 100, length: 100 });
+      }
+    });
+
+    it("L1: a policy's refusal says so in a Matrix error, and has no body for HEAD", async () => {
+      if (expected.remote !== ALLOW_NOBODY) return assert.notEqual(policy, "m.none");
+      const response = await site.fetch(legacyPath(REMOTE), { token: null });
+      assert.equal(response.headers.get("cache-control"), "no-store, no-transform");
+      assert.equal(response.headers.get("access-control-allow-origin"), "*");
+      const error = "Media access is restricted to authenticated clients";
+      assert.deepEqual([response.status, await response.json()], [401, { errcode: "M_MISSING_TOKEN", error }]);
+      const head = await site.fetch(legacyPath(REMOTE), { token: null, method: "HEAD" });
+      assert.deepEqual([head.status, await head.text()], [401, ""]);
+    });
+
+    it("a good token opens on legacy endpoints what the authenticated one has, frozen media too", async () => {
+      const { mxc, source } = media.frozen;
+      for (const version of VERSIONS) {
+        const response = await site.fetch(legacyPath(mxc, {}, version));
+        assert.equal(response.status, 200, version);
+        await expectSlice(response.body, source);
+        const thumbnail = await site.fetch(legacyThumbnail(media.frozenPicture, version, { width: 64, height: 48 }));
+        assert.deepEqual([thumbnail.status, thumbnail.headers.get("content-type")], [200, "image/png"]);
+        await thumbnail.arrayBuffer();
+        const inQuery = await site.fetch(legacyPath(mxc, { access_token: home.alice.token }, version), { token: null });
+        assert.deepEqual(await outcome(inQuery), OK, "a token in the query");
+        const named = await site.fetch(legacyPath(`${mxc}/name.png`, {}, version));
+        assert.match(named.headers.get("content-disposition"), /name\.png/);
+        await named.arrayBuffer();
+      }
+      // Own media need no other server, so this changes nothing.
+      assert.deepEqual(await outcome(await site.fetch(legacyPath(mxc, { allow_remote: false }))), OK);
+      const answer = await site.answer(legacyPath(mxc));
+      assert.equal(answer.metadata.size, MEDIA_BYTES);
+      await expectSlice((await fetch(answer.url)).body, source, { key: answer.key });
+    });
+
+    it("L1b: a bad token is the homeserver's 401, whatever is asked for", async () => {
+      const token = badToken(policy);
+      const paths = [...legacyPaths("open"), ...legacyPaths("frozen"), legacyPath(REMOTE), legacyThumbnail(REMOTE, "v3")];
+      // What asks the homeserver for what it has without other servers would be answered there without a look at the token.
+      for (const mxc of [media.open.mxc, media.frozen.mxc, REMOTE]) paths.push(legacyPath(mxc, { allow_remote: false }));
+      for (const path of [...paths, legacyPath(media.open.mxc, optIn("json"))]) {
+        const response = await site.fetch(path, { token });
+        const { errcode, soft_logout } = await response.json();
+        assert.deepEqual([response.status, errcode, soft_logout], [401, "M_UNKNOWN_TOKEN", false], path);
+      }
+      assert.deepEqual(await outcome(await site.fetch(legacyPath(media.open.mxc, { access_token: token }), { token: null })), [401, "M_UNKNOWN_TOKEN"]);
+    });
+
+    it("an empty or odd token is none", async () => {
+      for (const options of [{ headers: { Authorization: "Bearer " } }, { headers: { Authorization: "Basic YTpi" } }]) {
+        assert.deepEqual(await outcome(await site.fetch(legacyPath(REMOTE), { token: null, ...options })), expected.remote);
+      }
+      assert.deepEqual(await outcome(await site.fetch(legacyPath(REMOTE, { access_token: "" }), { token: null })), expected.remote);
+    });
+
+    it("there is no opting in without a token", async () => {
+      for (const delivery of ["redirect", "json"]) {
+        const response = await site.fetch(legacyPath(media.open.mxc, optIn(delivery)), { token: null });
+        assert.equal(isAnswer(response), false);
+        assert.deepEqual(await outcome(response), expected.openHeld);
+      }
+    });
+
+    it("the config says so on all its versions and keeps the upload limit", async () => {
+      const told = policy === "unset" ? undefined : policy;
+      for (const path of CONFIGS) {
+        const response = await site.fetch(path);
+        const config = await response.json();
+        assert.deepEqual([response.status, config[POLICY], POLICY in config], [200, told, told !== undefined], path);
+        assert.equal(config["m.upload.size"], 1100 * 1024 * 1024);
+        assert.equal(config["org.matrix.msc4097"].edge, site.worker.edge);
+        const { errcode } = await (await site.fetch(path, { token: badToken("config") })).json();
+        assert.equal(errcode, "M_UNKNOWN_TOKEN");
+      }
+    });
+
+    it(`peers ${policy === "unset" ? "cannot" : "can"} read the config without a token`, async () => {
+      for (const path of [...CONFIGS, `${CONFIGS[0]}?user_id=@alice:localhost&access_token=`]) {
+        site.meter.reset();
+        const response = await site.fetch(path, { token: null });
+        if (policy === "unset") {
+          assert.deepEqual(await outcome(response), ALLOW_NOBODY, path);
+          continue;
+        }
+        const config = await response.json();
+        assert.deepEqual([response.status, config[POLICY], typeof config["m.upload.size"]], [200, policy, "number"], path);
+        const asked = site.meter.requests.map(({ path, authorization }) => [path, authorization]);
+        assert.deepEqual(asked, [[CONFIGS[0], `Bearer ${home.service.token}`]], "the service account asks");
+      }
+    });
+  });
+}
+
+describe("what legacy requests say", () => {
+  /** @type {import("../support/site.mjs").Site} */
+  let site;
+  before(async () => {
+    site = await startSite(home, { vars: { PLAIN_REDIRECT: "on" } });
+  });
+  after(() => site?.stop());
+
+  it("B7: allow_redirect absent, false, true", async () => {
+    for (const [kind, token] of [["frozen", home.alice.token], ["open", null]]) {
+      const { mxc, source } = media[kind];
+      for (const [query, status] of [[{}, 200], [{ allow_redirect: false }, 200], [{ allow_redirect: true }, 307]]) {
+        const response = await site.fetch(legacyPath(mxc, query), { token });
+        assert.deepEqual([response.status, isAnswer(response)], [status, false], `${kind} ${JSON.stringify(query)}`);
+        if (status === 200) await expectSlice(response.body, source);
+        else await expectSlice((await fetch(response.headers.get("location"))).body, source);
+      }
+      const refused = await site.fetch(legacyPath(media.frozen.mxc, { allow_redirect: true }), { token: null });
+      assert.deepEqual(await outcome(refused), NOT_FOUND, "the homeserver decides before a link is made");
+    }
+  });
+
+  it("B6: allow_remote=false and remote media", async () => {
+    for (const token of [null, home.alice.token]) {
+      for (const version of VERSIONS) {
+        assert.deepEqual(await outcome(await site.fetch(legacyPath(REMOTE, { allow_remote: false }, version), { token })), NOT_FOUND);
+      }
+    }
+  });
+
+  it("timeout_ms is the homeserver's to honour", async () => {
+    const { content_uri: mxc } = await (await site.fetch("/_matrix/media/v1/create", { method: "POST" })).json();
+    for (const token of [null, home.alice.token]) {
+      const started = Date.now();
+      assert.deepEqual(await outcome(await site.fetch(legacyPath(mxc, { timeout_ms: 1 }), { token })), [504, "M_NOT_YET_UPLOADED"]);
+      // Its default is 20 s.
+      assert.ok(Date.now() - started < 10_000);
+    }
+  });
+
+  it("what is no boolean, or is said twice, is 400 and asks nobody", async () => {
+    site.meter.reset();
+    const bad = ["1", "0", "yes", "True", "FALSE", "", "null", "true "].flatMap((value) => [{ allow_remote: value }, { allow_redirect: value }]);
+    const queries = [...bad.map((query) => String(new URLSearchParams(query))), "allow_remote=true&allow_remote=true", "timeout_ms=1&timeout_ms=2"];
+    for (const query of queries) {
+      for (const token of [null, home.alice.token]) {
+        for (const path of [legacyPath(media.open.mxc, query), legacyThumbnail(media.openPicture, "r0", `width=32&height=32&${query}`)]) {
+          assert.deepEqual(await outcome(await site.fetch(path, { token })), [400, "M_INVALID_PARAM"], path);
+        }
+      }
+    }
+    assert.equal(site.meter.count(), 0);
+  });
+});
+
+describe("a policy and two Workers", () => {
+  const vars = () => ({ HOMESERVER_URL: home.synapse.url, SERVER_NAME: home.synapse.serverName, MEDIA_UNAUTHENTICATED: "m.local" });
+  const secrets = () => ({ HOMESERVER_TOKEN: home.service.token });
+
+  it("is served by the origin, which has the service account's token too", async () => {
+    const worker = await startOriginAndEdge({ vars: vars(), originOnly: { secrets: secrets() }, edgeOnly: { secrets: secrets() } });
+    const config = await (await fetch(worker.origin + CONFIGS[0])).json();
+    assert.equal(config[POLICY], "m.local");
+    const allowed = await fetch(worker.origin + legacyPath(media.open.mxc));
+    assert.equal(allowed.status, 200);
+    await expectSlice(allowed.body, media.open.source);
+    assert.deepEqual(await outcome(await fetch(worker.origin + legacyPath(REMOTE))), ALLOW_NOBODY);
+    await worker.stop();
+  });
+
+  it("is a misconfiguration where the origin has none: peers could not read it", async () => {
+    const worker = await startOriginAndEdge({ vars: vars(), edgeOnly: { secrets: secrets() } });
+    const health = await (await fetch(`${worker.origin}/_cloakroom/health`)).json();
+    assert.deepEqual(health.wrong_variables, ["HOMESERVER_TOKEN"]);
+    const download = await fetch(worker.origin + legacyPath(media.open.mxc));
+    assert.deepEqual(await outcome(download), [500, "M_UNKNOWN"]);
+    await worker.stop();
+  });
+});
+
+// Only the random id of media keeps it from strangers where a policy passes: an id that nobody has is 404, as for everybody.
+describe("an id that does not exist", () => {
+  it("is 404 by the homeserver under a policy that passes", async () => {
+    const site = await startSite(home, { vars: { MEDIA_UNAUTHENTICATED: "m.local" } });
+    const mxc = `mxc://${home.synapse.serverName}/${randomBytes(12).toString("hex")}`;
+    for (const token of [null, home.alice.token]) {
+      assert.deepEqual(await outcome(await site.fetch(legacyPath(mxc), { token })), NOT_FOUND);
+    }
+    await site.stop();
+  });
+});
