@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::protocol::is_secure_origin;
+
 /// A web origin (RFC 6454): scheme, host and port. Whether two URLs have the same one decides
 /// where an access token goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +43,7 @@ impl WebOrigin {
 
     /// Https, or plain http to this very machine.
     pub fn is_secure(&self) -> bool {
-        self.https || ["localhost", "127.0.0.1", "[::1]"].contains(&self.host.as_str())
+        is_secure_origin(&self.to_string())
     }
 }
 

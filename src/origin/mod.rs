@@ -89,8 +89,7 @@ enum Wanted {
 impl<P: Platform> Visit<'_, P> {
     /// Policies first: what they refuse, the homeserver is not asked for.
     async fn admit_and_serve(&self) -> Result<Reply<P::Body>, Reply<P::Body>> {
-        let local = self.request.object.server_name == self.config.server_name;
-        let locality = if local { Locality::Local } else { Locality::Remote };
+        let locality = self.locality();
         let mut asked =
             Asked { endpoint: self.request.endpoint, token: self.presented, locality, held: false };
         if self.config.unauthenticated.depends_on_cache(asked) {
@@ -102,6 +101,11 @@ impl<P: Platform> Visit<'_, P> {
             Decision::Authorise | Decision::Pass => {}
         }
         self.serve().await
+    }
+
+    fn locality(&self) -> Locality {
+        let local = self.request.object.server_name == self.config.server_name;
+        if local { Locality::Local } else { Locality::Remote }
     }
 
     /// Whether the cache holds the object's bytes, all of them.
@@ -166,14 +170,16 @@ impl<P: Platform> Visit<'_, P> {
 
     /// A request to the homeserver for this object, with the client's own token: on the authenticated
     /// endpoint if there is one, so that legacy clients with a token get what is only there; on the
-    /// legacy one without, and where only that knows what was asked (`allow_remote=false`).
+    /// legacy one without, and where only that knows what was asked (remote media with
+    /// `allow_remote=false`). The legacy endpoint looks at no token: see [`remote::check`].
     pub(crate) fn upstream(&self, method: Method) -> UpstreamRequest {
         self.upstream_with(method, &self.request.passed)
     }
 
     pub(crate) fn upstream_with(&self, method: Method, passed: &Passed) -> UpstreamRequest {
         let object = &self.request.object;
-        let legacy = self.presented == Token::Absent || !self.request.allow_remote;
+        let only_held = !self.request.allow_remote && self.locality() == Locality::Remote;
+        let legacy = self.presented == Token::Absent || only_held;
         let path = if legacy { object.legacy_path() } else { object.client_path() };
         UpstreamRequest {
             method,

@@ -21,8 +21,12 @@ const WHOAMI: &str = "/_matrix/client/v3/account/whoami";
 /// # Errors
 /// 404 if the peer rejects access; the homeserver's own error if it does not know the client.
 pub(crate) async fn check<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Reply<P::Body>> {
-    let policy = visit.config.remote_policy;
-    if policy == RemotePolicy::Off {
+    if !visit.request.allow_remote {
+        // The peer is not to be asked for anything. The homeserver will be asked where it looks at no
+        // token, so a bad one must be found out here: with it any policy could be got around.
+        return whoami(visit).await;
+    }
+    if visit.config.remote_policy == RemotePolicy::Off {
         return Ok(());
     }
     let server = &visit.request.object.server_name;

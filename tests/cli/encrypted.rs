@@ -4,8 +4,8 @@ use cloakroom::protocol::{Key, Metadata};
 
 use crate::server::{Asked, Reply};
 use crate::world::{
-    ACCESS_TOKEN, CONFIG_PATH, MEDIA_PATH, SIZE, World, answer, answer_with, delivery_of, ciphertext, encrypted,
-    link_path, metadata, plain, sealed, plaintext,
+    ACCESS_TOKEN, CONFIG_PATH, MEDIA_PATH, SIZE, World, answer, answer_with, ciphertext, delivery_of,
+    encrypted, link_path, metadata, plain, plaintext, sealed,
 };
 
 #[test]

@@ -1,0 +1,213 @@
+//! Policies over fakes: what is refused, who is asked, and that no way leads around them.
+
+use super::*;
+use crate::upstream::PeerAnswer;
+
+const LEGACY: &str = "/_matrix/media/r0/download/example.org/abc";
+const LEGACY_REMOTE: &str = "/_matrix/media/v3/download/remote.example.com/abc";
+const REMOTE: &str = "/_matrix/client/v1/media/download/remote.example.com/abc";
+
+/// A legacy request without a token, under a policy.
+fn anonymous<'a>(path: &'a str, policy: &'a str) -> Ask<'a> {
+    Ask { path, headers: Vec::new(), config: vec![("MEDIA_UNAUTHENTICATED", policy)], ..get("") }
+}
+
+#[test]
+fn without_a_token_the_policy_narrows_and_the_homeserver_still_decides() {
+    for (policy, path, passes) in [
+        ("unset", LEGACY, true),
+        ("m.unspecified", LEGACY_REMOTE, true),
+        ("m.local", LEGACY, true),
+        ("m.local", LEGACY_REMOTE, false),
+        ("m.cached", LEGACY, false),
+        ("m.none", LEGACY, false),
+    ] {
+        let fakes = Fakes::with_object(MEDIA);
+        let reply = anonymous(path, policy).of(&fakes);
+        assert_eq!(reply.status, if passes { 200 } else { 401 }, "{policy} {path}");
+        let seen = fakes.seen.take();
+        assert_eq!(seen.len(), usize::from(passes));
+        if let [seen] = &seen[..] {
+            assert_eq!((seen.path.as_str(), &seen.token), (path.replace("r0", "v3").as_str(), &None));
+        }
+        assert!(fakes.asked_peers.borrow().is_empty());
+    }
+}
+
+#[test]
+fn cached_means_what_we_hold_and_the_homeserver_is_asked_even_then() {
+    let fakes = warm();
+    assert_eq!(read(anonymous(LEGACY, "m.cached").of(&fakes)).unwrap(), MEDIA);
+    assert_eq!(fakes.methods(), "HEAD?1");
+
+    let frozen = Fakes::new(|_| response(404, &[], b"{\"errcode\":\"M_NOT_FOUND\"}"));
+    frozen.facts.replace(fakes.facts.take());
+    frozen.objects.replace(fakes.objects.take());
+    assert_eq!(anonymous(LEGACY, "m.cached").of(&frozen).status, 404);
+}
+
+#[test]
+fn a_token_on_a_legacy_endpoint_opens_what_the_authenticated_one_has() {
+    for policy in ["unset", "m.none"] {
+        let fakes = Fakes::with_object(MEDIA);
+        let config = vec![("MEDIA_UNAUTHENTICATED", policy)];
+        assert_eq!(read(Ask { path: LEGACY, config, ..get("") }.of(&fakes)).unwrap(), MEDIA);
+        assert_eq!(fakes.seen.borrow()[0].path, PATH);
+    }
+    let fakes = Fakes::with_object(MEDIA);
+    let reply = Ask { path: LEGACY, ..get(JSON) }.of(&fakes);
+    assert_eq!(header(&reply, "org-matrix-msc4097-answer"), Some("json"));
+}
+
+#[test]
+fn without_a_token_there_is_no_opting_in() {
+    let fakes = Fakes::with_object(MEDIA);
+    let reply = Ask { path: LEGACY, headers: Vec::new(), ..get(JSON) }.of(&fakes);
+    assert!(header(&reply, "org-matrix-msc4097-answer").is_none());
+    assert!(fakes.records.borrow().is_empty());
+}
+
+#[test]
+fn legacy_clients_are_redirected_only_if_they_say_so() {
+    let config = || vec![("PLAIN_REDIRECT", "on"), ("REMOTE_POLICY", "off")];
+    for (query, status) in [("", 200), ("allow_redirect=false", 200), ("allow_redirect=true", 307)] {
+        let reply = Ask { path: LEGACY, config: config(), ..get(query) }.of(&Fakes::with_object(MEDIA));
+        assert_eq!(reply.status.as_u16(), status, "{query}");
+    }
+}
+
+#[test]
+fn allow_remote_false_leads_to_what_the_homeserver_has_and_not_around_the_token() {
+    let fakes = with_peer("\"m.none\"");
+    Ask { path: LEGACY_REMOTE, ..get("allow_remote=false") }.of(&fakes);
+    let paths: Vec<String> = fakes.seen.take().into_iter().map(|seen| seen.path).collect();
+    let whoami = "/_matrix/client/v3/account/whoami?allow_remote=false".to_owned();
+    assert_eq!(paths, [whoami, format!("{LEGACY_REMOTE}?allow_remote=false")]);
+    assert!(fakes.asked_peers.borrow().is_empty());
+
+    // The legacy endpoint, which looks at no token, would give the media to anybody.
+    for policy in ["unset", "m.none"] {
+        for remote_policy in ["enforce", "off"] {
+            for path in [LEGACY, LEGACY_REMOTE] {
+                let open = Fakes::new(|seen: &Seen| {
+                    if seen.path.starts_with("/_matrix/media/") {
+                        return response(200, &[("content-length", "27")], MEDIA);
+                    }
+                    response(401, &[], b"{\"errcode\":\"M_UNKNOWN_TOKEN\"}")
+                });
+                let config = vec![("MEDIA_UNAUTHENTICATED", policy), ("REMOTE_POLICY", remote_policy)];
+                let reply = Ask { path, config, ..get("allow_remote=false") }.of(&open);
+                assert_eq!(reply.status, 401, "{policy} {remote_policy} {path}");
+            }
+        }
+    }
+}
+
+#[test]
+fn own_media_need_no_other_server() {
+    let fakes = Fakes::with_object(MEDIA);
+    assert_eq!(Ask { path: LEGACY, ..get("allow_remote=false") }.of(&fakes).status, 200);
+    assert_eq!(fakes.seen.borrow()[0].path, format!("{PATH}?allow_remote=false"));
+}
+
+/// A peer that publishes this policy.
+fn with_peer(policy: &'static str) -> Fakes {
+    let mut fakes = Fakes::with_object(MEDIA);
+    fakes.peers = Box::new(move |url| {
+        let body = match url {
+            "https://remote.example.com/.well-known/matrix/server" => {
+                r#"{"m.server":"hs.example.com:443"}"#.to_owned()
+            }
+            "https://hs.example.com/_matrix/media/v3/config"
+            | "https://hs.example.com:443/_matrix/media/v3/config" => {
+                format!("{{\"m.media.unauthenticated\":{policy}}}")
+            }
+            _ => return None,
+        };
+        Some(PeerAnswer { status: StatusCode::OK, location: None, body: body.into_bytes() })
+    });
+    fakes
+}
+
+#[test]
+fn a_peer_that_gives_nothing_is_asked_once_and_its_media_never() {
+    let fakes = with_peer("\"m.none\"");
+    for expected in ["GET", "", ""] {
+        let reply = Ask { path: REMOTE, ..get("") }.of(&fakes);
+        assert_eq!(reply.status, 404);
+        let body = String::from_utf8(read(reply).unwrap()).unwrap();
+        assert!(body.contains("M_NOT_FOUND") && body.contains("Remote homeserver rejected access"), "{body}");
+        assert!(fakes.seen.borrow().iter().all(|seen| seen.path == "/_matrix/client/v3/account/whoami"));
+        assert_eq!(fakes.methods(), expected);
+    }
+    assert_eq!(fakes.asked_peers.borrow().len(), 2);
+    // After its time it is asked again.
+    fakes.now_ms.set(fakes.now_ms.get() + 3_600_000);
+    Ask { path: REMOTE, ..get("") }.of(&fakes);
+    assert_eq!(fakes.asked_peers.borrow().len(), 4);
+}
+
+#[test]
+fn other_peers_and_those_that_say_nothing_are_fetched_from() {
+    for policy in ["\"m.local\"", "\"m.unspecified\"", "\"new\"", "7", "nonsense"] {
+        let fakes = with_peer(policy);
+        assert_eq!(Ask { path: REMOTE, ..get("") }.of(&fakes).status, 200, "{policy}");
+        assert_eq!(fakes.methods(), "GET GET");
+    }
+    let unreachable = Fakes::with_object(MEDIA);
+    assert_eq!(Ask { path: REMOTE, ..get("") }.of(&unreachable).status, 200);
+    let off = with_peer("\"m.none\"");
+    assert_eq!(Ask { path: REMOTE, config: vec![("REMOTE_POLICY", "off")], ..get("") }.of(&off).status, 200);
+    assert!(off.asked_peers.borrow().is_empty());
+}
+
+#[test]
+fn a_bad_token_causes_no_lookup() {
+    let mut fakes =
+        Fakes::new(|_| response(401, &[], b"{\"errcode\":\"M_UNKNOWN_TOKEN\",\"soft_logout\":true}"));
+    fakes.peers = Box::new(|url| panic!("{url}"));
+    let reply = Ask { path: REMOTE, ..get("") }.of(&fakes);
+    assert_eq!(reply.status, 401);
+    assert!(String::from_utf8(read(reply).unwrap()).unwrap().contains("soft_logout"));
+}
+
+#[test]
+fn local_media_never_cause_a_lookup() {
+    let fakes = Fakes::with_object(MEDIA);
+    get("").of(&fakes);
+    assert!(fakes.asked_peers.borrow().is_empty());
+}
+
+#[test]
+fn peers_read_the_policy_without_a_token() {
+    use super::advertise::{Document, document};
+    let ask = |policy: &'static str, token: bool| {
+        let fakes = Fakes::new(|seen: &Seen| match seen.token.as_deref() {
+            Some("service" | "user") => {
+                response(200, &[("content-type", "application/json")], b"{\"m.upload.size\":5}")
+            }
+            _ => response(401, &[], b"{}"),
+        });
+        let mut headers = HeaderMap::new();
+        headers.extend(token.then(|| (http::header::AUTHORIZATION, "Bearer user".parse().unwrap())));
+        let client =
+            ClientRequest { method: Method::GET, query: Query::parse("x=y"), headers, client_ip: None };
+        let config = config(&[("MEDIA_UNAUTHENTICATED", policy)]);
+        let path = "/_matrix/media/r0/config?x=y";
+        let reply = block_on(document(&fakes, &config, &client, path, Document::MediaConfig));
+        let seen = fakes.seen.borrow()[0].clone();
+        (reply.status.as_u16(), String::from_utf8(read(reply).unwrap()).unwrap(), seen.path)
+    };
+    let (status, body, path) = ask("m.local", false);
+    assert_eq!((status, path.as_str()), (200, "/_matrix/client/v1/media/config"));
+    assert!(
+        body.contains("\"m.upload.size\":5") && body.contains("\"m.media.unauthenticated\":\"m.local\""),
+        "{body}"
+    );
+    let (status, body, path) = ask("m.local", true);
+    assert_eq!((status, path.as_str()), (200, "/_matrix/media/r0/config?x=y"));
+    assert!(body.contains("m.local"));
+    let (status, body, _) = ask("unset", true);
+    assert!(status == 200 && !body.contains("m.media.unauthenticated"), "{body}");
+    assert_eq!(ask("unset", false).0, 401);
+}

@@ -1,0 +1,113 @@
+// The documents that tell clients about us: `/versions` and the media config, the homeserver's own with a few members more (conformance A5, A8).
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+
+import { Source } from "../support/bytes.mjs";
+import { matrixError, media, respond } from "../support/homeserver.mjs";
+import { drain, expectError, readUntilBroken, startRig } from "./rig.mjs";
+
+const VERSIONS = "/_matrix/client/versions";
+const CONFIGS = ["/_matrix/client/v1/media/config", "/_matrix/media/v3/config", "/_matrix/media/r0/config", "/_matrix/media/v1/config"];
+const PREFIX = "org.matrix.msc4097";
+
+describe("a document that tells about us", () => {
+  let rig;
+  before(async () => (rig = await startRig()));
+  after(() => rig.stop());
+
+  const says = (path, document, headers = {}) => rig.homeserver.on("GET", path, respond(200, headers, document));
+  const read = async (path, init) => (await rig.get(path, init)).json();
+
+  it("has our members and otherwise what the homeserver says", async () => {
+    const versions = { versions: ["v1.1", "v1.11"], unstable_features: { "org.example.x": false }, extra: [1.5, null, { deep: "ü\u2028" }] };
+    says(VERSIONS, versions);
+    const response = await rig.get(VERSIONS, { token: null });
+    assert.equal(response.headers.get("content-type"), "application/json");
+    assert.equal(response.headers.get("access-control-allow-origin"), "*");
+    assert.deepEqual(await response.json(), { ...versions, unstable_features: { "org.example.x": false, [PREFIX]: true } });
+
+    const about = { deliveries: ["redirect", "json"], algs: ["chacha20"], edge: rig.worker.edge };
+    for (const config of [{ "m.upload.size": 52_428_800 }, { "m.upload.size": 0, "org.example": { x: [] } }, {}]) {
+      for (const path of CONFIGS) {
+        says(path, config);
+        assert.deepEqual(await read(path), { ...config, [PREFIX]: about }, path);
+      }
+    }
+  });
+
+  it("has a place for them where the homeserver has none", async () => {
+    says(VERSIONS, { versions: [] });
+    assert.deepEqual(await read(VERSIONS), { versions: [], unstable_features: { [PREFIX]: true } });
+    says(VERSIONS, { versions: [], unstable_features: { [PREFIX]: false } });
+    assert.deepEqual(await read(VERSIONS), { versions: [], unstable_features: { [PREFIX]: true } });
+    // What is no object is left alone.
+    says(VERSIONS, { versions: [], unstable_features: [] });
+    assert.deepEqual(await read(VERSIONS), { versions: [], unstable_features: [] });
+  });
+
+  it("keeps numbers as they are", async () => {
+    for (const number of ["52428800", "9007199254740993", "18446744073709551615", "1.5", "-1"]) {
+      says(CONFIGS[0], `{"m.upload.size":${number}}`, { "Content-Type": "application/json" });
+      assert.ok((await (await rig.get(CONFIGS[0])).text()).includes(`"m.upload.size":${number}`), number);
+    }
+  });
+
+  it("is asked for with the client's own token and query, and with GET", async () => {
+    says(CONFIGS[0], {});
+    const last = () => rig.homeserver.requests.findLast(({ path }) => path === CONFIGS[0]);
+    await read(`${CONFIGS[0]}?a=b&c=%2F`);
+    assert.deepEqual([last().headers.authorization, last().url, last().method], [`Bearer ${rig.user}`, `${CONFIGS[0]}?a=b&c=%2F`, "GET"]);
+    await read(`${CONFIGS[0]}?access_token=${rig.user}`, { token: null });
+    assert.deepEqual([last().headers.authorization, last().query.get("access_token")], [undefined, rig.user]);
+    await read(CONFIGS[0], { token: null });
+    assert.equal(last().headers.authorization, undefined, "whoever has none gets none");
+    const head = await rig.get(CONFIGS[0], { method: "HEAD" });
+    assert.deepEqual([head.status, await drain(head)], [200, 0]);
+  });
+
+  it("that the homeserver refuses is refused", async () => {
+    for (const [status, errcode] of [[401, "M_MISSING_TOKEN"], [403, "M_GUEST_ACCESS_FORBIDDEN"], [404, "M_UNRECOGNIZED"], [429, "M_LIMIT_EXCEEDED"], [500, "M_UNKNOWN"]]) {
+      for (const path of [VERSIONS, ...CONFIGS]) {
+        rig.homeserver.on("GET", path, matrixError(status, errcode, "no", { headers: { "Retry-After": "5" } }));
+        const response = await rig.get(path);
+        assert.equal(response.headers.get("retry-after"), "5");
+        assert.deepEqual(await expectError(response, status, errcode), { errcode, error: "no" });
+      }
+    }
+  });
+
+  it("that is no JSON object is relayed as it is", async () => {
+    for (const path of [VERSIONS, CONFIGS[0]]) {
+      for (const [type, body] of [["text/html", "<html>"], ["application/json", "[1]"], ["application/json", "{"], ["application/json", ""], ["application/json", '"x"'], ["text/plain", "\xff"], ["application/json", "[".repeat(50_000)]]) {
+        says(path, body, { "Content-Type": type });
+        const response = await rig.get(path);
+        assert.deepEqual([response.status, response.headers.get("content-type"), await response.text()], [200, type, body]);
+      }
+    }
+  });
+
+  it("that is far too long is relayed as it is, or refused if nobody said how long it is", async () => {
+    const bytes = Buffer.from(JSON.stringify({ versions: [], padding: "x".repeat(3_000_000) }));
+    says(VERSIONS, bytes, { "Content-Type": "application/json" });
+    assert.deepEqual(Buffer.from(await (await rig.get(VERSIONS)).arrayBuffer()), bytes);
+    const endless = new Source("endless", 200_000_000);
+    rig.homeserver.on("GET", VERSIONS, media(endless, { auth: false, chunked: true }));
+    await expectError(await rig.get(VERSIONS), 502, "M_UNKNOWN");
+    const request = rig.homeserver.requests.at(-1);
+    await rig.quiet();
+    assert.ok(request.bytesSent < endless.size, "it was not read to its end");
+  });
+
+  it("may be compressed", async () => {
+    rig.homeserver.on("GET", VERSIONS, media(JSON.stringify({ versions: ["v1.11"] }), { auth: false, gzip: true, type: "application/json" }));
+    assert.deepEqual(await read(VERSIONS), { versions: ["v1.11"], unstable_features: { [PREFIX]: true } });
+  });
+
+  it("that breaks off is never half of one", async () => {
+    rig.homeserver.on("GET", VERSIONS, media(JSON.stringify({ versions: ["v1.11"] }), { auth: false, type: "application/json", stopAfter: 10 }));
+    const response = await rig.get(VERSIONS);
+    const { bytes, broken } = await readUntilBroken(response);
+    assert.ok(broken || response.status === 502, `${response.status} ${bytes}`);
+  });
+});
