@@ -7,8 +7,8 @@ use super::respond::EdgeError;
 use crate::config::Config;
 use crate::protocol::{ByteRange, Facts, Grant};
 use crate::upstream::{
-    BUFFER_BYTES, Body, Event, Job, Platform, SKIP_BYTES, UpstreamError, UpstreamRequest, UpstreamResponse,
-    fill,
+    BUFFER_BYTES, Body, Event, Job, Platform, SKIP_BYTES, SMALL_BYTES, UpstreamError, UpstreamRequest,
+    UpstreamResponse, fill,
 };
 
 /// For how long the origin serves an object as not opted in that the service account was refused.

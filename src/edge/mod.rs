@@ -14,12 +14,15 @@ pub mod lookup;
 pub mod respond;
 
 use headers::{ETag, HeaderMapExt as _, IfRange};
-use http::header::IF_RANGE;
-use http::{HeaderMap, Method};
+use http::header::{IF_RANGE, RANGE};
+use http::{HeaderMap, HeaderName, Method};
 
 use crate::config::Config;
 use crate::protocol::{Grant, Requested};
 use crate::upstream::{Platform, Reply};
+
+/// The headers of a request that the edge looks at.
+pub const READ_HEADERS: [HeaderName; 2] = [RANGE, IF_RANGE];
 
 /// A request for a link, as far as the edge looks at it.
 #[expect(missing_debug_implementations, reason = "the path is a redirect token")]
@@ -28,7 +31,7 @@ pub struct LinkRequest<'a> {
     pub method: Method,
     /// The path of the URL.
     pub path: &'a str,
-    /// All headers.
+    /// At least those of [`READ_HEADERS`] that are there.
     pub headers: HeaderMap,
 }
 

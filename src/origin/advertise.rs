@@ -11,10 +11,10 @@ use zeroize::Zeroizing;
 
 use super::{ClientRequest, bearer_token, has_query_token, upstream_error};
 use crate::config::Config;
-use crate::protocol::{Algorithm, Delivery, MatrixError, PREFIX, header};
+use crate::protocol::{Algorithm, Delivery, Facts, MatrixError, PREFIX, header};
 use crate::upstream::{Body as _, Event, Platform, Reply, ReplyBody, UpstreamRequest, UpstreamResponse};
 
-/// A document longer than this is relayed as it is; both are a few hundred bytes in practice.
+/// A document longer than this is not read; both are a few hundred bytes in practice.
 const DOCUMENT_BYTES: usize = 256 * 1024;
 
 /// Where the homeserver keeps it for the service account.
@@ -32,7 +32,7 @@ pub enum Document {
 }
 
 /// Asks the homeserver for the document with the client's own token and adds our members. What is
-/// not a JSON object under a 200 is relayed as it came.
+/// not a JSON object under a 200, or says that it is too long, is relayed as it came.
 pub async fn document<P: Platform>(
     platform: &P,
     config: &Config,
@@ -64,6 +64,10 @@ pub async fn document<P: Platform>(
         }
     };
     let (status, mut headers) = (response.status, relayed_headers(&response));
+    if Facts::from_headers(&response.headers).size.is_some_and(|size| size > DOCUMENT_BYTES as u64) {
+        let reply = Reply { status, headers, body: ReplyBody::Relay(response.body) };
+        return if client.method == Method::HEAD { reply.without_body() } else { reply };
+    }
     let Ok(mut body) = response.body.bytes(DOCUMENT_BYTES).await else {
         let message = "the homeserver's document broke off or is too long";
         return Reply::error(&MatrixError::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", message));

@@ -5,19 +5,25 @@
 //! header holds the facts; the facts lie once more by themselves, so that they are known even where
 //! the bytes are not held.
 
+use std::cell::RefCell;
+
 use http::HeaderMap;
 use wasm_bindgen::{JsCast as _, JsValue};
-use web_sys::{Request, RequestInit, Response, ResponseInit};
+use web_sys::{Request, RequestInit, Response};
 
 use super::Workers;
 use super::body::WorkerBody;
 use super::glue::{self, Cache};
-use super::incoming::header_map;
+use super::incoming::{header_map, push_header};
 use crate::protocol::{ByteRange, Facts, Object, from_base64url, to_base64url};
 use crate::upstream::{Body as _, Cached, ObjectCache};
 
 const CACHE_NAME: &str = "cloakroom-v1";
 const FACTS_HEADER: &str = "cloakroom-facts";
+
+thread_local! {
+    static CACHE: RefCell<Option<Cache>> = const { RefCell::new(None) };
+}
 
 impl Workers {
     fn cache_url(&self, kind: &str, object: &Object) -> String {
@@ -25,37 +31,41 @@ impl Workers {
     }
 
     async fn cache_match(&self, url: &str, range: Option<ByteRange>) -> Option<(Response, HeaderMap)> {
-        let init = RequestInit::new();
-        if let Some(range) = range {
-            let header = JsValue::from_str(&range.to_range_header());
-            init.set_headers(&glue::object(&[("range", header)]).into());
-        }
-        let request = Request::new_with_str_and_init(url, &init).ok()?;
-        let cache: Cache = glue::open_cache(CACHE_NAME).await.ok()?.unchecked_into();
-        let response: Response = cache.match_request(&request).await.ok()?.dyn_into().ok()?;
+        let request = match range {
+            None => JsValue::from_str(url),
+            Some(range) => {
+                let init = RequestInit::new();
+                let header = JsValue::from_str(&range.to_range_header());
+                init.set_headers(&glue::object(&[("range", header)]).into());
+                Request::new_with_str_and_init(url, &init).ok()?.into()
+            }
+        };
+        let response: Response = cache().await?.match_request(&request).await.ok()?.dyn_into().ok()?;
         let headers = header_map(&response.headers());
         Some((response, headers))
     }
 
     async fn cache_put(&self, url: &str, facts: &Facts, body: Option<&JsValue>) -> bool {
         let Ok(json) = serde_json::to_vec(facts) else { return false };
-        let init = ResponseInit::new();
-        let headers = [
-            ("content-type", JsValue::from_str("application/octet-stream")),
-            ("cache-control", JsValue::from_str(&format!("max-age={}", self.config.cache_ttl_secs))),
-            (FACTS_HEADER, JsValue::from_str(&to_base64url(&json))),
-        ];
-        init.set_headers(&glue::object(&headers).into());
-        let response = match body {
-            Some(body) if body.is_instance_of::<web_sys::ReadableStream>() => {
-                Response::new_with_opt_readable_stream_and_init(Some(body.unchecked_ref()), &init)
-            }
-            Some(body) => Response::new_with_opt_buffer_source_and_init(Some(body.unchecked_ref()), &init),
-            None => Response::new_with_opt_str_and_init(Some("facts"), &init),
-        };
-        let (Ok(response), Ok(cache)) = (response, glue::open_cache(CACHE_NAME).await) else { return false };
-        cache.unchecked_ref::<Cache>().put(url, &response).await.is_ok()
+        let mut headers = String::with_capacity(512);
+        push_header(&mut headers, "content-type", "application/octet-stream");
+        push_header(&mut headers, "cache-control", &format!("max-age={}", self.config.cache_ttl_secs));
+        push_header(&mut headers, FACTS_HEADER, &to_base64url(&json));
+        let facts_only = JsValue::from_str("facts");
+        let response = glue::respond(200, &headers, body.unwrap_or(&facts_only));
+        let (Ok(response), Some(cache)) = (response, cache().await) else { return false };
+        cache.put(url, &response).await.is_ok()
     }
+}
+
+/// The cache, opened once per isolate: the object is a name and belongs to no request.
+async fn cache() -> Option<Cache> {
+    if let Some(cache) = CACHE.with_borrow(Clone::clone) {
+        return Some(cache);
+    }
+    let cache: Cache = glue::open_cache(CACHE_NAME).await.ok()?.unchecked_into();
+    CACHE.set(Some(cache.clone()));
+    Some(cache)
 }
 
 impl ObjectCache<WorkerBody> for Workers {

@@ -7,7 +7,7 @@ use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
 
 use super::environment;
-use super::incoming::{Url, header_map};
+use super::incoming::{Url, header_map, some_headers};
 use super::{Workers, pass, response};
 use crate::config::{Config, ConfigError, Role, WebOrigin};
 use crate::edge::{self, LinkRequest};
@@ -42,21 +42,26 @@ impl Visitor<'_> {
     /// else, every other host is the homeserver's and serves no links.
     async fn serve(&self, platform: &Workers) -> Result<Response, JsValue> {
         let config: &Config = &platform.config;
+        let at_edge = match config.role {
+            Role::Both => self.url.authority == config.edge.authority(),
+            Role::Edge => true,
+            Role::Origin => false,
+        };
+        let wrong_host = if at_edge { None } else { config.check_host(self.url.authority).err() };
         match Route::of(self.url.path) {
-            Route::Health => return health(config.role, &[]),
+            Route::Health => return health(config.role, wrong_host.as_slice()),
             Route::Internal => return fail(&MatrixError::not_found()),
             _ => {}
         }
-        let at_edge = self.url.authority == config.edge.authority();
-        if config.role == Role::Edge || (config.role == Role::Both && at_edge) {
+        if at_edge {
             let method = method(self.request);
-            let headers = header_map(&self.request.headers());
+            let headers = some_headers(&self.request.headers(), edge::READ_HEADERS);
             let link = LinkRequest { method, path: self.url.path, headers };
             return response::send(Some(platform), edge::link(platform, config, &link).await);
         }
-        if let Err(error) = config.check_host(self.url.authority) {
+        if let Some(error) = wrong_host {
             super::glue::console_warn(&environment::log_line(&error));
-            return fail(&misconfigured(std::slice::from_ref(&error)));
+            return self.serve_misconfigured(std::slice::from_ref(&error)).await;
         }
         self.serve_origin(platform, config).await
     }
@@ -116,13 +121,17 @@ impl Visitor<'_> {
             _ => {}
         }
         let edge = variable("EDGE_URL").and_then(|url| WebOrigin::parse(&url));
-        let at_edge = edge.is_none_or(|edge| edge.authority() == self.url.authority);
+        let at_homeserver = match edge {
+            Some(edge) => edge.authority() != self.url.authority,
+            // Any host may be the edge's.
+            None => self.url.path.starts_with("/_matrix/"),
+        };
         let media = matches!(route, Route::Media(_));
         match variable("HOMESERVER_URL").and_then(|url| WebOrigin::parse(&url)) {
             Some(homeserver)
                 if !media
                     && role != Role::Edge
-                    && !(at_edge && role == Role::Both && !self.url.path.starts_with("/_matrix/"))
+                    && at_homeserver
                     && homeserver.authority() != self.url.authority =>
             {
                 self.pass(&homeserver).await

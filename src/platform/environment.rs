@@ -26,11 +26,11 @@ pub(super) fn variable(env: &worker::Env, name: &str) -> Option<String> {
 
 fn judge(env: &worker::Env) -> Judged {
     let mut errors = match Config::read(|name| variable(env, name)) {
-        Ok(config) if env.kv(super::kv::BINDING).is_ok() => return Ok(Rc::new(config)),
+        Ok(config) if super::kv::namespace(env).is_some() => return Ok(Rc::new(config)),
         Ok(_) => Vec::new(),
         Err(errors) => errors,
     };
-    if env.kv(super::kv::BINDING).is_err() {
+    if super::kv::namespace(env).is_none() {
         errors.push(ConfigError::missing_key_store());
     }
     for error in &errors {

@@ -1,13 +1,14 @@
 //! The homeserver's door: one function for all requests that we make in our own name.
 
 use http::{Method, StatusCode};
-use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen::JsCast as _;
 use web_sys::Response;
+use zeroize::Zeroizing;
 
 use super::Workers;
 use super::body::WorkerBody;
 use super::glue;
-use super::incoming::header_map;
+use super::incoming::{header_map, push_header};
 use crate::upstream::{Homeserver, UpstreamError, UpstreamRequest, UpstreamResponse};
 
 /// How long the homeserver may take to answer: longer than the 20 s that it waits by default for
@@ -17,7 +18,8 @@ const HEADERS_TIMEOUT_MS: f64 = 100_000.0;
 impl Homeserver<WorkerBody> for Workers {
     async fn send(&self, request: UpstreamRequest) -> Result<UpstreamResponse<WorkerBody>, UpstreamError> {
         let url = format!("{}{}", self.config.homeserver.as_str(), *request.path);
-        let sent = glue::fetch_headers(&url, &init(&request), HEADERS_TIMEOUT_MS).await;
+        let method = if request.method == Method::HEAD { "HEAD" } else { "GET" };
+        let sent = glue::fetch_headers(&url, method, &headers(&request), HEADERS_TIMEOUT_MS).await;
         let response: Response = sent
             .map_err(|error| match error.as_string().as_deref() {
                 Some("timed out") => UpstreamError::TimedOut,
@@ -34,31 +36,20 @@ impl Homeserver<WorkerBody> for Workers {
     }
 }
 
-/// Cloudflare's own cache must never answer an authorisation, so it is switched off three ways; an
-/// encoded body would hide the length; nothing of the client's request goes along but what is named.
-fn init(request: &UpstreamRequest) -> JsValue {
-    let mut headers = vec![("accept-encoding", JsValue::from_str("identity"))];
+/// An encoded body would hide the length; nothing of the client's request goes along but what is named.
+fn headers(request: &UpstreamRequest) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(512));
+    push_header(&mut text, "accept-encoding", "identity");
     if let Some(token) = &request.token {
-        headers.push(("authorization", JsValue::from_str(&format!("Bearer {}", token.expose()))));
+        push_header(&mut text, "authorization", &Zeroizing::new(format!("Bearer {}", token.expose())));
     }
     if let Some(address) = &request.client_ip {
-        headers.push(("x-forwarded-for", JsValue::from_str(address)));
+        push_header(&mut text, "x-forwarded-for", address);
     }
     for (name, value) in &request.headers {
-        headers.extend(value.to_str().ok().map(|value| (name.as_str(), JsValue::from_str(value))));
+        if let Ok(value) = value.to_str() {
+            push_header(&mut text, name.as_str(), value);
+        }
     }
-    uncached(&headers, if request.method == Method::HEAD { "HEAD" } else { "GET" })
-}
-
-/// What every request of ours says: no redirect is followed, no cache asked or filled.
-pub(super) fn uncached(headers: &[(&str, JsValue)], method: &str) -> JsValue {
-    let never = glue::object(&[("100-599", JsValue::from_f64(-1.0))]);
-    glue::object(&[
-        ("method", JsValue::from_str(method)),
-        ("headers", glue::object(headers).into()),
-        ("redirect", JsValue::from_str("manual")),
-        ("cache", JsValue::from_str("no-store")),
-        ("cf", glue::object(&[("cacheTtlByStatus", never.into())]).into()),
-    ])
-    .into()
+    text
 }

@@ -1,16 +1,46 @@
 // The few lines of the platform that are better said in JavaScript. Bytes are counted and encrypted
-// in Rust; here they are only moved.
+// in Rust; here they are only moved. Headers cross the border in one text, `name`, line, `value`,
+// line, …: a crossing with a string costs more than the lines it holds, and no header has a line end.
 
-/** The first read is small, so that the first byte leaves early; then reads grow to the best size. */
-const FIRST_READ_BYTES = 16 * 1024;
-const READ_BYTES = 256 * 1024;
+/** All headers, as one text. */
+export function headersText(headers) {
+  let text = "";
+  for (const [name, value] of headers) text += `${name}\n${value}\n`;
+  return text;
+}
 
-/** `fetch` that waits `timeoutMs` for the headers, and for the body as long as it takes. */
-export async function fetchHeaders(url, init, timeoutMs) {
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort("timed out"), timeoutMs);
+/** The inverse: names and values in pairs. */
+function headerPairs(text) {
+  const lines = text.split("\n");
+  const pairs = [];
+  for (let at = 0; at + 1 < lines.length; at += 2) pairs.push([lines[at], lines[at + 1]]);
+  return pairs;
+}
+
+/** A response with headers of ours. */
+export function respond(status, headers, body) {
+  return new Response(body, { status, headers: headerPairs(headers) });
+}
+
+/**
+ * What every request of ours says: no redirect is followed, no cache asked or filled. Cloudflare's own
+ * cache must never answer an authorisation, so it is switched off in two ways.
+ */
+export function uncached(method, headers) {
+  return { method, headers: headerPairs(headers), redirect: "manual", cache: "no-store", cf: { cacheTtlByStatus: { "100-599": -1 } } };
+}
+
+/**
+ * An uncached `fetch` that waits `timeoutMs` for the headers, and for the body as long as it takes.
+ * Throws "timed out". A fetch that was given up on ends with the request that it was made for.
+ */
+export async function fetchHeaders(url, method, headers, timeoutMs) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(reject, timeoutMs, "timed out");
+  });
   try {
-    return await fetch(url, { ...init, signal: controller.signal });
+    return await Promise.race([fetch(url, uncached(method, headers)), late]);
   } finally {
     clearTimeout(timer);
   }
@@ -28,10 +58,18 @@ export async function readAtMost(stream, limit) {
   return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 
+/** The first read is small, so that the first byte leaves early; then reads have the best size. */
+const FIRST_READ_BYTES = 16 * 1024;
+const READ_BYTES = 256 * 1024;
+
+/** Buffers that no stream is reading into: plain memory, which the streams of an isolate share. */
+const idleBuffers = [];
+const MAX_IDLE_BUFFERS = 4;
+
 /**
  * A stream of `length` bytes: what `push` makes of the chunks of `source`.
  *
- * `push(chunk)` takes a chunk, works on it in place and returns the part to send. It throws if the
+ * `push(chunk)` takes a chunk and returns the bytes to send, in memory of their own. It throws if the
  * source sends too much. `end(reason)` is told once how it ended: undefined, or what went wrong.
  * The client's pace is kept (a chunk is read only when one is asked for), and when the client
  * leaves, the source is cancelled at once.
@@ -40,38 +78,60 @@ export function bodyStream(source, length, push, end) {
   const reader = source.getReader({ mode: "byob" });
   let left = length;
   let readBytes = FIRST_READ_BYTES;
+  let sent;
+  let ended = false;
+
+  const finish = (reason) => {
+    ended = true;
+    end(reason);
+  };
+
+  /** Reads a chunk; undefined at the end of the source. */
+  const read = async () => {
+    const buffer = idleBuffers.pop() ?? new ArrayBuffer(READ_BYTES);
+    const { value } = await reader.readAtLeast(readBytes, new Uint8Array(buffer, 0, readBytes));
+    readBytes = READ_BYTES;
+    return value?.byteLength > 0 ? value : undefined;
+  };
 
   const fail = async (controller, reason) => {
-    end(String(reason));
+    if (ended) return; // the client has left: its cancel made the read fail
+    finish(String(reason));
     controller.error(reason);
     await reader.cancel(reason).catch(() => {});
   };
 
-  return new ReadableStream({
-    expectedLength: length,
-    async pull(controller) {
-      try {
-        while (left > 0) {
-          const { value, done } = await reader.readAtLeast(readBytes, new Uint8Array(readBytes));
-          readBytes = READ_BYTES;
-          const out = value === undefined ? undefined : push(value);
-          if (out !== undefined && out.byteLength > 0) {
-            left -= out.byteLength;
-            controller.enqueue(out);
-          }
-          if (left > 0 && done) return await fail(controller, new Error("the upstream ended early"));
-          if (left > 0 && out !== undefined && out.byteLength > 0) return;
-        }
-        end(undefined);
-        controller.close();
-        await reader.cancel().catch(() => {});
-      } catch (error) {
-        await fail(controller, error);
-      }
+  const pull = async (controller) => {
+    // Whoever asks for the next chunk is done with the last one: its memory is given back now, not by a
+    // later garbage collection. Were it still needed, the response would end short and be aborted.
+    sent?.buffer.transfer(0);
+    sent = undefined;
+    while (left > 0) {
+      const chunk = await read();
+      if (chunk === undefined) return await fail(controller, new Error("the upstream ended early"));
+      const out = push(chunk);
+      if (idleBuffers.length < MAX_IDLE_BUFFERS) idleBuffers.push(chunk.buffer);
+      if (out.byteLength === 0) continue; // before the window
+      left -= out.byteLength;
+      sent = out;
+      controller.enqueue(out);
+      break;
+    }
+    if (left > 0) return;
+    finish(undefined);
+    controller.close();
+    await reader.cancel().catch(() => {});
+  };
+
+  return new ReadableStream(
+    {
+      expectedLength: length,
+      pull: (controller) => pull(controller).catch((error) => fail(controller, error)),
+      async cancel(reason) {
+        finish(undefined);
+        await reader.cancel(reason).catch(() => {});
+      },
     },
-    async cancel(reason) {
-      end(undefined);
-      await reader.cancel(reason).catch(() => {});
-    },
-  });
+    { highWaterMark: 0 },
+  );
 }

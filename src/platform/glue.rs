@@ -2,14 +2,29 @@
 
 use js_sys::{Object, Reflect};
 use wasm_bindgen::prelude::*;
-use web_sys::{ReadableStream, Request, Response};
+use web_sys::{Headers, ReadableStream, Request, Response};
 
 #[wasm_bindgen(module = "/src/platform/glue.js")]
 extern "C" {
-    /// `fetch` with a time limit for the headers.
+    /// All headers as one text: `name`, line, `value`, line, …
+    #[wasm_bindgen(js_name = headersText)]
+    pub(super) fn headers_text(headers: &Headers) -> String;
+
+    /// A response with headers of ours, given as one text. The body may be `null`, bytes or a stream.
+    #[wasm_bindgen(catch)]
+    pub(super) fn respond(status: u16, headers: &str, body: &JsValue) -> Result<Response, JsValue>;
+
+    /// What every request of ours says: no redirect is followed, no cache asked or filled.
+    pub(super) fn uncached(method: &str, headers: &str) -> JsValue;
+
+    /// An uncached `fetch` with a time limit for the headers. Throws "timed out".
     #[wasm_bindgen(js_name = fetchHeaders, catch)]
-    pub(super) async fn fetch_headers(url: &str, init: &JsValue, timeout_ms: f64)
-    -> Result<JsValue, JsValue>;
+    pub(super) async fn fetch_headers(
+        url: &str,
+        method: &str,
+        headers: &str,
+        timeout_ms: f64,
+    ) -> Result<JsValue, JsValue>;
 
     /// Reads a stream up to a limit.
     #[wasm_bindgen(js_name = readAtMost, catch)]
@@ -40,13 +55,30 @@ extern "C" {
     pub(super) async fn open_cache(name: &str) -> Result<JsValue, JsValue>;
 
     /// `Cache`.
+    #[derive(Clone)]
     pub(super) type Cache;
 
+    /// `match`, of a `Request` or a URL.
     #[wasm_bindgen(method, js_name = match, catch)]
-    pub(super) async fn match_request(this: &Cache, request: &Request) -> Result<JsValue, JsValue>;
+    pub(super) async fn match_request(this: &Cache, request: &JsValue) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     pub(super) async fn put(this: &Cache, url: &str, response: &Response) -> Result<JsValue, JsValue>;
+
+    /// A namespace of Workers KV.
+    pub(super) type KvNamespace;
+
+    /// The record as a text, or `null`.
+    #[wasm_bindgen(method, catch)]
+    pub(super) async fn get(this: &KvNamespace, name: &str) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, js_name = put, catch)]
+    pub(super) async fn put_record(
+        this: &KvNamespace,
+        name: &str,
+        record: &str,
+        options: &JsValue,
+    ) -> Result<JsValue, JsValue>;
 }
 
 /// `{name: value, …}`.

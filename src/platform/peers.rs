@@ -7,7 +7,7 @@ use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use super::Workers;
-use super::fetch::uncached;
+use super::glue;
 use crate::policy::{FETCH_TIMEOUT_MS, MAX_BODY_BYTES, Memory, Record, RemotePolicy, TargetUrl, Verdict};
 use crate::upstream::{Host as _, PeerAnswer, Peers};
 
@@ -25,7 +25,7 @@ impl Peers for Workers {
     async fn fetch(&self, url: &TargetUrl) -> Option<PeerAnswer> {
         #[expect(clippy::cast_precision_loss, reason = "64 KiB")]
         let limit = MAX_BODY_BYTES as f64;
-        let init = uncached(&[("accept", JsValue::from_str("application/json"))], "GET");
+        let init = glue::uncached("GET", "accept\napplication/json\n");
         let answer = fetch_document(&url.to_string(), &init, FETCH_TIMEOUT_MS.into(), limit).await;
         let member = |name| Reflect::get(&answer, &JsValue::from_str(name)).ok();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a status is below 1000")]

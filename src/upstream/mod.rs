@@ -20,6 +20,10 @@ use crate::protocol::{AccessToken, ByteRange, Facts, Object};
 /// cache gets a copy of its own.
 pub const BUFFER_BYTES: u64 = 1024 * 1024;
 
+/// Bodies up to this size that must be touched are read whole, whether or not they are cached: below
+/// it a stream of our own costs more than it saves (`docs/performance.md`).
+pub const SMALL_BYTES: u64 = 256 * 1024;
+
 /// The most that is skipped of a body whose sender ignored the range.
 pub const SKIP_BYTES: u64 = 64 * 1024 * 1024;
 

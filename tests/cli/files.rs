@@ -106,8 +106,8 @@ fn a_pipe_is_written_to_and_not_replaced() {
         move || fs::read(pipe).unwrap()
     });
     world.get(&["-o", "pipe", "--force"]).expect(0, &["pipe: 700001 bytes"]);
-    assert!(reader.join().unwrap() == plaintext());
     assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+    assert!(reader.join().unwrap() == plaintext());
 }
 
 /// Runs with the token in a file and nowhere else.

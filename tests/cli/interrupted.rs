@@ -8,14 +8,14 @@ use std::time::Duration;
 use crate::world::{MXC, Run, SIZE, World, encrypted};
 
 /// Waits until `condition` holds; a test that waits for ever is a failed one.
-fn wait_for(condition: impl Fn() -> bool) {
-    for _ in 0..1000 {
+fn wait_for(mut condition: impl FnMut() -> bool) {
+    for _ in 0..3000 {
         if condition() {
             return;
         }
         sleep(Duration::from_millis(10));
     }
-    panic!("what was waited for did not happen in 10 s");
+    panic!("what was waited for did not happen in 30 s");
 }
 
 #[test]
@@ -35,13 +35,12 @@ fn a_signal_leaves_nothing() {
 fn a_signal_ends_a_write_that_hangs() {
     let world = World::good();
     // Nobody reads the pipe: it is full after 64 KiB.
-    let child = world.spawn_get(&["-o", "-"]);
+    let mut child = world.spawn_get(&["-o", "-"]);
     wait_for(|| !world.edge.asked().is_empty());
     sleep(Duration::from_millis(200));
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-    let mut child = child;
-    let status = child.wait().unwrap();
-    assert_eq!(status.code(), Some(130));
+    wait_for(|| child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
 /// Runs `cloakroom get <args>` on a terminal of its own; gives its exit code and what it showed.

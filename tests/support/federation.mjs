@@ -12,8 +12,8 @@ import { startWorker } from "./worker.mjs";
 /** What an operator routes to Cloakroom: the routes of `[env.production]` in wrangler.toml. */
 const CLOAKROOM_PATHS = /^\/_matrix\/(media\/|client\/v1\/media\/|federation\/v1\/media\/|client\/versions(\?|$))/;
 
-/** Federation with whoever has a certificate of the test's authority, on loopback too. */
-function federating(caFile) {
+/** Synapse's settings for federation with whoever has a certificate of the test's authority, on loopback too. */
+export function federating(caFile) {
   return {
     // Absent is everybody.
     federation_domain_whitelist: undefined,

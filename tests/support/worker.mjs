@@ -40,11 +40,13 @@ const QUIET = {
  * @param {string} [options.persistTo] folder of KV and cache; a fresh one unless given
  * @param {string} [options.env] environment of wrangler.toml to start from; its top level unless given. Routes are left out
  * @param {string} [options.name] for the log file's name
+ * @param {boolean} [options.keyStore] false leaves the binding of the key store out
  * @param {string} [options.caFile] certificate authorities that the Worker's own fetches trust besides the usual ones (PEM)
  * @returns {Promise<Worker>}
  */
-export async function startWorker({ vars, secrets, persistTo, env, name = "worker", caFile } = {}) {
-  const base = await readConfig(env);
+export async function startWorker({ vars, secrets, persistTo, env, name = "worker", caFile, keyStore = true } = {}) {
+  const configured = await readConfig(env);
+  const base = keyStore ? configured : { ...configured, kv_namespaces: [] };
   return onFreePort(async (port) => {
     const folder = tempDir(name);
     const build = copyBuild(folder);

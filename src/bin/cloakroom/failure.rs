@@ -50,14 +50,7 @@ impl Failure {
         if error.is_timeout() && !error.is_connect() {
             return Self::Stalled { party: party.clone(), seconds: stall_secs };
         }
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(deeper) = cause.source() {
-            cause = deeper;
-        }
-        // The outermost error prints its URL; it is the deepest one only when it stands alone.
-        let alone = std::error::Error::source(error).is_none();
-        let cause = if alone { "the request failed".to_owned() } else { cause.to_string() };
-        Self::Unreachable { party: party.clone(), cause }
+        Self::Unreachable { party: party.clone(), cause: root_cause(error) }
     }
 
     /// The same, should the homeserver's words repeat the access token.
@@ -115,6 +108,15 @@ impl Failure {
         };
         Some(hint.to_owned())
     }
+}
+
+/// The innermost error, which says most. The outermost prints its URL: standing alone, it is not shown.
+pub fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause = std::error::Error::source(error);
+    while let Some(deeper) = cause.and_then(std::error::Error::source) {
+        cause = Some(deeper);
+    }
+    cause.map_or_else(|| "the request failed".to_owned(), ToString::to_string)
 }
 
 fn refusal_hint(refusal: &Refusal) -> Option<String> {

@@ -8,7 +8,7 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, RANGE};
 use http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
-use super::failure::Failure;
+use super::failure::{Failure, root_cause};
 
 /// Name resolution, TCP and TLS together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -22,7 +22,7 @@ pub struct Transport {
 
 impl Transport {
     pub fn new(token: &AccessToken, stall: Duration) -> Result<Self, Failure> {
-        let cannot = |what: &str| Failure::local("cannot set up TLS", std::io::Error::other(what.to_owned()));
+        let cannot = |why: String| Failure::local("cannot set up TLS", std::io::Error::other(why));
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
@@ -30,10 +30,10 @@ impl Transport {
             .read_timeout(stall)
             .user_agent(concat!("cloakroom/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| cannot(&error.to_string()))?;
+            .map_err(|error| cannot(root_cause(&error)))?;
         let bearer = Zeroizing::new(format!("Bearer {}", token.expose()));
         let mut authorization =
-            HeaderValue::from_str(&bearer).map_err(|_| cannot("the token is no header"))?;
+            HeaderValue::from_str(&bearer).map_err(|_| cannot("the token fits into no header".to_owned()))?;
         authorization.set_sensitive(true);
         Ok(Self { client, authorization, stall })
     }
