@@ -201,7 +201,7 @@ impl Config {
         TargetRules::new(own, self.allow_private_network)
     }
 
-    /// Checks a request's own host (`host[:port]`) against the configuration: the homeserver must not
+    /// Checks the host (`host[:port]`) of a request to the origin: the homeserver must not
     /// be reached through the very host that we stand in front of, and the edge must not live at or
     /// under it, or browsers and Go clients would send it access tokens.
     pub fn check_host(&self, request_host: &str) -> Result<(), ConfigError> {
@@ -214,7 +214,7 @@ impl Config {
         }
         let (edge, host) = (self.edge.host(), host_of(request_host));
         let under = edge.strip_suffix(host).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-        if under && self.edge.authority() != request_host {
+        if under {
             let expected = "a host name that is neither the homeserver's nor under it";
             return refuse("EDGE_URL", &self.edge, expected);
         }

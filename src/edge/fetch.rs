@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::respond::EdgeError;
 use crate::config::Config;
-use crate::protocol::{ByteRange, Facts, Grant};
+use crate::protocol::{ByteRange, Content, Facts, Grant};
 use crate::upstream::{
     BUFFER_BYTES, Body, Event, Job, Platform, SKIP_BYTES, SMALL_BYTES, UpstreamError, UpstreamRequest,
     UpstreamResponse, fill,
@@ -37,7 +37,8 @@ pub(crate) async fn object<P: Platform>(
     grant: &Grant,
     range: Option<ByteRange>,
 ) -> Result<Fetched<P::Body>, EdgeError> {
-    if let Some(fetched) = from_cache(platform, grant, range).await {
+    let cacheable = grant.pins.size <= config.cache_max_bytes;
+    if cacheable && let Some(fetched) = from_cache(platform, grant, range).await {
         return Ok(fetched);
     }
     let skip = range.map_or(0, |range| range.start);
@@ -47,11 +48,10 @@ pub(crate) async fn object<P: Platform>(
         response.body.cancel();
         return Err(EdgeError::Changed);
     }
-    let cacheable = grant.pins.size <= config.cache_max_bytes;
     if response.status == StatusCode::PARTIAL_CONTENT {
-        return from_part(platform, config, grant, range, response, cacheable);
+        return from_part(platform, config, grant, range, response, cacheable).await;
     }
-    if grant.pins.size <= BUFFER_BYTES {
+    if is_small(grant, grant.pins.size) || (cacheable && grant.pins.size <= BUFFER_BYTES) {
         return from_small(platform, grant, range, facts, response.body, cacheable).await;
     }
     if skip <= SKIP_BYTES {
@@ -89,7 +89,8 @@ async fn from_cache<P: Platform>(
         Some(range) => (range.start, range.length()),
         None => (0, grant.pins.size),
     };
-    Some(Fetched { body: cached.body, start, promised, range })
+    let body = if is_small(grant, promised) { cached.body.buffer(promised).await.ok()? } else { cached.body };
+    Some(Fetched { body, start, promised, range })
 }
 
 /// One request with the service account; anything but the object is an error.
@@ -140,7 +141,7 @@ fn request(config: &Config, grant: &Grant, range: Option<ByteRange>) -> Upstream
     }
 }
 
-fn from_part<P: Platform>(
+async fn from_part<P: Platform>(
     platform: &P,
     config: &Config,
     grant: &Grant,
@@ -157,7 +158,25 @@ fn from_part<P: Platform>(
     if cacheable {
         platform.later(Job::Fill(grant.object.clone(), request(config, grant, None)));
     }
-    Ok(Fetched { body: response.body, start: range.start, promised: range.length(), range: Some(range) })
+    let promised = range.length();
+    let body = if is_small(grant, promised) {
+        buffered(platform, response.body, promised).await?
+    } else {
+        response.body
+    };
+    Ok(Fetched { body, start: range.start, promised, range: Some(range) })
+}
+
+/// Whether a body of this length is cheaper to encrypt whole than as a stream.
+fn is_small(grant: &Grant, length: u64) -> bool {
+    length <= SMALL_BYTES && matches!(grant.content, Content::Encrypted { .. })
+}
+
+async fn buffered<P: Platform>(platform: &P, body: P::Body, size: u64) -> Result<P::Body, EdgeError> {
+    body.buffer(size).await.map_err(|_| {
+        platform.log(Event::BodyBroken);
+        EdgeError::Unreachable
+    })
 }
 
 /// Small objects are read whole, served and then cached.
@@ -169,10 +188,7 @@ async fn from_small<P: Platform>(
     body: P::Body,
     cacheable: bool,
 ) -> Result<Fetched<P::Body>, EdgeError> {
-    let Ok(body) = body.buffer(grant.pins.size).await else {
-        platform.log(Event::BodyBroken);
-        return Err(EdgeError::Unreachable);
-    };
+    let body = buffered(platform, body, grant.pins.size).await?;
     if let Some(copy) = body.share().filter(|_| cacheable) {
         platform.later(Job::Put(grant.object.clone(), facts, copy));
     }

@@ -26,6 +26,8 @@ const QUIET = {
   X_LOCAL_OBSERVABILITY: "false",
   X_LOCAL_EXPLORER: "false",
   WRANGLER_SEND_METRICS: "false",
+  // With its banner it asks npm for a newer version of itself.
+  WRANGLER_HIDE_BANNER: "true",
   CLOUDFLARE_ENV: undefined,
   CLOUDFLARE_INCLUDE_PROCESS_ENV: undefined,
 };
@@ -124,14 +126,16 @@ export class Worker {
 
 async function launch({ configs, folder, port, persistTo, name, caFile }) {
   const state = persistTo ?? join(folder, "state");
+  const temporary = join(folder, "tmp");
+  mkdirSync(temporary);
   const args = ["dev", ...configs.flatMap((config) => ["--config", config])];
   args.push("--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0");
   args.push("--log-level", "warn", "--show-interactive-dev-session=false", "--persist-to", state);
   const running = await start(WRANGLER, args, {
     name,
     cwd: folder,
-    // wrangler hands the certificates of NODE_EXTRA_CA_CERTS on to workerd.
-    env: { ...QUIET, WRANGLER_REGISTRY_PATH: join(folder, "registry"), ...(caFile && { NODE_EXTRA_CA_CERTS: caFile }) },
+    // TMPDIR: what a killed wrangler leaves behind goes with the folder. It hands the certificates of NODE_EXTRA_CA_CERTS on to workerd.
+    env: { ...QUIET, WRANGLER_REGISTRY_PATH: join(folder, "registry"), TMPDIR: temporary, ...(caFile && { NODE_EXTRA_CA_CERTS: caFile }) },
     readyMs: START_LIMIT_MS,
     ready: () => fetch(`http://127.0.0.1:${port}${READY_PATH}`, { signal: AbortSignal.timeout(START_LIMIT_MS) }),
   });

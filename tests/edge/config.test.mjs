@@ -1,0 +1,172 @@
+// A wrong configuration: the log says what is wrong, the public learns the variable's name only, media stop, and the rest goes on.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+
+import { respond } from "../support/homeserver.mjs";
+import { SERVER_NAME, expectError, newToken, optIn, startRig } from "./rig.mjs";
+
+const DOWNLOAD = `/_matrix/client/v1/media/download/${SERVER_NAME}/id`;
+const MEDIA = [DOWNLOAD, `${DOWNLOAD}/name.png`, DOWNLOAD + optIn("json"), `/_matrix/client/v1/media/thumbnail/${SERVER_NAME}/id?width=1&height=1`];
+const PASSED = ["/_matrix/client/v3/sync?x=y", "/_matrix/media/v3/upload", "/_matrix/client/versions", "/_matrix/client/v1/media/config"];
+const RULES = {
+  ROLE: ["Both", /'both', 'origin' or 'edge'/],
+  SERVER_NAME: ["exa mple.org", /like example\.org/],
+  GRANT_TTL_SECS: ["9", /from 10 to 86400/],
+  REDIRECT_MIN_BYTES: ["64k", /number of bytes/],
+  PLAIN_REDIRECT: ["yes", /'on' or 'off'/],
+  ENCRYPTED_MEDIA: ["", /'reencrypt' or 'verbatim'/],
+  CACHE_MAX_BYTES: ["600000000", /number of bytes/],
+  CACHE_TTL_SECS: ["0", /from 1 to/],
+  MEDIA_UNAUTHENTICATED: ["m.all", /'m\.none'/],
+  REMOTE_POLICY: ["maybe", /'enforce'/],
+};
+
+const rigs = {};
+before(async () => {
+  const values = Object.fromEntries(Object.entries(RULES).map(([name, [value]]) => [name, value]));
+  // Printable, but with spaces: no token has any.
+  const secrets = { HOMESERVER_TOKEN: `${newToken("service")} and more` };
+  const starts = {
+    all: { vars: values, secrets },
+    urls: { vars: { HOMESERVER_URL: "synapse:8008", EDGE_URL: "https://media.example.net/path" } },
+    edgeUrl: { vars: { EDGE_URL: "http://media.example.net" } },
+    hosts: { vars: { HOMESERVER_URL: "https://synapse.test", EDGE_URL: "https://media.matrix.test" } },
+    keyStore: { keyStore: false },
+    edge: { vars: { ROLE: "edge", GRANT_TTL_SECS: "x" } },
+    origin: { vars: { ROLE: "origin" } },
+  };
+  for (const [name, options] of Object.entries(starts)) {
+    rigs[name] = await startRig({ name: `worker-${name}`, ...options });
+    rigs[name].homeserver.on("*", /.*/, respond(200, {}, { passed: true }));
+    rigs[name].secrets = options.secrets;
+  }
+});
+after(() => Promise.all(Object.values(rigs).map((rig) => rig.stop())));
+
+async function wrongVariables(rig, host) {
+  const { status, body } = await rig.verbatim("/_cloakroom/health", { host });
+  const { wrong_variables: names, status: word } = JSON.parse(body);
+  assert.deepEqual([status, word], names.length === 0 ? [200, "ok"] : [503, "misconfigured"]);
+  return { names, body: body.toString() };
+}
+
+// Media do not work, and say which variables are to blame and nothing more.
+async function expectNoMedia(rig, names, host) {
+  for (const path of MEDIA) {
+    for (const method of ["GET", "HEAD"]) {
+      const { status, body } = await rig.verbatim(path, { host, method, headers: { Authorization: `Bearer ${rig.user}` } });
+      assert.equal(status, 500, path);
+      if (method === "HEAD") continue;
+      const { errcode, error } = JSON.parse(body);
+      assert.equal(errcode, "M_UNKNOWN");
+      for (const name of names) assert.ok(error.includes(name), error);
+      for (const [value] of Object.values(RULES)) assert.ok(value.length < 3 || !error.includes(value), error);
+    }
+  }
+  for (const { path } of rig.homeserver.requests) assert.doesNotMatch(path, /download|thumbnail/);
+}
+
+async function expectPassed(rig, host) {
+  for (const path of PASSED) {
+    const { status, body } = await rig.verbatim(path, { host, headers: { Authorization: `Bearer ${rig.user}` } });
+    assert.deepEqual([status, JSON.parse(body)], [200, { passed: true }], path);
+  }
+}
+
+async function expectNothingPassed(rig, host) {
+  const before = rig.homeserver.requests.length;
+  for (const path of [...PASSED, ...MEDIA, "/", `/${"A".repeat(43)}`]) {
+    const { status, body } = await rig.verbatim(path, { host, headers: { Authorization: `Bearer ${rig.user}` } });
+    assert.ok(status === 500 || status === 404, `${status} for ${path}`);
+    assert.match(JSON.parse(body).errcode, /^M_/);
+  }
+  assert.equal(rig.homeserver.requests.length, before);
+}
+
+describe("a wrong variable", () => {
+  it("is named by health, and its value and rule by the log; a secret's value by neither", async () => {
+    const rig = rigs.all;
+    const { names, body } = await wrongVariables(rig);
+    assert.deepEqual(new Set(names), new Set([...Object.keys(RULES), "HOMESERVER_TOKEN"]));
+    for (const [value] of Object.values(RULES)) assert.ok(value.length < 3 || !body.includes(value), `${value} in ${body}`);
+    await rig.worker.untilLog(/HOMESERVER_TOKEN/);
+    const log = rig.worker.logs();
+    for (const [name, [value, rule]] of Object.entries(RULES)) {
+      const line = log.split("\n").find((line) => line.includes("config_error") && line.includes(`"variable":"${name}"`));
+      assert.ok(line, `the log does not name ${name}`);
+      const { error } = JSON.parse(line.slice(line.indexOf("{"), line.lastIndexOf("}") + 1));
+      assert.ok(error.startsWith(`${name} is ${JSON.stringify(value)}, but must be `), error);
+      assert.match(error, rule);
+    }
+    assert.match(log, /HOMESERVER_TOKEN must be set as a secret/);
+    assert.ok(!log.includes(rig.secrets.HOMESERVER_TOKEN.split(" ")[0]), "the secret is in the log");
+  });
+
+  it("stops media, and nothing else", async () => {
+    await expectNoMedia(rigs.all, Object.keys(RULES));
+    await expectPassed(rigs.all);
+    assert.equal((await rigs.all.verbatim("/_cloakroom/object/1/x")).status, 404);
+  });
+
+  it("leaves the edge's host closed", async () => {
+    await expectNothingPassed(rigs.all, rigs.all.edgeHost);
+    await expectNothingPassed(rigs.edge);
+    await expectNothingPassed(rigs.edge, rigs.edge.edgeHost);
+    assert.deepEqual((await wrongVariables(rigs.edge)).names, ["GRANT_TTL_SECS"]);
+  });
+
+  it("HOMESERVER_URL leaves nowhere to pass anything to", async () => {
+    const { names, body } = await wrongVariables(rigs.urls);
+    assert.deepEqual(new Set(names), new Set(["HOMESERVER_URL", "EDGE_URL"]));
+    assert.ok(!body.includes("synapse") && !body.includes("example.net"));
+    await expectNothingPassed(rigs.urls);
+    await expectError(await rigs.urls.get(PASSED[0]), 500, "M_UNKNOWN");
+  });
+
+  it("EDGE_URL leaves open which host is the edge's: only what is Matrix passes", async () => {
+    assert.deepEqual((await wrongVariables(rigs.edgeUrl)).names, ["EDGE_URL"]);
+    await expectNoMedia(rigs.edgeUrl, ["EDGE_URL"]);
+    await expectPassed(rigs.edgeUrl);
+    for (const path of ["/", `/${"A".repeat(43)}`, "/.well-known/matrix/client"]) assert.equal((await rigs.edgeUrl.get(path)).status, 500, path);
+  });
+
+  it("and a missing key store: it is named like one", async () => {
+    assert.deepEqual((await wrongVariables(rigs.keyStore)).names, ["GRANTS"]);
+    await expectNoMedia(rigs.keyStore, ["GRANTS"]);
+    await expectPassed(rigs.keyStore);
+    await rigs.keyStore.worker.untilLog(/"variable":"GRANTS"/);
+    assert.match(rigs.keyStore.worker.logs(), /kv_namespaces/);
+  });
+});
+
+describe("a request to a host that does not fit the configuration", () => {
+  it("is refused where it would come back to us", async () => {
+    assert.deepEqual((await wrongVariables(rigs.hosts, "synapse.test")).names, ["HOMESERVER_URL"]);
+    await expectNoMedia(rigs.hosts, ["HOMESERVER_URL"], "synapse.test");
+    for (const path of PASSED) {
+      const { status, body } = await rigs.hosts.verbatim(path, { host: "synapse.test" });
+      assert.equal(status, 500);
+      assert.match(JSON.parse(body).error, /HOMESERVER_URL/);
+    }
+    await rigs.hosts.worker.untilLog(/"variable":"HOMESERVER_URL"/);
+  });
+
+  it("is no media request where the edge lives at or under that host", async () => {
+    assert.deepEqual((await wrongVariables(rigs.hosts, "other.test")).names, []);
+    for (const host of ["matrix.test", "matrix.test:8443", "test", "media.matrix.test:8443"]) {
+      assert.deepEqual((await wrongVariables(rigs.hosts, host)).names, ["EDGE_URL"], host);
+      await expectNoMedia(rigs.hosts, ["EDGE_URL"], host);
+    }
+    // What passes through goes on: to a homeserver that is not there.
+    const { status, body } = await rigs.hosts.verbatim("/_matrix/client/v3/sync", { host: "matrix.test" });
+    assert.deepEqual([status, JSON.parse(body).error], [502, "the homeserver cannot be reached"]);
+    await rigs.hosts.worker.untilLog(/"variable":"EDGE_URL"/);
+  });
+
+  it("is no request for the origin alone on the edge's own host", async () => {
+    await expectNothingPassed(rigs.origin, rigs.origin.edgeHost);
+    assert.deepEqual((await wrongVariables(rigs.origin, rigs.origin.edgeHost)).names, ["EDGE_URL"]);
+    assert.deepEqual((await wrongVariables(rigs.origin)).names, []);
+  });
+});

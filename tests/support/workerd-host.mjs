@@ -1,0 +1,46 @@
+// The child process of `startWorker({ direct: true })`: Workers on workerd with KV and cache, and nothing in front of them.
+//
+//   node tests/support/workerd-host.mjs FILE      the file holds {port, state, workers}, as worker.mjs writes it
+//
+// It is the same simulator (Miniflare) and the same workerd that `wrangler dev` starts. The first Worker answers on 127.0.0.1:port. All levels of
+// the Workers' console go to stdout. Runs until it is ended.
+
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+import { Log, LogLevel, Miniflare } from "miniflare";
+
+const { port, state, workers } = JSON.parse(readFileSync(process.argv[2], "utf8"));
+
+const miniflare = new Miniflare({
+  // For the entry that dispatches like wrangler does; nobody asks it.
+  host: "127.0.0.1",
+  port: 0,
+  cf: false,
+  log: new Log(LogLevel.WARN),
+  defaultPersistRoot: state,
+  workers: workers.map((worker, index) => ({
+    name: worker.name,
+    rootPath: dirname(worker.main),
+    modules: modulesOf(worker.main),
+    compatibilityDate: worker.compatibility_date,
+    compatibilityFlags: worker.compatibility_flags,
+    bindings: { ...worker.vars, ...worker.secrets },
+    kvNamespaces: Object.fromEntries((worker.kv_namespaces ?? []).map(({ binding, id }) => [binding, id])),
+    serviceBindings: Object.fromEntries((worker.services ?? []).map(({ binding, service }) => [binding, service])),
+    unsafeDirectSockets: index === 0 ? [{ host: "127.0.0.1", port }] : [],
+  })),
+});
+await miniflare.ready;
+
+// What worker-build makes: one module of JavaScript, and the WebAssembly that it imports.
+function modulesOf(main) {
+  const code = readFileSync(main, "utf8");
+  const wasm = [...code.matchAll(/from\s*"\.\/([\w.]+\.wasm)"/g)].map(([, name]) => name);
+  return [
+    { type: "ESModule", path: main, contents: code },
+    ...wasm.map((name) => ({ type: "CompiledWasm", path: join(dirname(main), name), contents: readFileSync(join(dirname(main), name)) })),
+  ];
+}
+
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => miniflare.dispose().finally(() => process.exit(0)));
