@@ -1,10 +1,10 @@
-// What `scripts/demo --keep` says at its end: commands with the real ports, and the access token in a file.
+// What `scripts/demo --keep` says at its end: commands with the real ports, in a folder of their own that holds the access token.
 
 import { writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 
 import { CLI } from "../tests/support/cli.mjs";
-import { ROOT, tempDir } from "../tests/support/process.mjs";
+import { tempDir } from "../tests/support/process.mjs";
 import { downloadPath } from "../tests/support/site.mjs";
 
 const quoted = (text) => (/^[\w./:@=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
@@ -12,40 +12,38 @@ const quoted = (text) => (/^[\w./:@=-]+$/.test(text) ? text : `'${text.replaceAl
 /** Prints how to try by hand, and keeps this process, and so all others, from ending. */
 export function keepRunning({ home, site, picture, video }) {
   const folder = tempDir("by-hand");
-  const file = (name, content) => {
-    const path = join(folder, name);
-    writeFileSync(path, content, { mode: 0o600 });
-    return path;
-  };
-  const token = file("token", `${home.alice.token}\n`);
+  const { token, userId } = home.alice;
+  writeFileSync(join(folder, "token"), `${token}\n`, { mode: 0o600 });
   // For curl: a header in a file, so that the token is not in the list of processes.
-  const header = file("authorization", `Authorization: Bearer ${home.alice.token}\n`);
-  const cli = relative(ROOT, CLI).startsWith("..") ? CLI : relative(ROOT, CLI);
-  const url = site.worker.origin + downloadPath(picture.mxc);
+  writeFileSync(join(folder, "authorization"), `Authorization: Bearer ${token}\n`, { mode: 0o600 });
+  const [pictureUrl, videoUrl] = [picture, video].map(({ mxc }) => site.worker.origin + downloadPath(mxc));
   console.log(`
-Everything keeps running until Ctrl-C, which stops and removes it. In another terminal:
+Everything keeps running until Ctrl-C, which stops and removes it. In another terminal, as ${userId}, whose access token is in the file 'token':
 
-  cd ${quoted(ROOT)}
+  cd ${quoted(folder)}
   export CLOAKROOM_HOMESERVER=${site.worker.origin}
-  token=${quoted(token)}  # the access token of ${home.alice.userId}
-  header=${quoted(header)}  # the same for curl
 
-  # through an encrypted redirect
-  ${quoted(cli)} get --verbose --token-file "$token" ${picture.mxc} -o picture.jpg
-  ${quoted(cli)} get --token-file "$token" ${video.mxc} --range 0-63 -o - | od -A d -t x1z
+Through an encrypted redirect, the picture and the first bytes of the video:
 
-  # link and key; then the link alone: ciphertext
-  curl -s -H @"$header" '${url}?org.matrix.msc4097.delivery=json' | tee answer.json
+  ${quoted(CLI)} get --verbose --token-file token ${picture.mxc} -o picture.jpg
+  ${quoted(CLI)} get --token-file token ${video.mxc} --range 0-63 -o - | od -A d -t x1z
+
+Link and key; then the link alone, which gives ciphertext:
+
+  curl -s -H @authorization '${pictureUrl}?org.matrix.msc4097.delivery=json' | tee answer.json
   curl -s "$(sed -E 's/.*"url":"([^"]*)".*/\\1/' answer.json)" | od -A d -t x1z | head -n 4
 
-  # as any other client: the media, and a range of it
-  curl -s -H @"$header" ${url} -o picture.jpg
-  curl -s -i -H @"$header" -H 'Range: bytes=0-9' --output - ${site.worker.origin}${downloadPath(video.mxc)} | head -n 20
+As any other client, the picture and a range of the video:
 
-  # a file of your own
-  curl -s -H @"$header" -H 'Content-Type: image/jpeg' --data-binary @picture.jpg '${site.worker.origin}/_matrix/media/v3/upload?filename=mine.jpg'
+  curl -s -H @authorization ${pictureUrl} -o same-picture.jpg
+  curl -s -i -H @authorization -H 'Range: bytes=0-9' --output - ${videoUrl}
 
-  # what the Worker says meanwhile
+A file of your own:
+
+  curl -s -H @authorization -H 'Content-Type: image/jpeg' --data-binary @picture.jpg '${site.worker.origin}/_matrix/media/v3/upload?filename=mine.jpg'
+
+What the Worker says meanwhile (nothing, as long as nothing is wrong):
+
   tail -f ${quoted(site.worker.running.logPath)}`);
   // The processes that were started do not keep this one from ending; this does.
   setInterval(() => {}, 1 << 30);

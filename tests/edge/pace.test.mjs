@@ -43,11 +43,11 @@ describe("a body", () => {
 
   for (const [delivery, ask] of Object.entries(asks)) {
     it(`may come one byte at a time, or in odd pieces: ${delivery}`, async () => {
-      const sizes = [[700, [1]], [200_003, [1, 1, 1, 63, 65, 4_097, 1, 16_385]], [LARGE_BYTES, [...Array(300).fill(1), 63, 777, 65_535, 1, 262_145]]];
+      const sizes = [[400, [1]], [200_003, [1, 1, 1, 63, 65, 4_097, 1, 16_385]], [LARGE_BYTES, [...Array(100).fill(1), 63, 777, 65_535, 1, 262_145]]];
       for (const [size, pieces] of sizes) {
         const stored = rig.store(size);
         stored.answers(inPieces(stored, pieces));
-        for (const [headers, expected] of [[{}, {}], [{ Range: "bytes=130-629" }, { status: 206, offset: 130, length: 500 }]]) {
+        for (const [headers, expected] of [[{}, {}], [{ Range: "bytes=130-329" }, { status: 206, offset: 130, length: 200 }]]) {
           const { response, key } = await ask(stored, { headers });
           await expectMedia(response, stored, { ...expected, key });
         }

@@ -51,7 +51,7 @@ describe("a body that breaks off", () => {
           }
           await expectHealed(stored);
         };
-        await Promise.all([0, 1, Math.floor(size / 2), size - 1].flatMap((stopAfter) => ["reset", "close"].map((then) => check(stopAfter, then))));
+        await Promise.all([check(0, "reset"), check(1, "close"), check(Math.floor(size / 2), "reset"), check(size - 1, "close")]);
       });
 
       it(`never looks complete when it is a part: ${delivery}, ${size} bytes`, async () => {

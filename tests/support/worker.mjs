@@ -1,19 +1,22 @@
-// The Worker as built, on the real workerd, through `wrangler dev`.
+// The Worker as built, on the real workerd: through `wrangler dev`, or with nothing in front.
 //
 // Each start takes a copy of build/ and writes a configuration of its own, made from wrangler.toml: a rebuild while the tests run does not
 // reload a Worker under them, and no settings of the developer (.dev.vars, .env) leak in. Variables and secrets travel in files, never in argv.
 //
 // Dispatch is by Host, as on the platform: `http://localhost:PORT` is the homeserver's host, `http://127.0.0.1:PORT` the edge's.
+//
+// `wrangler dev` has a proxy of its own in front of the Worker. It repeats a GET whose connection broke, up to three times, and logs its URL;
+// passes HTML through a rewriter, which costs its Content-Length; and compresses JSON. No deployment has that. So what tests broken connections
+// or exact answers starts the Worker with `direct: true`.
 
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 
-import { LOG_DIR, ROOT, Running, freePort, run, start, tempDir } from "./process.mjs";
-import { secret } from "./secrets.mjs";
+import { ROOT, Running, freePort, start, tempDir } from "./process.mjs";
+import { cloakroom, copyBuild, readConfig, router, writeForHost, writeForWrangler } from "./worker-config.mjs";
 
-const BUILD_DIR = join(ROOT, "build");
 const WRANGLER = join(ROOT, "node_modules/.bin/wrangler");
+const HOST = join(ROOT, "tests/support/workerd-host.mjs");
 const START_LIMIT_MS = 60_000;
 // Answered by the Worker itself, in every role: this never reaches a homeserver.
 const READY_PATH = "/_cloakroom/health";
@@ -44,16 +47,16 @@ const QUIET = {
  * @param {string} [options.name] for the log file's name
  * @param {boolean} [options.keyStore] false leaves the binding of the key store out
  * @param {string} [options.caFile] certificate authorities that the Worker's own fetches trust besides the usual ones (PEM)
+ * @param {boolean} [options.direct] without wrangler's proxy in front
  * @returns {Promise<Worker>}
  */
-export async function startWorker({ vars, secrets, persistTo, env, name = "worker", caFile, keyStore = true } = {}) {
+export async function startWorker({ vars, secrets, env, keyStore = true, name = "worker", ...launching } = {}) {
   const configured = await readConfig(env);
   const base = keyStore ? configured : { ...configured, kv_namespaces: [] };
-  return onFreePort(async (port) => {
+  return onFreePort((port) => {
     const folder = tempDir(name);
-    const build = copyBuild(folder);
-    const config = writeWorker(folder, "worker", { base, build, vars: withEdgeUrl(base.vars, vars, port), secrets });
-    return launch({ configs: [config], folder, port, persistTo, name, caFile });
+    const workers = [cloakroom({ ...base, name: "cloakroom" }, { build: copyBuild(folder), port, vars, secrets })];
+    return launch(workers, { folder, port, name, ...launching });
   });
 }
 
@@ -68,22 +71,19 @@ export async function startWorker({ vars, secrets, persistTo, env, name = "worke
  * @param {{vars?: Record<string, string | null>, secrets?: Record<string, string>}} [options.edgeOnly]
  * @param {string} [options.persistTo]
  * @param {string} [options.name]
+ * @param {string} [options.caFile]
+ * @param {boolean} [options.direct]
  * @returns {Promise<Worker>}
  */
-export async function startOriginAndEdge({ vars, originOnly = {}, edgeOnly = {}, persistTo, name = "origin-and-edge" } = {}) {
+export async function startOriginAndEdge({ vars, originOnly = {}, edgeOnly = {}, name = "origin-and-edge", ...launching } = {}) {
   const [origin, edge] = [await readConfig("origin"), await readConfig("edge")];
-  return onFreePort(async (port) => {
+  return onFreePort((port) => {
     const folder = tempDir(name);
     const build = copyBuild(folder);
     const roles = [["origin", origin, originOnly], ["edge", edge, edgeOnly]].map(([role, base, only]) =>
-      writeWorker(folder, role, {
-        base: { ...base, name: role },
-        build,
-        vars: withEdgeUrl(base.vars, { ...vars, ...only.vars }, port),
-        secrets: only.secrets,
-      }),
+      cloakroom({ ...base, name: role }, { build, port, vars: { ...vars, ...only.vars }, secrets: only.secrets }),
     );
-    return launch({ configs: [writeRouter(folder, origin), ...roles], folder, port, persistTo, name });
+    return launch([router(folder, origin), ...roles], { folder, port, name, ...launching });
   });
 }
 
@@ -101,7 +101,7 @@ export class Worker {
     this.persistTo = persistTo;
   }
 
-  /** What wrangler and the Worker wrote, without colours. Of the Worker's console that is `warn` and `error`: wrangler hides the rest. */
+  /** What was written, without colours: by the Worker's console (through wrangler only `warn` and `error`) and by whatever runs it. */
   logs() {
     return stripVTControlCharacters(this.running.output());
   }
@@ -111,10 +111,12 @@ export class Worker {
     return this.running.untilLog(pattern, limitMs);
   }
 
-  /** The workerd that runs the Worker, as `{pid, rssBytes}` now. (A second workerd is wrangler's proxy in front.) */
+  /** The workerd that runs the Worker, as `{pid, rssBytes}` now. */
   async workerd() {
     const processes = await this.running.processes();
-    const found = processes.find(({ args }) => args.includes("workerd serve") && args.includes("--inspector-addr"));
+    const all = processes.filter(({ args }) => args.includes("workerd serve"));
+    // wrangler's proxy is a workerd too, the one without an inspector.
+    const found = all.length === 1 ? all[0] : all.find(({ args }) => args.includes("--inspector-addr"));
     if (!found) throw new Error(`no workerd among:\n${processes.map(({ args }) => args).join("\n")}`);
     return found;
   }
@@ -124,22 +126,29 @@ export class Worker {
   }
 }
 
-async function launch({ configs, folder, port, persistTo, name, caFile }) {
-  const state = persistTo ?? join(folder, "state");
-  const temporary = join(folder, "tmp");
-  mkdirSync(temporary);
-  const args = ["dev", ...configs.flatMap((config) => ["--config", config])];
-  args.push("--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0");
-  args.push("--log-level", "warn", "--show-interactive-dev-session=false", "--persist-to", state);
-  const running = await start(WRANGLER, args, {
+async function launch(workers, { folder, port, name, persistTo = join(folder, "state"), caFile, direct = false }) {
+  const [command, ...args] = direct ? hostCommand(workers, { folder, port, persistTo }) : wranglerCommand(workers, { folder, port, persistTo });
+  const running = await start(command, args, {
     name,
     cwd: folder,
-    // TMPDIR: what a killed wrangler leaves behind goes with the folder. It hands the certificates of NODE_EXTRA_CA_CERTS on to workerd.
-    env: { ...QUIET, WRANGLER_REGISTRY_PATH: join(folder, "registry"), TMPDIR: temporary, ...(caFile && { NODE_EXTRA_CA_CERTS: caFile }) },
+    // workerd gets the certificates of NODE_EXTRA_CA_CERTS.
+    env: { ...QUIET, WRANGLER_REGISTRY_PATH: join(folder, "registry"), ...(caFile && { NODE_EXTRA_CA_CERTS: caFile }) },
     readyMs: START_LIMIT_MS,
     ready: () => fetch(`http://127.0.0.1:${port}${READY_PATH}`, { signal: AbortSignal.timeout(START_LIMIT_MS) }),
   });
-  return new Worker(running, port, state);
+  return new Worker(running, port, persistTo);
+}
+
+function wranglerCommand(workers, { folder, port, persistTo }) {
+  const configs = workers.flatMap((worker) => ["--config", writeForWrangler(folder, worker)]);
+  const listen = ["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"];
+  return [WRANGLER, "dev", ...configs, ...listen, "--log-level", "warn", "--show-interactive-dev-session=false", "--persist-to", persistTo];
+}
+
+function hostCommand(workers, { folder, port, persistTo }) {
+  // Where wrangler puts it too.
+  const state = join(persistTo, "v3");
+  return [process.execPath, HOST, writeForHost(folder, { port, state, workers })];
 }
 
 // Between choosing a port and listening on it somebody else may take it.
@@ -151,78 +160,4 @@ async function onFreePort(startOn) {
       if (attempt === 3 || !/EADDRINUSE|address already in use/i.test(error.message)) throw error;
     }
   }
-}
-
-function copyBuild(folder) {
-  if (!existsSync(join(BUILD_DIR, "index.js"))) throw new Error("there is no build/index.js: run scripts/build first");
-  const copy = join(folder, "build");
-  cpSync(BUILD_DIR, copy, { recursive: true, filter: (path) => !path.includes("/build/.") });
-  return copy;
-}
-
-function withEdgeUrl(base, vars, port) {
-  const merged = { ...base, EDGE_URL: `http://127.0.0.1:${port}`, ...vars };
-  return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null));
-}
-
-// Writes the configuration of one Worker into a folder of its own; returns its path.
-function writeWorker(folder, role, { base, build, vars, secrets = {} }) {
-  const { name, compatibility_date, compatibility_flags, kv_namespaces } = base;
-  return writeConfig(join(folder, role), secrets, {
-    name,
-    main: join(build, "index.js"),
-    compatibility_date,
-    compatibility_flags,
-    vars,
-    // The same id is the same namespace, whatever the placeholder says.
-    kv_namespaces: kv_namespaces.map(({ binding }) => ({ binding, id: binding })),
-  });
-}
-
-function writeRouter(folder, { compatibility_date }) {
-  const services = ["origin", "edge"].map((service) => ({ binding: service.toUpperCase(), service }));
-  const path = writeConfig(join(folder, "router"), {}, { name: "router", main: "router.mjs", compatibility_date, services });
-  writeFileSync(
-    join(folder, "router/router.mjs"),
-    `export default {
-  fetch(request, { EDGE, ORIGIN }) {
-    return (new URL(request.url).hostname === "127.0.0.1" ? EDGE : ORIGIN).fetch(request);
-  },
-};
-`,
-  );
-  return path;
-}
-
-function writeConfig(folder, secrets, config) {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const path = join(folder, "wrangler.json");
-  writeFileSync(path, JSON.stringify(config, null, 2));
-  const lines = Object.entries(secrets).map(([name, value]) => `${name}='${checkSecret(name, value)}'\n`);
-  // Written even when empty: then wrangler looks no further.
-  writeFileSync(join(folder, ".dev.vars"), lines.join(""), { mode: 0o600 });
-  return path;
-}
-
-function checkSecret(name, value) {
-  if (/['\n\r]/.test(value)) throw new Error(`${name} cannot be written to a .dev.vars file: it contains a quote or a line break`);
-  // A bad value on purpose may be too short to search for.
-  return value.length >= 8 ? secret(value, name) : value;
-}
-
-// wrangler needs a second to read wrangler.toml: once per content is enough.
-async function readConfig(env) {
-  const toml = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
-  const cache = join(LOG_DIR, `wrangler-${env ?? "top"}.json`);
-  if (existsSync(cache)) {
-    const cached = JSON.parse(readFileSync(cache, "utf8"));
-    if (cached.toml === toml) return cached.config;
-  }
-  const script = join(ROOT, "scripts/read-config.mjs");
-  const { code, stdout, stderr } = await run(process.execPath, [script, ...(env ? [env] : [])], { name: "read-config", keepLog: false });
-  if (code !== 0) throw new Error(`wrangler.toml: ${stderr}`);
-  const config = JSON.parse(stdout.toString());
-  mkdirSync(LOG_DIR, { recursive: true });
-  writeFileSync(cache, JSON.stringify({ toml, config }));
-  return config;
 }

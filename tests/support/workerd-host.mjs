@@ -2,23 +2,24 @@
 //
 //   node tests/support/workerd-host.mjs FILE      the file holds {port, state, workers}, as worker.mjs writes it
 //
-// It is the same simulator (Miniflare) and the same workerd that `wrangler dev` starts. The first Worker answers on 127.0.0.1:port. All levels of
-// the Workers' console go to stdout. Runs until it is ended.
+// It is the same workerd, and the same simulator of KV and cache (Miniflare), that `wrangler dev` starts. The first Worker answers on
+// 127.0.0.1:port. All levels of the Workers' console go to stdout. Runs until it is ended.
 
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { Log, LogLevel, Miniflare } from "miniflare";
+import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
 
 const { port, state, workers } = JSON.parse(readFileSync(process.argv[2], "utf8"));
 
-const miniflare = new Miniflare({
-  // For the entry that dispatches like wrangler does; nobody asks it.
+const options = {
+  // The simulator's own entry, which nobody asks.
   host: "127.0.0.1",
   port: 0,
   cf: false,
   log: new Log(LogLevel.WARN),
-  defaultPersistRoot: state,
+  handleStructuredLogs: ({ level, message }) => console.log(`[${level}] ${message}`),
+  resourcePersistencePath: state,
   workers: workers.map((worker, index) => ({
     name: worker.name,
     rootPath: dirname(worker.main),
@@ -30,7 +31,8 @@ const miniflare = new Miniflare({
     serviceBindings: Object.fromEntries((worker.services ?? []).map(({ binding, service }) => [binding, service])),
     unsafeDirectSockets: index === 0 ? [{ host: "127.0.0.1", port }] : [],
   })),
-});
+};
+const miniflare = new Miniflare(convertV4MiniflareOptions(options));
 await miniflare.ready;
 
 // What worker-build makes: one module of JavaScript, and the WebAssembly that it imports.
