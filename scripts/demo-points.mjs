@@ -6,11 +6,11 @@ import { createHash } from "node:crypto";
 import { isAnswer } from "../tests/support/answer.mjs";
 import { decryptAttachment, hashFits } from "../tests/support/attachment.mjs";
 import { decrypt } from "../tests/support/cipher.mjs";
-import { EXIT, get } from "../tests/support/cli.mjs";
+import { EXIT, get, link } from "../tests/support/cli.mjs";
 import { nioDownload } from "../tests/support/nio.mjs";
 import { LOG_DIR } from "../tests/support/process.mjs";
 import { searchSecrets } from "../tests/support/secrets.mjs";
-import { downloadPath } from "../tests/support/site.mjs";
+import { downloadPath, legacyPath } from "../tests/support/site.mjs";
 import { bytes as count, hexdump, shortened } from "./demo-show.mjs";
 
 const ENCRYPTED = /encrypted link \(chacha20\)/;
@@ -111,6 +111,25 @@ async function tenDownloads(stage) {
   return { text: `${count(DOWNLOADS * video.bytes.length)} for clients, ${count(all.sent)} from the homeserver`, below };
 }
 
+async function anonymousAllowed({ home, site, old }) {
+  const { code, link: url, stderr } = await link(old.mxc, { homeserver: site.worker.origin, token: home.alice.token });
+  must(code === EXIT.linked, `cloakroom link: exit code ${code}: ${stderr.trim()}`);
+  const response = await fetch(url);
+  const received = Buffer.from(await response.arrayBuffer());
+  must(response.status === 200 && received.equals(old.bytes), `${response.status}, ${received.length} bytes`);
+  return { text: "200: m.local, and Synapse has it from before it had authenticated media", below: [["the link that cloakroom prints", url]] };
+}
+
+async function anonymousRefused({ site }) {
+  const path = legacyPath("mxc://another.example/AbCdEf");
+  const response = await site.fetch(path, { token: null });
+  const { errcode } = await response.json();
+  must(response.status === 401 && errcode === "M_MISSING_TOKEN", `${response.status} ${errcode}`);
+  const asked = site.meter.requests.filter((request) => request.path === path).length;
+  must(asked === 0, `the homeserver was asked ${asked} times`);
+  return `${response.status} ${errcode}: m.local, the homeserver is not asked`;
+}
+
 async function loggedOut({ home, site, video }) {
   const { token } = await home.synapse.createUser("leaving");
   const path = downloadPath(video.mxc);
@@ -140,6 +159,8 @@ export const POINTS = [
   { title: "a file that looks like an answer", show: lookalike },
   { title: "matrix-nio as it comes, picture", show: nio },
   { title: "ten downloads of the video", show: tenDownloads },
+  { title: "no account, a picture of before", show: anonymousAllowed },
+  { title: "no account, media of another server", show: anonymousRefused },
   { title: "logged out", show: loggedOut },
   { title: "secrets in the output", show: noSecrets },
 ];

@@ -30,15 +30,19 @@ async function prepare() {
   const files = await demoMedia((percent) => working(`Encoding the video, ${percent} %`));
   const [picture, video] = [readFileSync(files.picture), readFileSync(files.video)];
   working("Starting Synapse");
-  const home = await startHome();
+  // To people without an account Synapse gives only what is from before it had authenticated media: so it has not, for one picture.
+  const home = await startHome({ config: { enable_authenticated_media: false } });
+  const old = await home.synapse.upload(home.alice.token, picture, { type: "image/jpeg", filename: "old.jpg" });
+  await home.synapse.restart({ enable_authenticated_media: true });
   working("Starting the Worker");
   // The operator agrees that clients may have ciphertext as it is stored; each client says for itself whether it wants that.
-  const site = await startSite(home, { vars: { ENCRYPTED_MEDIA: "verbatim" } });
+  const site = await startSite(home, { vars: { ENCRYPTED_MEDIA: "verbatim", MEDIA_UNAUTHENTICATED: "m.local" } });
   working("Uploading");
   const { ciphertext, file } = encryptAttachment(picture);
   const stage = {
     home,
     site,
+    old: { bytes: picture, mxc: old.mxc },
     picture: { bytes: picture, mxc: await site.upload(picture, { type: "image/jpeg", filename: "picture.jpg" }) },
     video: { bytes: video, mxc: await site.upload(video, { type: "video/mp4", filename: "video.mp4" }) },
     attachment: { bytes: ciphertext, file, plaintext: picture, mxc: await site.upload(ciphertext) },
@@ -47,7 +51,8 @@ async function prepare() {
   heading("Cloakroom in front of a homeserver");
   line("homeserver for clients", `${site.worker.origin}  (Synapse behind it: ${home.synapse.url})`);
   line("where links lead", site.worker.edge);
-  line("uploaded", `picture.jpg ${bytes(picture.length)}, video.mp4 ${bytes(video.length)}, an attachment of an encrypted room ${bytes(ciphertext.length)}`);
+  const [first, second, third] = [picture, video, ciphertext].map(({ length }) => bytes(length));
+  line("uploaded", `picture.jpg ${first}, video.mp4 ${second}, an attachment of an encrypted room ${third}`);
   return stage;
 }
 

@@ -35,6 +35,7 @@ export function problems(config, { other, known } = {}) {
     ...roleProblem,
     ...placeholders(config),
     ...urls(config),
+    ...policies(config),
     ...(known ? unknown(config, known) : []),
     ...routes(config),
     ...bindings(config),
@@ -69,6 +70,11 @@ function urls({ vars }) {
     found.push(`${name} is in [vars]: remove it there, make a new one, and set that with 'scripts/wrangler secret put'`);
   }
   return found;
+}
+
+function policies({ vars }) {
+  if (vars.ALLOW_PRIVATE_NETWORK !== "on") return [];
+  return ["ALLOW_PRIVATE_NETWORK is 'on': it is for development, since users choose whom the Worker asks; remove it"];
 }
 
 function unknown({ vars }, known) {

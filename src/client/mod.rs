@@ -6,9 +6,10 @@
 //!
 //! In scope: the rules of a client, as values that do no I/O. [`follow`] says which request comes
 //! next and what to make of a response's head, [`Body`] turns the body that then arrives into
-//! plaintext, chunk by chunk and in place. Out of scope: sockets, files, terminals (the command
-//! line client, `src/bin/cloakroom/`), and the decryption of end-to-end encrypted attachments,
-//! whose keys are in the event: to this protocol they are bytes like any others.
+//! plaintext, chunk by chunk and in place; [`share::share`] says whether media have a URL that works
+//! without an account. Out of scope: sockets, files, terminals (the command line client,
+//! `src/bin/cloakroom/`), and the decryption of end-to-end encrypted attachments, whose keys are in
+//! the event: to this protocol they are bytes like any others.
 //!
 //! ```
 //! use cloakroom::client::{HomeserverUrl, Wish, follow};
@@ -37,6 +38,7 @@ mod file_name;
 pub mod follow;
 mod range_request;
 mod request;
+pub mod share;
 
 pub use address::{HomeserverUrl, HomeserverUrlError, WebOrigin};
 pub use advertised::{Advertised, NotAdvertised};

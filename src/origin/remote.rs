@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 use super::Visit;
 use super::authorise::relay;
 use crate::policy::{
-    Fetched, Finding, LOOKUP_TIMEOUT_MS, Lookup, Progress, Record, RemotePolicy, Verdict, record_key,
+    Fetched, Finding, LOOKUP_TIMEOUT_MS, Lookup, Progress, Record, RemotePolicy, TargetRules, Verdict,
+    record_key,
 };
 use crate::protocol::ServerName;
 use crate::upstream::{Body as _, Platform, Reply, UpstreamRequest};
@@ -30,11 +31,9 @@ pub(crate) async fn check<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Reply
         return Ok(());
     }
     let server = &visit.request.object.server_name;
-    let verdict = if let Some(verdict) = known(visit, server).await {
-        verdict
-    } else {
-        whoami(visit).await?;
-        find_out(visit, server).await
+    let verdict = match known(visit, server).await {
+        Some(verdict) => verdict,
+        None => find_out(visit, server).await?,
     };
     verdict.error().map_or(Ok(()), |error| Err(Reply::error(&error)))
 }
@@ -68,23 +67,29 @@ async fn whoami<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Reply<P::Body>>
     Ok(())
 }
 
-/// Looks the peer up and remembers the outcome. A key store that fails costs a lookup more, no media.
-async fn find_out<P: Platform>(visit: &Visit<'_, P>, server: &ServerName) -> Verdict {
+/// Looks the peer up, once the homeserver has vouched for the client, and remembers the outcome. A key
+/// store that fails costs a lookup more, no media. A peer that may not be asked costs nothing at all.
+async fn find_out<P: Platform>(visit: &Visit<'_, P>, server: &ServerName) -> Result<Verdict, Reply<P::Body>> {
     let (platform, policy) = (visit.platform, visit.config.remote_policy);
-    let finding = lookup(visit, server).await;
+    let rules = visit.config.target_rules();
+    let first = match Lookup::start(policy, server, &rules) {
+        Progress::Done(finding) => return Ok(finding.verdict),
+        Progress::Fetch(lookup) => lookup,
+    };
+    whoami(visit).await?;
+    let finding = lookup(visit, first, &rules).await;
     let now_ms = platform.now_ms();
     if let Some(record) = Record::of(finding, policy, visit.config.remote_policy_times, now_ms) {
         let key = record_key(server);
         let _ = platform.put(&key, &record.to_json(), record.kv_ttl_secs()).await;
         platform.remember(key, record);
     }
-    finding.verdict
+    Ok(finding.verdict)
 }
 
-async fn lookup<P: Platform>(visit: &Visit<'_, P>, server: &ServerName) -> Finding {
-    let rules = visit.config.target_rules();
+async fn lookup<P: Platform>(visit: &Visit<'_, P>, first: Lookup, rules: &TargetRules) -> Finding {
     let give_up_ms = visit.platform.now_ms().saturating_add(LOOKUP_TIMEOUT_MS.into());
-    let mut progress = Lookup::start(visit.config.remote_policy, server, &rules);
+    let mut progress = Progress::Fetch(first);
     loop {
         let lookup = match progress {
             Progress::Done(finding) => return finding,
@@ -97,6 +102,6 @@ async fn lookup<P: Platform>(visit: &Visit<'_, P>, server: &ServerName) -> Findi
             location: answer.location.as_deref(),
             body: &answer.body,
         });
-        progress = lookup.answered(fetched, &rules);
+        progress = lookup.answered(fetched, rules);
     }
 }

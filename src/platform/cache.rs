@@ -14,9 +14,10 @@ use web_sys::{Request, RequestInit, Response};
 use super::Workers;
 use super::body::WorkerBody;
 use super::glue::{self, Cache};
+use super::host::is_filling;
 use super::incoming::{header_map, push_header};
 use crate::protocol::{ByteRange, Facts, Object, from_base64url, to_base64url};
-use crate::upstream::{Body as _, Cached, ObjectCache};
+use crate::upstream::{Body as _, Cached, Host as _, ObjectCache};
 
 const CACHE_NAME: &str = "cloakroom-v1";
 const FACTS_HEADER: &str = "cloakroom-facts";
@@ -56,6 +57,25 @@ impl Workers {
         let (Ok(response), Some(cache)) = (response, cache().await) else { return false };
         cache.put(url, &response).await.is_ok()
     }
+
+    /// Whether the entry has its last byte. What broke off on the way in must not stay: a cache may
+    /// keep what came of it, under the length that was promised.
+    async fn holds_all(&self, url: &str, facts: &Facts) -> bool {
+        let Some(size) = facts.size else { return false };
+        let Some(start) = size.checked_sub(1) else { return true };
+        let last = ByteRange { start, end: size };
+        let Some((response, headers)) = self.cache_match(url, Some(last)).await else { return false };
+        let whole = ByteRange::from_content_range(&headers) == Some((last, size));
+        let body = WorkerBody::Response(response);
+        if whole { body.buffer(1).await.is_ok() } else { false }
+    }
+}
+
+/// Best effort: a cache that cannot delete cannot be read either.
+async fn cache_delete(url: &str) {
+    if let Some(cache) = cache().await {
+        let _ = cache.delete(url).await;
+    }
 }
 
 /// The cache, opened once per isolate: the object is a name and belongs to no request.
@@ -76,6 +96,9 @@ impl ObjectCache<WorkerBody> for Workers {
     }
 
     async fn open(&self, object: &Object, range: Option<ByteRange>) -> Option<Cached<WorkerBody>> {
+        if is_filling(object, self.now_ms()) {
+            return None;
+        }
         let (response, headers) = self.cache_match(&self.cache_url("object", object), range).await?;
         let status = response.status();
         let body = WorkerBody::Response(response);
@@ -105,10 +128,12 @@ impl ObjectCache<WorkerBody> for Workers {
                 None => return false,
             },
         };
-        if let Some(value) = &value
-            && !self.cache_put(&self.cache_url("object", object), facts, Some(value)).await
-        {
-            return false;
+        if let Some(value) = &value {
+            let url = self.cache_url("object", object);
+            if !self.cache_put(&url, facts, Some(value)).await || !self.holds_all(&url, facts).await {
+                cache_delete(&url).await;
+                return false;
+            }
         }
         self.cache_put(&self.cache_url("facts", object), facts, None).await
     }

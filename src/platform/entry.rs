@@ -18,7 +18,9 @@ use crate::upstream::Reply;
 
 #[worker::event(fetch)]
 async fn fetch(request: Request, env: worker::Env, context: worker::Context) -> worker::Result<Response> {
-    let url = request.url();
+    // The runtime may leave dot segments in, and `fetch` would resolve them: what is judged here must
+    // be what is asked there.
+    let url = super::glue::StandardUrl::new(&request.url())?.href();
     let url = Url::split(&url);
     let visitor = Visitor { request: &request, url, env: &env };
     let sent = match environment::config(&env) {

@@ -15,6 +15,8 @@ fn help() {
     insta::assert_snapshot!("help", shown(&["--help"]));
     insta::assert_snapshot!("get_help_short", shown(&["get", "-h"]));
     insta::assert_snapshot!("get_help", shown(&["get", "--help"]));
+    insta::assert_snapshot!("link_help_short", shown(&["link", "-h"]));
+    insta::assert_snapshot!("link_help", shown(&["link", "--help"]));
 }
 
 #[test]
@@ -33,6 +35,8 @@ fn usage_errors_say_what_is_expected() {
         (&["get", MXC, "--plain", "--verbatim"], "cannot be used with"),
         (&["get", MXC, "--stall-timeout", "0"], "expected whole seconds"),
         (&["get"], "<MXC_URI>"),
+        (&["link", "https://media.example/AbC"], "expected mxc://<server name>/<media id>"),
+        (&["link", MXC, "--range", "0-1"], "unexpected argument '--range'"),
         (&[], "Usage: cloakroom <COMMAND>"),
     ] {
         Run::of(world.command(args).output().unwrap()).expect(2, &[said]);
@@ -43,9 +47,11 @@ fn usage_errors_say_what_is_expected() {
 #[test]
 fn no_homeserver() {
     let world = World::good();
-    let mut command = world.command(&["get", MXC]);
-    let run = Run::of(command.env_remove("CLOAKROOM_HOMESERVER").output().unwrap());
-    run.expect(2, &["error: no homeserver", "CLOAKROOM_HOMESERVER"]);
+    for command in ["get", "link"] {
+        let mut command = world.command(&[command, MXC]);
+        let run = Run::of(command.env_remove("CLOAKROOM_HOMESERVER").output().unwrap());
+        run.expect(2, &["error: no homeserver", "CLOAKROOM_HOMESERVER"]);
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod encrypted;
 mod files;
 mod help;
 mod interrupted;
+mod link;
 mod plain;
 mod server;
 mod world;

@@ -10,6 +10,8 @@ use std::time::Duration;
 /// A request, as far as tests look at it.
 #[derive(Clone, Debug)]
 pub struct Asked {
+    /// `GET` or `HEAD`.
+    pub method: String,
     /// Path and query.
     pub path: String,
     headers: Vec<(String, String)>,
@@ -18,7 +20,7 @@ pub struct Asked {
 impl Asked {
     /// A request without any header.
     pub fn bare() -> Self {
-        Self { path: String::new(), headers: Vec::new() }
+        Self { method: String::new(), path: String::new(), headers: Vec::new() }
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -126,15 +128,20 @@ fn serve(
 ) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?.take(64 * 1024)).lines();
     let first = lines.next().transpose()?.unwrap_or_default();
-    let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut words = first.split(' ').map(str::to_owned);
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let mut headers = Vec::new();
     while let Some(line) = lines.next().transpose()?.filter(|line| !line.is_empty()) {
         let (name, value) = line.split_once(": ").unwrap();
         headers.push((name.to_owned(), value.to_owned()));
     }
-    let asked = Asked { path, headers };
+    let asked = Asked { method, path, headers };
     log.lock().unwrap().push(asked.clone());
-    write(stream, &reply(&asked), closing)
+    let reply = reply(&asked);
+    // The head is the same, `Content-Length` too.
+    let reply =
+        if asked.method == "HEAD" { Reply { sent_bytes: 0, end: End::Close, ..reply } } else { reply };
+    write(stream, &reply, closing)
 }
 
 fn write(mut stream: TcpStream, reply: &Reply, closing: &AtomicBool) -> std::io::Result<()> {

@@ -50,7 +50,8 @@ for (const shape of SHAPES) {
           const said = head(response);
           assert.deepEqual([response.headers.has("content-disposition"), response.headers.has("last-modified")], [false, false]);
           const ciphertext = await body(response);
-          assert.deepEqual([response.status, ciphertext.length, response.headers.get("content-length")], [200, size, String(size)]);
+          assert.deepEqual([response.status, ciphertext.length], [200, size]);
+          assert.equal(response.headers.get("content-length"), String(size));
           assert.ok(decrypt(answer.key, ciphertext).equals(source.slice()));
           assert.deepEqual(unsealMetadata(answer.key, response.headers.get(METADATA_HEADER)), answer.metadata);
           assertTellsNothing({ said: `${answer.url}\n${said}`, ciphertext, answer, source, path });
@@ -107,7 +108,8 @@ for (const shape of SHAPES) {
     it("M2b: a file that looks exactly like an answer comes back as a file", async () => {
       const real = await (await site.fetch(downloadPath(await site.upload(randomBytes(SMALL_BYTES))) + optIn("json"))).json();
       for (const length of [0, SMALL_BYTES]) {
-        const lookalike = Buffer.from(JSON.stringify({ ...real, key: randomBytes(32).toString("base64url") }).padEnd(length));
+        const fields = { ...real, key: randomBytes(32).toString("base64url") };
+        const lookalike = Buffer.from(JSON.stringify(fields).padEnd(length));
         const path = downloadPath(await site.upload(lookalike, { type: "application/json" }));
         const plain = await site.fetch(path);
         assert.deepEqual([plain.status, plain.headers.has(ANSWER_HEADER), (await body(plain)).equals(lookalike)], [200, false, true]);

@@ -102,7 +102,8 @@ for (const shape of SHAPES) {
       site.meter.reset();
       const hosts = [site.worker.origin, site.worker.edge];
       for (const url of [...hosts.map((host) => host + downloadPath(mxc)), `${site.worker.edge}/${"A".repeat(43)}`]) {
-        const response = await fetch(url, { method: "OPTIONS", headers: { Origin: "https://app.example", "Access-Control-Request-Headers": "authorization" } });
+        const headers = { Origin: "https://app.example", "Access-Control-Request-Headers": "authorization" };
+        const response = await fetch(url, { method: "OPTIONS", headers });
         assert.ok(response.ok, `${url}: ${response.status}`);
         assert.equal(response.headers.get("access-control-allow-origin"), "*");
         assert.match(response.headers.get("access-control-allow-headers"), /authorization/i);

@@ -11,6 +11,7 @@ import { after, before, describe, it } from "node:test";
 
 import { isAnswer, optIn } from "../support/answer.mjs";
 import { Source, expectSlice } from "../support/bytes.mjs";
+import { EXIT, link } from "../support/cli.mjs";
 import { png } from "../support/png.mjs";
 import { badToken, downloadPath, legacyPath, startHome, startSite, thumbnailPath } from "../support/site.mjs";
 import { startOriginAndEdge } from "../support/worker.mjs";
@@ -190,6 +191,27 @@ for (const [policy, expected] of Object.entries(TABLE)) {
         assert.equal(isAnswer(response), false);
         assert.deepEqual(await outcome(response), expected.openHeld);
       }
+    });
+
+    it("cloakroom link prints a link that works, or says why there is none", async () => {
+      const options = { homeserver: site.worker.origin, token: home.alice.token };
+      const open = await link(media.open.mxc, options);
+      if (expected.open === OK) {
+        assert.deepEqual([open.code, open.link], [EXIT.linked, site.worker.origin + legacyPath(media.open.mxc)], open.stderr);
+        assert.match(open.stderr, policy === "m.local" ? /as the homeserver's policy says/ : /does not promise/);
+        await expectSlice((await fetch(open.link)).body, media.open.source);
+      } else {
+        assert.deepEqual([open.code, open.link], [EXIT.notShared, ""]);
+        assert.ok(open.stderr.includes(`the homeserver's policy is ${policy}: `), open.stderr);
+      }
+      const frozen = await link(media.frozen.mxc, options);
+      assert.deepEqual([frozen.code, frozen.link], [EXIT.notShared, ""]);
+      assert.match(frozen.stderr, expected.frozen === REFUSED ? /policy is m\./ : /to people with an account only/);
+      const gone = await link(`${media.open.mxc}x`, options);
+      assert.deepEqual([gone.code, gone.link], [expected.frozen === REFUSED ? EXIT.notShared : EXIT.notFound, ""]);
+      const remote = await link(REMOTE, options);
+      assert.deepEqual([remote.code, remote.link], [expected.remote === REFUSED ? EXIT.notShared : EXIT.refused, ""], remote.stderr);
+      assert.equal((await link(media.open.mxc, { ...options, token: badToken("link") })).code, EXIT.refused);
     });
 
     it("the config says so on all its versions and keeps the upload limit", async () => {

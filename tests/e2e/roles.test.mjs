@@ -1,4 +1,5 @@
-// Two hosts, two roles: the homeserver's host serves no links, the edge's host serves nothing else, and as two Workers neither can do the other's work.
+// Two hosts, two roles: the homeserver's host serves no links, the edge's host serves nothing else, and as two Workers neither can do the
+// other's work.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -31,7 +32,8 @@ for (const shape of SHAPES) {
     it("the edge's host serves links and nothing else, whatever token comes along", async () => {
       await site.held(path);
       const headers = { Authorization: `Bearer ${home.alice.token}` };
-      const paths = [path, path + optIn("json"), "/_matrix/client/versions", "/_matrix/client/v3/sync", "/_matrix/media/v3/config", "/", "/index.html"];
+      const paths = [path, path + optIn("json"), "/", "/index.html"];
+      paths.push("/_matrix/client/versions", "/_matrix/client/v3/sync", "/_matrix/media/v3/config");
       for (const asked of paths) {
         const response = await fetch(site.worker.edge + asked, { headers, redirect: "manual" });
         assert.deepEqual([response.status, (await response.json()).errcode], [404, "M_NOT_FOUND"], asked);

@@ -47,7 +47,14 @@ describe("the homeserver", () => {
   });
 
   it("takes an object away: nothing cached is served to anybody", async () => {
-    const refusals = [[404, "M_NOT_FOUND"], [403, "M_FORBIDDEN"], [401, "M_UNKNOWN_TOKEN"], [429, "M_LIMIT_EXCEEDED"], [502, "M_UNKNOWN"], [400, "M_UNKNOWN"]];
+    const refusals = [
+      [404, "M_NOT_FOUND"],
+      [403, "M_FORBIDDEN"],
+      [401, "M_UNKNOWN_TOKEN"],
+      [429, "M_LIMIT_EXCEEDED"],
+      [502, "M_UNKNOWN"],
+      [400, "M_UNKNOWN"],
+    ];
     const check = async ([status, errcode]) => {
       const stored = rig.store();
       await rig.cached(stored);
@@ -56,7 +63,12 @@ describe("the homeserver", () => {
         stored.forget();
         const response = await rig.get(stored, init);
         assert.equal(response.headers.get("retry-after"), "11");
-        assert.deepEqual(await expectError(response, status, errcode), { errcode, error: "gone", soft_logout: true, retry_after_ms: 11_000 });
+        assert.deepEqual(await expectError(response, status, errcode), {
+          errcode,
+          error: "gone",
+          soft_logout: true,
+          retry_after_ms: 11_000,
+        });
         assert.deepEqual(stored.asked, ["HEAD conditional", "GET"], "the error is that of a GET: it has a body");
       }
       stored.become(stored.source);
@@ -96,7 +108,10 @@ describe("the homeserver", () => {
       for (let round = 0; round < 2; round += 1) await expectPlain(await rig.get(stored), stored);
       const answer = await rig.answer(stored);
       await expectMedia(await rig.link(answer), stored, { key: answer.key });
-      assert.deepEqual(stored.requests.map(({ method }) => method), ["GET", "HEAD", "HEAD", "HEAD"]);
+      assert.deepEqual(
+        stored.requests.map(({ method }) => method),
+        ["GET", "HEAD", "HEAD", "HEAD"],
+      );
     }
   });
 

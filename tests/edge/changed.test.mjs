@@ -5,7 +5,18 @@ import { after, before, describe, it } from "node:test";
 
 import { Source } from "../support/bytes.mjs";
 import { media, respond } from "../support/homeserver.mjs";
-import { LARGE_BYTES, SMALL_BYTES, drain, expectError, expectMedia, expectPlain, isAnswer, optIn, readUntilBroken, startRig } from "./rig.mjs";
+import {
+  LARGE_BYTES,
+  SMALL_BYTES,
+  drain,
+  expectError,
+  expectMedia,
+  expectPlain,
+  isAnswer,
+  optIn,
+  readUntilBroken,
+  startRig,
+} from "./rig.mjs";
 
 const ETAG = { etag: '"one"' };
 
@@ -88,7 +99,15 @@ describe("an object that changed under a link", () => {
   });
 
   it("is not noticed by an ETag that says nothing, which the threat model tells", async () => {
-    const etags = [['"one"', "W/\"two\""], ["1", "2"], ["1", '"two"'], ["W/\"one\"", "W/\"two\""], ['"one"', null], [null, '"two"'], ["1", null]];
+    const etags = [
+      ['"one"', 'W/"two"'],
+      ["1", "2"],
+      ["1", '"two"'],
+      ['W/"one"', 'W/"two"'],
+      ['"one"', null],
+      [null, '"two"'],
+      ["1", null],
+    ];
     for (const [before, now] of etags) {
       const stored = rig.store(SMALL_BYTES, { etag: before });
       const answer = await rig.answer(stored);
@@ -106,7 +125,8 @@ describe("an object of unknown length", () => {
         const response = await rig.get(stored, init);
         assert.deepEqual([response.status, isAnswer(response)], [200, false]);
         assert.equal(response.headers.get("content-type"), "image/png");
-        for (const name of ["content-encoding", "content-range", "accept-ranges", "etag"]) assert.equal(response.headers.has(name), false, name);
+        for (const name of ["content-encoding", "content-range", "accept-ranges", "etag"])
+          assert.equal(response.headers.has(name), false, name);
         assert.match(response.headers.get("content-security-policy"), /^sandbox;/);
         const { bytes, broken } = await readUntilBroken(response);
         assert.ok(!broken && bytes.equals(stored.source.slice()), "it is the object, decoded");
@@ -115,7 +135,13 @@ describe("an object of unknown length", () => {
         await drain(await rig.get(stored));
         assert.equal(stored.count("GET"), 2, "it comes from the homeserver again");
       };
-      const inits = (size) => [{}, { query: optIn("json") }, { query: optIn("redirect") }, { headers: { Range: "bytes=5-9" } }, { headers: { Range: `bytes=${size}-` } }];
+      const inits = (size) => [
+        {},
+        { query: optIn("json") },
+        { query: optIn("redirect") },
+        { headers: { Range: "bytes=5-9" } },
+        { headers: { Range: `bytes=${size}-` } },
+      ];
       await Promise.all([SMALL_BYTES, LARGE_BYTES].flatMap((size) => inits(size).map((init) => check(size, init))));
     });
   }

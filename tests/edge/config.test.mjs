@@ -7,7 +7,12 @@ import { respond } from "../support/homeserver.mjs";
 import { SERVER_NAME, expectError, newToken, optIn, startRig } from "./rig.mjs";
 
 const DOWNLOAD = `/_matrix/client/v1/media/download/${SERVER_NAME}/id`;
-const MEDIA = [DOWNLOAD, `${DOWNLOAD}/name.png`, DOWNLOAD + optIn("json"), `/_matrix/client/v1/media/thumbnail/${SERVER_NAME}/id?width=1&height=1`];
+const MEDIA = [
+  DOWNLOAD,
+  `${DOWNLOAD}/name.png`,
+  DOWNLOAD + optIn("json"),
+  `/_matrix/client/v1/media/thumbnail/${SERVER_NAME}/id?width=1&height=1`,
+];
 const PASSED = ["/_matrix/client/v3/sync?x=y", "/_matrix/media/v3/upload", "/_matrix/client/versions", "/_matrix/client/v1/media/config"];
 const RULES = {
   ROLE: ["Both", /'both', 'origin' or 'edge'/],
@@ -128,7 +133,8 @@ describe("a wrong variable", () => {
     assert.deepEqual((await wrongVariables(rigs.edgeUrl)).names, ["EDGE_URL"]);
     await expectNoMedia(rigs.edgeUrl, ["EDGE_URL"]);
     await expectPassed(rigs.edgeUrl);
-    for (const path of ["/", `/${"A".repeat(43)}`, "/.well-known/matrix/client"]) assert.equal((await rigs.edgeUrl.get(path)).status, 500, path);
+    for (const path of ["/", `/${"A".repeat(43)}`, "/.well-known/matrix/client"])
+      assert.equal((await rigs.edgeUrl.get(path)).status, 500, path);
   });
 
   it("and a missing key store: it is named like one", async () => {

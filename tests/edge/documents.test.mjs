@@ -1,4 +1,5 @@
-// The documents that tell clients about us: `/versions` and the media config, the homeserver's own with a few members more (conformance A5, A8).
+// The documents that tell clients about us: `/versions` and the media config, the homeserver's own with a few members more
+// (conformance A5, A8).
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -20,7 +21,11 @@ describe("a document that tells about us", () => {
   const read = async (path, init) => (await rig.get(path, init)).json();
 
   it("has our members and otherwise what the homeserver says", async () => {
-    const versions = { versions: ["v1.1", "v1.11"], unstable_features: { "org.example.x": false }, extra: [1.5, null, { deep: "ü\u2028" }] };
+    const versions = {
+      versions: ["v1.1", "v1.11"],
+      unstable_features: { "org.example.x": false },
+      extra: [1.5, null, { deep: "ü\u2028" }],
+    };
     says(VERSIONS, versions);
     const response = await rig.get(VERSIONS, { token: null });
     assert.equal(response.headers.get("content-type"), "application/json");
@@ -67,7 +72,13 @@ describe("a document that tells about us", () => {
   });
 
   it("that the homeserver refuses is refused", async () => {
-    for (const [status, errcode] of [[401, "M_MISSING_TOKEN"], [403, "M_GUEST_ACCESS_FORBIDDEN"], [404, "M_UNRECOGNIZED"], [429, "M_LIMIT_EXCEEDED"], [500, "M_UNKNOWN"]]) {
+    for (const [status, errcode] of [
+      [401, "M_MISSING_TOKEN"],
+      [403, "M_GUEST_ACCESS_FORBIDDEN"],
+      [404, "M_UNRECOGNIZED"],
+      [429, "M_LIMIT_EXCEEDED"],
+      [500, "M_UNKNOWN"],
+    ]) {
       for (const path of [VERSIONS, ...CONFIGS]) {
         rig.homeserver.on("GET", path, matrixError(status, errcode, "no", { headers: { "Retry-After": "5" } }));
         const response = await rig.get(path);
@@ -79,7 +90,15 @@ describe("a document that tells about us", () => {
 
   it("that is no JSON object is relayed as it is", async () => {
     for (const path of [VERSIONS, CONFIGS[0]]) {
-      for (const [type, body] of [["text/html", "<html>"], ["application/json", "[1]"], ["application/json", "{"], ["application/json", ""], ["application/json", '"x"'], ["text/plain", "\xff"], ["application/json", "[".repeat(50_000)]]) {
+      for (const [type, body] of [
+        ["text/html", "<html>"],
+        ["application/json", "[1]"],
+        ["application/json", "{"],
+        ["application/json", ""],
+        ["application/json", '"x"'],
+        ["text/plain", "\xff"],
+        ["application/json", "[".repeat(50_000)],
+      ]) {
         says(path, body, { "Content-Type": type });
         const response = await rig.get(path);
         assert.deepEqual([response.status, response.headers.get("content-type"), await response.text()], [200, type, body]);
@@ -101,12 +120,20 @@ describe("a document that tells about us", () => {
   });
 
   it("may be compressed", async () => {
-    rig.homeserver.on("GET", VERSIONS, media(JSON.stringify({ versions: ["v1.11"] }), { auth: false, gzip: true, type: "application/json" }));
+    rig.homeserver.on(
+      "GET",
+      VERSIONS,
+      media(JSON.stringify({ versions: ["v1.11"] }), { auth: false, gzip: true, type: "application/json" }),
+    );
     assert.deepEqual(await read(VERSIONS), { versions: ["v1.11"], unstable_features: { [PREFIX]: true } });
   });
 
   it("that breaks off is never half of one", async () => {
-    rig.homeserver.on("GET", VERSIONS, media(JSON.stringify({ versions: ["v1.11"] }), { auth: false, type: "application/json", stopAfter: 10 }));
+    rig.homeserver.on(
+      "GET",
+      VERSIONS,
+      media(JSON.stringify({ versions: ["v1.11"] }), { auth: false, type: "application/json", stopAfter: 10 }),
+    );
     const response = await rig.get(VERSIONS);
     const { bytes, broken } = await readUntilBroken(response);
     assert.ok(broken || response.status === 502, `${response.status} ${bytes}`);

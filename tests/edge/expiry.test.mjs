@@ -31,7 +31,10 @@ describe("a link that has ended", () => {
     const before = Date.now();
     const [answer, heldAnswer] = [await rig.answer(stored), await rig.answer(held)];
     for (const { expiresMs } of [answer, heldAnswer]) {
-      assert.ok(expiresMs >= before + GRANT_TTL_SECS * 1000 && expiresMs <= Date.now() + GRANT_TTL_SECS * 1000, `expires_ts is ${expiresMs - before} ms away`);
+      assert.ok(
+        expiresMs >= before + GRANT_TTL_SECS * 1000 && expiresMs <= Date.now() + GRANT_TTL_SECS * 1000,
+        `expires_ts is ${expiresMs - before} ms away`,
+      );
     }
     await expectMedia(await rig.link(answer), stored, { key: answer.key });
     const begun = await rig.link(heldAnswer);
@@ -60,7 +63,11 @@ describe("a link that has ended", () => {
     const [ended, ...others] = await Promise.all(paths.map((path) => rig.verbatim(path, { host: rig.edgeHost })));
     assert.equal(ended.status, 404);
     assert.deepEqual(JSON.parse(ended.body), { errcode: "M_NOT_FOUND", error: "Not found" });
-    const comparable = ({ status, rawHeaders, body }) => ({ status, headers: rawHeaders.filter(([name]) => name.toLowerCase() !== "date"), body: body.toString() });
+    const comparable = ({ status, rawHeaders, body }) => ({
+      status,
+      headers: rawHeaders.filter(([name]) => name.toLowerCase() !== "date"),
+      body: body.toString(),
+    });
     for (const [i, other] of others.entries()) assert.deepEqual(comparable(other), comparable(ended), `path ${i + 1}`);
     for (const headers of [{ Range: "bytes=0-1" }, { "If-None-Match": "*" }, { Authorization: `Bearer ${rig.user}` }]) {
       assert.deepEqual(comparable(await rig.verbatim(`/${token}`, { host: rig.edgeHost, headers })), comparable(ended));

@@ -32,7 +32,8 @@ describe("a homeserver that misbehaves", () => {
   async function expectLinkError(response, status = 502) {
     const { error } = await expectError(response, status, "M_UNKNOWN");
     assert.ok(!error.includes(MARKER) && !error.includes("M_"), error);
-    for (const name of ["etag", "accept-ranges", "org-matrix-msc4097-metadata", "retry-after", "location"]) assert.equal(response.headers.has(name), false, name);
+    for (const name of ["etag", "accept-ranges", "org-matrix-msc4097-metadata", "retry-after", "location"])
+      assert.equal(response.headers.has(name), false, name);
     assert.equal(response.headers.get("cache-control"), "no-store, no-transform");
   }
 
@@ -51,7 +52,13 @@ describe("a homeserver that misbehaves", () => {
   });
 
   it("speaks no HTTP: 502", async () => {
-    for (const bytes of ["SSH-2.0-OpenSSH_9.6\r\n", "HTTP/1.1 abc\r\n\r\n", "\0\0\0\0", "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nx", ""]) {
+    for (const bytes of [
+      "SSH-2.0-OpenSSH_9.6\r\n",
+      "HTTP/1.1 abc\r\n\r\n",
+      "\0\0\0\0",
+      "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nx",
+      "",
+    ]) {
       for (const ask of Object.values(asks)) await expectError(await ask(rig.store().answers(raw(bytes))), 502, "M_UNKNOWN");
       await expectLinkError(await (await linkWith(raw(bytes)))());
       rig.homeserver.on("*", "/_matrix/odd", raw(bytes));
@@ -62,7 +69,8 @@ describe("a homeserver that misbehaves", () => {
   it("answers with a status that HTTP does not have: 502 that names it", async () => {
     for (const status of [600, 700, 999]) {
       const handler = raw(`HTTP/1.1 ${status} Odd\r\n${CONNECTION_CLOSE}`);
-      for (const ask of Object.values(asks)) assert.match((await expectError(await ask(rig.store().answers(handler)), 502, "M_UNKNOWN")).error, new RegExp(`\\b${status}\\b`));
+      for (const ask of Object.values(asks))
+        assert.match((await expectError(await ask(rig.store().answers(handler)), 502, "M_UNKNOWN")).error, new RegExp(`\\b${status}\\b`));
       await expectLinkError(await (await linkWith(handler))());
       rig.homeserver.on("*", "/_matrix/odd", handler);
       assert.match((await expectError(await rig.get("/_matrix/odd"), 502, "M_UNKNOWN")).error, new RegExp(`\\b${status}\\b`));
@@ -71,14 +79,23 @@ describe("a homeserver that misbehaves", () => {
 
   it("answers for media with a success that has none: 502, no bytes", async () => {
     for (const status of [201, 202, 203, 204, 205, 207, 299]) {
-      const handler = raw(`HTTP/1.1 ${status} Odd\r\nContent-Type: text/plain\r\n${status === 204 || status === 205 ? CONNECTION_CLOSE : `Content-Length: 5\r\nConnection: close\r\n\r\nbytes`}`);
+      const bodyless = status === 204 || status === 205;
+      const rest = bodyless ? CONNECTION_CLOSE : "Content-Length: 5\r\nConnection: close\r\n\r\nbytes";
+      const handler = raw(`HTTP/1.1 ${status} Odd\r\nContent-Type: text/plain\r\n${rest}`);
       for (const what of ["plain", "a range"]) await expectError(await asks[what](rig.store().answers(handler)), 502, "M_UNKNOWN");
       await expectLinkError(await (await linkWith(handler))());
     }
   });
 
   it("answers with another range than was asked for: 502, no bytes", async () => {
-    for (const contentRange of [`bytes 1-9/${SMALL_BYTES}`, `bytes 0-8/${SMALL_BYTES}`, "bytes 0-9/*", `bytes */${SMALL_BYTES}`, "nonsense", undefined]) {
+    for (const contentRange of [
+      `bytes 1-9/${SMALL_BYTES}`,
+      `bytes 0-8/${SMALL_BYTES}`,
+      "bytes 0-9/*",
+      `bytes */${SMALL_BYTES}`,
+      "nonsense",
+      undefined,
+    ]) {
       const headers = { "Content-Range": contentRange, "Content-Type": "text/plain" };
       const handler = respond(206, Object.fromEntries(Object.entries(headers).filter(([, value]) => value)), MARKER.slice(0, 10));
       await expectError(await asks["a range"](rig.store().answers(handler)), 502, "M_UNKNOWN");
@@ -113,7 +130,11 @@ describe("a homeserver that misbehaves", () => {
   });
 
   it("has something else as error: relayed as it is", async () => {
-    for (const [type, body] of [["text/html", "<h1>Bad gateway</h1>"], ["application/json", "{"], ["text/plain", ""]]) {
+    for (const [type, body] of [
+      ["text/html", "<h1>Bad gateway</h1>"],
+      ["application/json", "{"],
+      ["text/plain", ""],
+    ]) {
       const stored = rig.store().answers(respond(502, { "Content-Type": type }, body));
       for (const init of [{}, { query: optIn("redirect") }]) {
         const response = await rig.get(stored, init);
@@ -127,7 +148,10 @@ describe("a homeserver that misbehaves", () => {
 
 describe("a service account that is refused", () => {
   // Users may have it, the service account may not.
-  const refuses = (stored, handler) => stored.answers((exchange) => (exchange.request.headers.authorization === `Bearer ${rig.service}` ? handler : media(stored.source))(exchange));
+  const refuses = (stored, handler) =>
+    stored.answers((exchange) =>
+      (exchange.request.headers.authorization === `Bearer ${rig.service}` ? handler : media(stored.source))(exchange),
+    );
 
   it("gives 502 once; from then on the object is served as not opted in", async () => {
     const check = async (size, status, errcode) => {
@@ -147,7 +171,11 @@ describe("a service account that is refused", () => {
       }
       assert.ok(await rig.answer(other), "other objects are not concerned");
     };
-    const refusals = [[401, "M_UNKNOWN_TOKEN"], [403, "M_FORBIDDEN"], [404, "M_NOT_FOUND"]];
+    const refusals = [
+      [401, "M_UNKNOWN_TOKEN"],
+      [403, "M_FORBIDDEN"],
+      [404, "M_NOT_FOUND"],
+    ];
     await Promise.all([SMALL_BYTES, LARGE_BYTES].flatMap((size) => refusals.map((refusal) => check(size, ...refusal))));
     await rig.worker.untilLog(/"event":"service_account_refused"/);
   });

@@ -46,7 +46,11 @@ describe("the edge's host", () => {
     ];
     for (const path of paths) {
       for (const method of ["GET", "HEAD", "POST", "PUT"]) {
-        const response = await rig.verbatim(path, { host: rig.edgeHost, method, headers: { Authorization: `Bearer ${rig.user}`, "Content-Length": "0" } });
+        const response = await rig.verbatim(path, {
+          host: rig.edgeHost,
+          method,
+          headers: { Authorization: `Bearer ${rig.user}`, "Content-Length": "0" },
+        });
         assert.equal(response.status, method === "POST" || method === "PUT" ? 405 : 404, `${method} ${path}`);
         assert.ok(!response.body.includes("homeserver"), path);
       }
@@ -75,15 +79,32 @@ describe("the edge's host", () => {
     for (const host of [rig.edgeHost, `localhost:${rig.worker.port}`]) {
       for (const name of [...names, "", "object", "object/1/", "health/", "anything"]) {
         for (const method of ["GET", "HEAD", "POST", "PURGE"]) {
-          const response = await rig.verbatim(`/_cloakroom/${name}`, { host, method, headers: { Authorization: `Bearer ${rig.user}`, "Content-Length": "0" } });
+          const response = await rig.verbatim(`/_cloakroom/${name}`, {
+            host,
+            method,
+            headers: { Authorization: `Bearer ${rig.user}`, "Content-Length": "0" },
+          });
           assert.equal(response.status, 404, `${method} ${name} on ${host}`);
           assert.ok(!response.body.includes("cached"));
         }
       }
       // Otherwise encoded, these are no paths of ours; they are nobody else's either.
       for (const name of names) {
-        const variants = [`/_cloakroom%2F${name}`, `/%5Fcloakroom/${name}`, `//_cloakroom/${name}`, `/x/../_cloakroom/${name}`, `/x/%2e%2e/_cloakroom/${name}`, `/_cloakroom/./${name}`];
-        variants.push(`/_cloakroom/${name}?x`, `/_cloakroom/${name}#x`, `/_CLOAKROOM/${name}`, `/_cloakroom/${name.replaceAll("/", "%2F")}`, `\\_cloakroom\\${name}`);
+        const variants = [
+          `/_cloakroom%2F${name}`,
+          `/%5Fcloakroom/${name}`,
+          `//_cloakroom/${name}`,
+          `/x/../_cloakroom/${name}`,
+          `/x/%2e%2e/_cloakroom/${name}`,
+          `/_cloakroom/./${name}`,
+        ];
+        variants.push(
+          `/_cloakroom/${name}?x`,
+          `/_cloakroom/${name}#x`,
+          `/_CLOAKROOM/${name}`,
+          `/_cloakroom/${name.replaceAll("/", "%2F")}`,
+          `\\_cloakroom\\${name}`,
+        );
         for (const path of variants) {
           const response = await rig.verbatim(path, { host });
           assert.ok(response.status === 404 || response.status === 400, `${response.status} for ${path} on ${host}`);
@@ -92,7 +113,8 @@ describe("the edge's host", () => {
       }
     }
     await rig.quiet();
-    for (const { method, path } of rig.homeserver.requests) assert.doesNotMatch(path, /^\/_cloakroom\//, `${method} ${path} reached the homeserver`);
+    for (const { method, path } of rig.homeserver.requests)
+      assert.doesNotMatch(path, /^\/_cloakroom\//, `${method} ${path} reached the homeserver`);
     // It is really there.
     stored.forget();
     await expectPlain(await rig.get(stored), stored);
@@ -107,14 +129,19 @@ describe("tokens", () => {
     await expectMedia(await rig.link(answer), stored, { key: answer.key });
     await expectPlain(await rig.get(stored), stored);
     const sent = stored.requests.map(({ method, headers }) => [method, headers.authorization]);
-    assert.deepEqual(sent, [["HEAD", `Bearer ${rig.user}`], ["GET", `Bearer ${rig.service}`], ["HEAD", `Bearer ${rig.user}`]]);
+    assert.deepEqual(sent, [
+      ["HEAD", `Bearer ${rig.user}`],
+      ["GET", `Bearer ${rig.service}`],
+      ["HEAD", `Bearer ${rig.user}`],
+    ]);
   });
 
   it("go nowhere but to the homeserver, whatever it redirects to", async () => {
     const target = `${elsewhere.url}/elsewhere`;
     for (const status of [301, 302, 303, 307, 308]) {
       const redirecting = rig.store().answers(respond(status, { Location: target }));
-      for (const init of [{}, { query: optIn("json") }, { query: `?access_token=${rig.user}`, token: null }, { method: "HEAD" }]) await drain(await rig.get(redirecting, init));
+      for (const init of [{}, { query: optIn("json") }, { query: `?access_token=${rig.user}`, token: null }, { method: "HEAD" }])
+        await drain(await rig.get(redirecting, init));
       // Redirected only when the edge asks.
       const later = rig.store();
       const answer = await rig.answer(later);
@@ -132,7 +159,13 @@ describe("tokens", () => {
     const stored = rig.store();
     const query = `?access_token=${rig.user}&user_id=%40a%3Aexample.org`;
     await expectPlain(await rig.get(stored, { token: null, query }), stored);
-    assert.deepEqual([...stored.requests[0].query], [["user_id", "@a:example.org"], ["access_token", rig.user]]);
+    assert.deepEqual(
+      [...stored.requests[0].query],
+      [
+        ["user_id", "@a:example.org"],
+        ["access_token", rig.user],
+      ],
+    );
     await rig.cached(stored);
     // Cached for the same object, whoever asks: but the homeserver is asked about this one.
     await expectError(await rig.get(stored, { token: null, query: `?access_token=${newToken("unknown")}` }), 401, "M_UNKNOWN_TOKEN");
@@ -142,7 +175,16 @@ describe("tokens", () => {
 
   it("and the client's other headers stay here", async () => {
     const stored = rig.store();
-    const headers = { "CF-Connecting-IP": "192.0.2.7", Cookie: "a=b", Forwarded: "for=192.0.2.66", "X-Forwarded-For": "192.0.2.66", "X-Real-IP": "192.0.2.66", "X-Whatever": "1", Origin: "https://app.example", Referer: "https://app.example/room" };
+    const headers = {
+      "CF-Connecting-IP": "192.0.2.7",
+      Cookie: "a=b",
+      Forwarded: "for=192.0.2.66",
+      "X-Forwarded-For": "192.0.2.66",
+      "X-Real-IP": "192.0.2.66",
+      "X-Whatever": "1",
+      Origin: "https://app.example",
+      Referer: "https://app.example/room",
+    };
     for (const init of [{}, { query: optIn("json") }, { method: "HEAD" }]) await drain(await rig.get(stored, { headers, ...init }));
     await rig.quiet();
     assert.ok(stored.count() >= 3);
@@ -154,9 +196,15 @@ describe("tokens", () => {
   });
 
   it("are asked for with our parameters removed, on every kind of request", async () => {
-    const query = `${optIn("json", { algs: "a256ctr,chacha20", session: "s", verbatim: true })}&timeout_ms=20000&allow_remote=true&unknown=1`;
-    const [fine, refused, waiting] = [rig.store(), rig.store().answers(matrixError(403, "M_FORBIDDEN", "no")), rig.store().answers(matrixError(504, "M_NOT_YET_UPLOADED", "not yet"))];
-    for (const stored of [fine, refused, waiting]) for (const method of ["GET", "HEAD"]) await drain(await rig.get(stored, { query, method }));
+    const ours = optIn("json", { algs: "a256ctr,chacha20", session: "s", verbatim: true });
+    const query = `${ours}&timeout_ms=20000&allow_remote=true&unknown=1`;
+    const [fine, refused, waiting] = [
+      rig.store(),
+      rig.store().answers(matrixError(403, "M_FORBIDDEN", "no")),
+      rig.store().answers(matrixError(504, "M_NOT_YET_UPLOADED", "not yet")),
+    ];
+    for (const stored of [fine, refused, waiting])
+      for (const method of ["GET", "HEAD"]) await drain(await rig.get(stored, { query, method }));
     await rig.cached(fine);
     await drain(await rig.get(fine, { query }));
     for (const stored of [fine, refused, waiting]) {

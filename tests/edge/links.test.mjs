@@ -35,7 +35,11 @@ describe("a link", () => {
   before(async () => (rig = await startRig({ vars: { REDIRECT_MIN_BYTES: "0" } })));
   after(() => rig.stop());
 
-  const SECRETIVE = { type: "image/x-very-secret", disposition: 'inline; filename="holiday.png"', headers: { "Last-Modified": "Sun, 01 Nov 2026 10:00:00 GMT" } };
+  const SECRETIVE = {
+    type: "image/x-very-secret",
+    disposition: 'inline; filename="holiday.png"',
+    headers: { "Last-Modified": "Sun, 01 Nov 2026 10:00:00 GMT" },
+  };
 
   it("gives ciphertext as long as the plaintext, which the key opens", async () => {
     for (const size of [SMALL_BYTES, LARGE_BYTES]) {
@@ -107,7 +111,8 @@ describe("a link", () => {
     const allowed = headers.get("access-control-allow-headers").toLowerCase().split(/, */);
     const exposed = headers.get("access-control-expose-headers").toLowerCase().split(/, */);
     for (const name of ["range", "if-range"]) assert.ok(allowed.includes(name), name);
-    for (const name of ["accept-ranges", "content-length", "content-range", "etag", METADATA_HEADER]) assert.ok(exposed.includes(name), name);
+    for (const name of ["accept-ranges", "content-length", "content-range", "etag", METADATA_HEADER])
+      assert.ok(exposed.includes(name), name);
   });
 
   it("carries the metadata sealed, always the same", async () => {
@@ -119,7 +124,11 @@ describe("a link", () => {
     const metadata = unsealMetadata(answer.key, sealed[0]);
     assert.deepEqual(metadata, answer.metadata);
     // Not a type of the specification's list: whatever the homeserver said, it is not shown inline.
-    assert.deepEqual(metadata, { size: SMALL_BYTES, content_type: "image/x-very-secret", content_disposition: 'attachment; filename="holiday.png"' });
+    assert.deepEqual(metadata, {
+      size: SMALL_BYTES,
+      content_type: "image/x-very-secret",
+      content_disposition: 'attachment; filename="holiday.png"',
+    });
     assert.throws(() => unsealMetadata(randomBytes(32), sealed[0]), /not its key/);
   });
 
@@ -157,7 +166,10 @@ describe("a link", () => {
       await rig.cached(warm);
       const check = async ([range, [first, last]]) => {
         const cold = rig.store(size);
-        for (const [stored, answer] of [[cold, await rig.answer(cold)], [warm, warmAnswer]]) {
+        for (const [stored, answer] of [
+          [cold, await rig.answer(cold)],
+          [warm, warmAnswer],
+        ]) {
           const response = await rig.link(answer, { headers: { Range: range } });
           assert.equal(response.headers.get("content-range"), `bytes ${first}-${last}/${size}`, range);
           await expectMedia(response, stored, { status: 206, offset: first, length: last - first + 1, key: answer.key });
@@ -180,7 +192,12 @@ describe("a link", () => {
   it("answers a range beyond the end with 416 and the length", async () => {
     const stored = rig.store();
     const answer = await rig.answer(stored);
-    for (const range of [`bytes=${SMALL_BYTES}-`, `bytes=${SMALL_BYTES + 1}-${SMALL_BYTES + 9}`, "bytes=-0", "bytes=99999999999999999999-"]) {
+    for (const range of [
+      `bytes=${SMALL_BYTES}-`,
+      `bytes=${SMALL_BYTES + 1}-${SMALL_BYTES + 9}`,
+      "bytes=-0",
+      "bytes=99999999999999999999-",
+    ]) {
       const response = await rig.link(answer, { headers: { Range: range } });
       assert.equal(response.headers.get("content-range"), `bytes */${SMALL_BYTES}`, range);
       await expectError(response, 416, "M_UNKNOWN");
@@ -207,7 +224,11 @@ describe("a link", () => {
     const answers = [await rig.answer(stored), await rig.answer(stored, { delivery: "redirect" })];
     const responses = await Promise.all(answers.map((answer) => rig.link(answer)));
     const bodies = await Promise.all(responses.map(async (response) => Buffer.from(await response.arrayBuffer())));
-    for (const values of [answers.map(({ token }) => token), answers.map(({ key }) => key.toString("hex")), responses.map(({ headers }) => headers.get("etag"))]) {
+    for (const values of [
+      answers.map(({ token }) => token),
+      answers.map(({ key }) => key.toString("hex")),
+      responses.map(({ headers }) => headers.get("etag")),
+    ]) {
       assert.notEqual(values[0], values[1]);
     }
     // The same plaintext under two tokens: if their keystreams were the same anywhere, these would be too.

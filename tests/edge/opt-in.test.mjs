@@ -4,7 +4,19 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 
 import { Source } from "../support/bytes.mjs";
-import { LARGE_BYTES, SERVER_NAME, SMALL_BYTES, drain, expectMedia, expectPlain, isAnswer, media, optIn, readAnswer, startRig } from "./rig.mjs";
+import {
+  LARGE_BYTES,
+  SERVER_NAME,
+  SMALL_BYTES,
+  drain,
+  expectMedia,
+  expectPlain,
+  isAnswer,
+  media,
+  optIn,
+  readAnswer,
+  startRig,
+} from "./rig.mjs";
 
 const MIN_BYTES = 65_536;
 const query = (text) => `?${text.replaceAll("p.", "org.matrix.msc4097.")}`;
@@ -34,7 +46,8 @@ describe("opting in", () => {
 
   it("may name algorithms that we do not know, and the file", async () => {
     const stored = rig.store(SMALL_BYTES, PNG);
-    for (const algs of ["chacha20", "a256ctr,chacha20", " rot13 , chacha20 "]) assert.equal((await rig.answer(stored, { algs })).alg, "chacha20");
+    for (const algs of ["chacha20", "a256ctr,chacha20", " rot13 , chacha20 "])
+      assert.equal((await rig.answer(stored, { algs })).alg, "chacha20");
     const named = await rig.answer(`${stored.path}/my%20picture.png`);
     assert.equal(named.metadata.content_disposition, 'inline; filename="my picture.png"');
     assert.equal(stored.requests.length, stored.count("HEAD"), "the origin does not fetch the bytes");
@@ -96,7 +109,11 @@ describe("opting in", () => {
     await rig.answer(at);
     // Also for a part of a larger one, the whole counts: a range is not looked at.
     assert.ok(await readAnswer(await rig.get(at, { query: optIn("json"), headers: { Range: "bytes=0-1" } })));
-    await expectPlain(await rig.get(below, { query: optIn("json"), headers: { Range: "bytes=1-2" } }), below, { status: 206, offset: 1, length: 2 });
+    await expectPlain(await rig.get(below, { query: optIn("json"), headers: { Range: "bytes=1-2" } }), below, {
+      status: 206,
+      offset: 1,
+      length: 2,
+    });
   });
 
   it("gives no ciphertext to anybody else, whatever was linked before", async () => {
@@ -161,7 +178,8 @@ describe("verbatim and plain links", () => {
       assert.equal(answer.alg, "chacha20", type);
       await expectMedia(await rig.link(answer), stored, { key: answer.key });
     }
-    for (const verbatim of ["false", "1", "TRUE", ""]) assert.equal((await rig.answer(rig.store(), { verbatim })).alg, "chacha20", verbatim);
+    for (const verbatim of ["false", "1", "TRUE", ""])
+      assert.equal((await rig.answer(rig.store(), { verbatim })).alg, "chacha20", verbatim);
   });
 
   it("sends who did not opt in to a plaintext link, which any client follows", async () => {

@@ -43,11 +43,18 @@ describe("a body", () => {
 
   for (const [delivery, ask] of Object.entries(asks)) {
     it(`may come one byte at a time, or in odd pieces: ${delivery}`, async () => {
-      const sizes = [[400, [1]], [200_003, [1, 1, 1, 63, 65, 4_097, 1, 16_385]], [LARGE_BYTES, [...Array(100).fill(1), 63, 777, 65_535, 1, 262_145]]];
+      const sizes = [
+        [400, [1]],
+        [200_003, [1, 1, 1, 63, 65, 4_097, 1, 16_385]],
+        [LARGE_BYTES, [...Array(100).fill(1), 63, 777, 65_535, 1, 262_145]],
+      ];
       for (const [size, pieces] of sizes) {
         const stored = rig.store(size);
         stored.answers(inPieces(stored, pieces));
-        for (const [headers, expected] of [[{}, {}], [{ Range: "bytes=130-329" }, { status: 206, offset: 130, length: 200 }]]) {
+        for (const [headers, expected] of [
+          [{}, {}],
+          [{ Range: "bytes=130-329" }, { status: 206, offset: 130, length: 200 }],
+        ]) {
           const { response, key } = await ask(stored, { headers });
           await expectMedia(response, stored, { ...expected, key });
         }
@@ -67,7 +74,7 @@ describe("a body", () => {
       const controller = new AbortController();
       const { response } = await ask(stored, { signal: controller.signal });
       const reader = response.body.getReader();
-      for (let count = 0; count < 30_000; ) count += (await reader.read()).value.length;
+      for (let count = 0; count < 30_000;) count += (await reader.read()).value.length;
       // A client that leaves while nothing comes is noticed at the next bytes: so it is on the platform.
       controller.abort();
       goOn();
@@ -94,7 +101,7 @@ describe("a body", () => {
         const controller = new AbortController();
         const { response } = await ask(stored, { signal: controller.signal });
         const reader = response.body.getReader();
-        if (state !== "at once") for (let count = 0; count < 5 * MIB; ) count += (await reader.read()).value.length;
+        if (state !== "at once") for (let count = 0; count < 5 * MIB;) count += (await reader.read()).value.length;
         if (state === "while paused") await sleep(1_000);
         controller.abort();
         await until(`the homeserver's connection to be closed: ${state}`, () => stored.requests.every(({ ended }) => ended), SOON_MS);
@@ -133,8 +140,9 @@ describe("a body", () => {
           assert.equal(isAnswer(response), false);
           await expectMedia(response, each, { key });
         }),
-        asks.encrypted(each, { headers: { Range: "bytes=-70000" } }).then(({ response, key }) =>
-          expectMedia(response, each, { status: 206, offset: LARGE_BYTES - 70_000, key })),
+        asks
+          .encrypted(each, { headers: { Range: "bytes=-70000" } })
+          .then(({ response, key }) => expectMedia(response, each, { status: 206, offset: LARGE_BYTES - 70_000, key })),
       ]),
     );
   });

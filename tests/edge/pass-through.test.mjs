@@ -38,7 +38,11 @@ describe("what passes through", () => {
     const source = new Source("upload", UPLOAD_BYTES);
     rig.homeserver.on("POST", "/_matrix/media/v3/upload", echo);
     const path = "/_matrix/media/v3/upload?filename=a%20b.bin";
-    const { headers, length, hash, url } = await echoed(path, { method: "POST", body: source.slice(), headers: { "Content-Type": "image/png" } });
+    const { headers, length, hash, url } = await echoed(path, {
+      method: "POST",
+      body: source.slice(),
+      headers: { "Content-Type": "image/png" },
+    });
     assert.deepEqual([length, hash], [UPLOAD_BYTES, await sha256(source)]);
     assert.equal(headers["content-length"], String(UPLOAD_BYTES), "Synapse refuses uploads without it");
     assert.equal(headers["transfer-encoding"], undefined);
@@ -61,7 +65,9 @@ describe("what passes through", () => {
       const response = await rig.verbatim("/_matrix/echo", { method, headers: { "Content-Length": "0" } });
       assert.deepEqual([JSON.parse(response.body).method, JSON.parse(response.body).length], [method, 0]);
       if (method === "GET") continue;
-      const withBody = JSON.parse((await rig.verbatim("/_matrix/echo", { method, body: "12345", headers: { "Content-Length": "5" } })).body);
+      const withBody = JSON.parse(
+        (await rig.verbatim("/_matrix/echo", { method, body: "12345", headers: { "Content-Length": "5" } })).body,
+      );
       assert.deepEqual([withBody.method, withBody.length, withBody.headers["content-length"]], [method, 5, "5"], method);
     }
     const head = await rig.verbatim("/_matrix/echo", { method: "HEAD" });
@@ -72,12 +78,20 @@ describe("what passes through", () => {
   it("is never another method: one that the platform does not know ends there", async () => {
     const before = rig.homeserver.requests.length;
     const answer = await new Promise((done, fail) => {
-      const socket = connect(rig.worker.port, "127.0.0.1", () => socket.write(`FOO /_matrix/echo HTTP/1.1\r\nHost: localhost:${rig.worker.port}\r\nConnection: close\r\n\r\n`));
+      const socket = connect(rig.worker.port, "127.0.0.1", () =>
+        socket.write(`FOO /_matrix/echo HTTP/1.1\r\nHost: localhost:${rig.worker.port}\r\nConnection: close\r\n\r\n`),
+      );
       let text = "";
-      socket.on("data", (chunk) => (text += chunk)).once("end", () => done(text)).once("error", fail);
+      socket
+        .on("data", (chunk) => (text += chunk))
+        .once("end", () => done(text))
+        .once("error", fail);
     });
     const arrived = rig.homeserver.requests.slice(before).map(({ method }) => method);
-    assert.ok(arrived.every((method) => method === "FOO"), `FOO became ${arrived}`);
+    assert.ok(
+      arrived.every((method) => method === "FOO"),
+      `FOO became ${arrived}`,
+    );
     if (arrived.length === 0) assert.match(answer, /^HTTP\/1\.1 (400|405|501) /);
   });
 
@@ -97,7 +111,15 @@ describe("what passes through", () => {
 
   it("keeps the client's headers", async () => {
     rig.homeserver.on("*", "/_matrix/echo", echo);
-    const headers = { Authorization: 'X-Matrix origin="a.org",key="ed25519:1",sig="x"', Cookie: "a=b; c=d", "If-None-Match": '"x"', Range: "bytes=0-1", "X-Custom": "1", Accept: "multipart/mixed", "User-Agent": "test/1" };
+    const headers = {
+      Authorization: 'X-Matrix origin="a.org",key="ed25519:1",sig="x"',
+      Cookie: "a=b; c=d",
+      "If-None-Match": '"x"',
+      Range: "bytes=0-1",
+      "X-Custom": "1",
+      Accept: "multipart/mixed",
+      "User-Agent": "test/1",
+    };
     const sent = await echoed("/_matrix/echo", { token: null, headers });
     for (const [name, value] of Object.entries(headers)) assert.equal(sent.headers[name.toLowerCase()], value, name);
   });
@@ -105,16 +127,40 @@ describe("what passes through", () => {
   it("keeps every status, header and body of the homeserver", async () => {
     for (const status of [200, 201, 202, 204, 206, 207, 299, 304, 400, 401, 404, 418, 429, 451, 500, 503, 599]) {
       const body = status === 204 || status === 304 ? "" : `body of ${status}`;
-      rig.homeserver.on("GET", "/_matrix/any", respond(status, { "Content-Type": "application/x-any", ETag: '"e"', "Cache-Control": "max-age=5", "X-Custom": "1", "Retry-After": "3", "Content-Range": "bytes 0-1/9" }, body));
+      rig.homeserver.on(
+        "GET",
+        "/_matrix/any",
+        respond(
+          status,
+          {
+            "Content-Type": "application/x-any",
+            ETag: '"e"',
+            "Cache-Control": "max-age=5",
+            "X-Custom": "1",
+            "Retry-After": "3",
+            "Content-Range": "bytes 0-1/9",
+          },
+          body,
+        ),
+      );
       const response = await rig.get("/_matrix/any");
       assert.equal(response.status, status);
-      const kept = ["content-type", "etag", "cache-control", "x-custom", "retry-after", "content-range"].map((name) => response.headers.get(name));
+      const kept = ["content-type", "etag", "cache-control", "x-custom", "retry-after", "content-range"].map((name) =>
+        response.headers.get(name),
+      );
       assert.deepEqual(kept, ["application/x-any", '"e"', "max-age=5", "1", "3", "bytes 0-1/9"], `${status}`);
       assert.equal(await response.text(), body);
       if (body) assert.equal(response.headers.get("content-length"), String(body.length));
     }
     rig.homeserver.on("GET", "/_matrix/cookies", (exchange) => {
-      exchange.response.writeHead(200, [["Set-Cookie", "a=1"], ["Set-Cookie", "b=2"], ["Content-Length", "0"]].flat());
+      exchange.response.writeHead(
+        200,
+        [
+          ["Set-Cookie", "a=1"],
+          ["Set-Cookie", "b=2"],
+          ["Content-Length", "0"],
+        ].flat(),
+      );
       exchange.end();
     });
     assert.deepEqual((await rig.get("/_matrix/cookies")).headers.getSetCookie(), ["a=1", "b=2"]);
@@ -133,7 +179,10 @@ describe("what passes through", () => {
       rig.homeserver.on("*", "/_matrix/from", respond(status, { Location: `${rig.homeserver.url}/_matrix/to` }, "moved"));
       for (const method of ["GET", "POST"]) {
         const response = await rig.get("/_matrix/from", { method, ...(method === "POST" && { body: "x" }) });
-        assert.deepEqual([response.status, response.headers.get("location"), await response.text()], [status, `${rig.homeserver.url}/_matrix/to`, "moved"]);
+        assert.deepEqual(
+          [response.status, response.headers.get("location"), await response.text()],
+          [status, `${rig.homeserver.url}/_matrix/to`, "moved"],
+        );
       }
     }
     assert.equal(rig.homeserver.count({ path: "/_matrix/to" }), 0);
@@ -188,8 +237,12 @@ describe("an upgrade", () => {
     const server = createServer();
     const frames = [];
     server.on("upgrade", (request, socket) => {
-      const accept = createHash("sha1").update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
-      socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+      const accept = createHash("sha1")
+        .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+        .digest("base64");
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+      );
       socket.on("data", (data) => frames.push(data)).on("error", () => {});
       // One unmasked text frame.
       socket.write(Buffer.concat([Buffer.from([0x81, 5]), Buffer.from("hello")]));
@@ -198,6 +251,7 @@ describe("an upgrade", () => {
     const worker = await startWorker({
       vars: { HOMESERVER_URL: `http://127.0.0.1:${server.address().port}`, SERVER_NAME },
       secrets: { HOMESERVER_TOKEN: "syt_service_of_an_upgrade" },
+      direct: true,
     });
     try {
       const socket = new WebSocket(`${worker.origin.replace("http", "ws")}/_matrix/client/unstable/socket`);

@@ -26,7 +26,16 @@ const CONFIG = { "m.upload.size": 52_428_800 };
 
 // At most these stand on plain media and on relayed errors, with values of ours where there is anything to choose.
 const ALLOWED = new Set([
-  ...["accept-ranges", "cache-control", "content-disposition", "content-length", "content-range", "content-security-policy", "content-type", "etag"],
+  ...[
+    "accept-ranges",
+    "cache-control",
+    "content-disposition",
+    "content-length",
+    "content-range",
+    "content-security-policy",
+    "content-type",
+    "etag",
+  ],
   ...["access-control-allow-headers", "access-control-allow-methods", "access-control-allow-origin", "access-control-expose-headers"],
   ...["cross-origin-resource-policy", "x-content-type-options", "retry-after", "www-authenticate", "vary"],
   ...["connection", "date", "keep-alive", "transfer-encoding"],
@@ -44,7 +53,12 @@ describe("what is relayed", () => {
   after(() => rig.stop());
 
   const forged = () => {
-    const answer = { url: `${rig.worker.edge}/${randomBytes(32).toString("base64url")}`, alg: "chacha20", key: randomBytes(32).toString("base64url"), expires_ts: Date.now() + 1e6 };
+    const answer = {
+      url: `${rig.worker.edge}/${randomBytes(32).toString("base64url")}`,
+      alg: "chacha20",
+      key: randomBytes(32).toString("base64url"),
+      expires_ts: Date.now() + 1e6,
+    };
     return Buffer.from(JSON.stringify({ ...answer, metadata: { size: 5, content_type: "text/html" }, padding: "x".repeat(70_000) }));
   };
 
@@ -52,7 +66,11 @@ describe("what is relayed", () => {
     for (const options of [{}, { chunked: true }, { range: true }]) {
       const stored = rig.store(forged(), { type: "application/json", headers: { ...HOSTILE, ...LOCATION }, ...options });
       for (let round = 0; round < 2; round += 1) {
-        for (const [init, status] of [[{}, 200], [{ method: "HEAD" }, 200], [{ headers: { Range: "bytes=0-99" } }, options.chunked ? 200 : 206]]) {
+        for (const [init, status] of [
+          [{}, 200],
+          [{ method: "HEAD" }, 200],
+          [{ headers: { Range: "bytes=0-99" } }, options.chunked ? 200 : 206],
+        ]) {
           const response = await rig.get(stored, init);
           assert.equal(response.status, status);
           assert.equal(response.headers.get("content-type"), "application/json");
@@ -76,7 +94,8 @@ describe("what is relayed", () => {
       const answer = await rig.answer(stored, { delivery });
       assert.notEqual(answer.url, JSON.parse(stored.source.slice()).url);
       const response = await rig.link(answer);
-      for (const name of ["set-cookie", "location", "link", "refresh", "x-synapse", "org-matrix-msc4097-answer"]) assert.equal(response.headers.has(name), false, name);
+      for (const name of ["set-cookie", "location", "link", "refresh", "x-synapse", "org-matrix-msc4097-answer"])
+        assert.equal(response.headers.has(name), false, name);
       assert.ok(response.headers.get("org-matrix-msc4097-metadata").length > 1_000);
       await expectMedia(response, stored, { key: answer.key });
     }
@@ -84,7 +103,13 @@ describe("what is relayed", () => {
 
   it("keeps nothing but what matters of an error", async () => {
     const stored = rig.store();
-    const errors = [[403, "M_FORBIDDEN"], [404, "M_NOT_FOUND"], [429, "M_LIMIT_EXCEEDED"], [418, "M_TEAPOT"], [500, "M_UNKNOWN"]];
+    const errors = [
+      [403, "M_FORBIDDEN"],
+      [404, "M_NOT_FOUND"],
+      [429, "M_LIMIT_EXCEEDED"],
+      [418, "M_TEAPOT"],
+      [500, "M_UNKNOWN"],
+    ];
     for (const [status, errcode] of errors) {
       stored.answers(matrixError(status, errcode, "no", { headers: { ...HOSTILE, ...LOCATION, "Retry-After": "7" }, soft_logout: true }));
       for (const init of [{}, { query: optIn("json") }, { query: optIn("redirect") }, { method: "HEAD" }]) {
@@ -131,7 +156,10 @@ describe("what is relayed", () => {
     const path = "/_matrix/client/v1/media/preview_url";
     rig.homeserver.on("GET", path, respond(200, { ...HOSTILE, "Content-Type": "text/plain" }, "text"));
     const response = await rig.get(path);
-    assert.deepEqual([...response.headers.keys()].filter((name) => name.startsWith("org-matrix-msc4097-")), []);
+    assert.deepEqual(
+      [...response.headers.keys()].filter((name) => name.startsWith("org-matrix-msc4097-")),
+      [],
+    );
     // All the rest is the homeserver's own business.
     assert.equal(response.headers.get("x-synapse"), "1");
     assert.equal(response.headers.get("set-cookie"), "session=stolen");

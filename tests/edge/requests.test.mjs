@@ -70,9 +70,18 @@ describe("a request for media", () => {
 
   it("without a token hears so before anything else, and the homeserver is not troubled", async () => {
     const valid = [`${MEDIA}/download/${SERVER_NAME}/id`, `${MEDIA}/thumbnail/${SERVER_NAME}/id?width=1&height=1`];
-    const wrong = [...BAD_PATHS.map((path) => `${MEDIA}/${path}`), ...BAD_QUERIES.slice(1).map(([kind, query]) => `${MEDIA}/${kind}/${SERVER_NAME}/id?${query}`)];
+    const wrong = [
+      ...BAD_PATHS.map((path) => `${MEDIA}/${path}`),
+      ...BAD_QUERIES.slice(1).map(([kind, query]) => `${MEDIA}/${kind}/${SERVER_NAME}/id?${query}`),
+    ];
     rig.homeserver.requests.length = 0;
-    const noTokens = [{ Authorization: "" }, { Authorization: "Bearer " }, { Authorization: "Basic dXNlcjpwYXNz" }, { Authorization: rig.user }, { Cookie: `access_token=${rig.user}` }];
+    const noTokens = [
+      { Authorization: "" },
+      { Authorization: "Bearer " },
+      { Authorization: "Basic dXNlcjpwYXNz" },
+      { Authorization: rig.user },
+      { Cookie: `access_token=${rig.user}` },
+    ];
     const requests = [...[...valid, ...wrong].map((path) => [path, {}]), ...noTokens.map((headers) => [valid[0], headers])];
     for (const [path, headers] of requests) {
       const response = await rig.verbatim(path, { headers });
@@ -86,7 +95,8 @@ describe("a request for media", () => {
 
   it("with a token may have it in the header or the query", async () => {
     const stored = rig.store();
-    for (const scheme of ["Bearer", "bearer", "BEARER"]) await expectPlain(await rig.get(stored, { token: null, headers: { Authorization: `${scheme} ${rig.user}` } }), stored);
+    for (const scheme of ["Bearer", "bearer", "BEARER"])
+      await expectPlain(await rig.get(stored, { token: null, headers: { Authorization: `${scheme} ${rig.user}` } }), stored);
     await expectPlain(await rig.get(stored, { token: null, query: `?access_token=${rig.user}` }), stored);
   });
 
@@ -113,7 +123,9 @@ describe("a request for media", () => {
 
   it("whose path is resolved away is another request", async () => {
     rig.homeserver.requests.length = 0;
-    const paths = ["..", "../..", "%2e%2e", ".%2e/x", "x/../../../../../etc/passwd", "./.", "..%5c..%5cx"].map((end) => `${MEDIA}/download/${SERVER_NAME}/${end}`);
+    const paths = ["..", "../..", "%2e%2e", ".%2e/x", "x/../../../../../etc/passwd", "./.", "..%5c..%5cx"].map(
+      (end) => `${MEDIA}/download/${SERVER_NAME}/${end}`,
+    );
     for (const path of paths) {
       const response = await rig.verbatim(path, { headers: bearer(rig.user) });
       assert.ok([400, 404].includes(response.status), `${response.status} for ${path}`);
@@ -132,7 +144,17 @@ describe("a request for media", () => {
 
   it("with parameters that nobody knows is none the worse", async () => {
     const stored = rig.store();
-    for (const query of ["?allow_redirect=true", "?allow_redirect=maybe&allow_redirect=2", "?unknown=1&unknown=2", "?%FF=%FF", "?", "?&&", "?a=b=c", `?${"x=y&".repeat(1_000)}`, "?width=x&animated=maybe"]) {
+    for (const query of [
+      "?allow_redirect=true",
+      "?allow_redirect=maybe&allow_redirect=2",
+      "?unknown=1&unknown=2",
+      "?%FF=%FF",
+      "?",
+      "?&&",
+      "?a=b=c",
+      `?${"x=y&".repeat(1_000)}`,
+      "?width=x&animated=maybe",
+    ]) {
       await expectPlain(await rig.get(stored, { query }), stored);
     }
     for (const { url } of stored.requests) assert.equal(url, stored.path);
@@ -160,9 +182,17 @@ describe("a request for media", () => {
   });
 
   it("is preceded by a preflight that needs no token", async () => {
-    const headers = { Origin: "https://app.example", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization" };
+    const headers = {
+      Origin: "https://app.example",
+      "Access-Control-Request-Method": "GET",
+      "Access-Control-Request-Headers": "authorization",
+    };
     rig.homeserver.requests.length = 0;
-    for (const path of [`${MEDIA}/download/${SERVER_NAME}/id`, `${MEDIA}/thumbnail/${SERVER_NAME}/id`, ...BAD_PATHS.map((path) => `${MEDIA}/${path}`)]) {
+    for (const path of [
+      `${MEDIA}/download/${SERVER_NAME}/id`,
+      `${MEDIA}/thumbnail/${SERVER_NAME}/id`,
+      ...BAD_PATHS.map((path) => `${MEDIA}/${path}`),
+    ]) {
       const response = await rig.verbatim(path, { method: "OPTIONS", headers });
       assert.deepEqual([response.status, response.body.length], [204, 0], path);
       assert.equal(response.headers["access-control-allow-origin"], "*");
@@ -170,7 +200,11 @@ describe("a request for media", () => {
     }
     assert.deepEqual(reached(), []);
     // Everywhere else the homeserver answers it.
-    rig.homeserver.on("OPTIONS", /.*/, respond(204, { "Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "X-The-Homeservers" }));
+    rig.homeserver.on(
+      "OPTIONS",
+      /.*/,
+      respond(204, { "Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "X-The-Homeservers" }),
+    );
     for (const path of ["/_matrix/client/versions", `${MEDIA}/config`, "/_matrix/media/v3/upload", "/_matrix/media/v2/download/a.org/b"]) {
       const response = await rig.get(path, { method: "OPTIONS", token: null, headers });
       assert.deepEqual([response.status, response.headers.get("access-control-allow-headers")], [204, "X-The-Homeservers"], path);
@@ -191,7 +225,10 @@ describe("a request for media", () => {
     for (const [method, path] of requests) {
       rig.homeserver.requests.length = 0;
       await expectError(await rig.get(path, { method }), 404, "M_UNRECOGNIZED");
-      assert.deepEqual(rig.homeserver.requests.map(({ method, url }) => [method, url]), [[method, path]]);
+      assert.deepEqual(
+        rig.homeserver.requests.map(({ method, url }) => [method, url]),
+        [[method, path]],
+      );
     }
   });
 });

@@ -42,6 +42,8 @@ export async function startRig({ vars, secrets, start = startWorker, ...options 
   const worker = await start({
     vars: { HOMESERVER_URL: homeserver.url, SERVER_NAME, ...vars },
     secrets: { HOMESERVER_TOKEN: service, ...secrets },
+    // wrangler's proxy repeats requests whose connection broke, and logs their URLs.
+    direct: true,
     ...options,
   });
   return new Rig(homeserver, worker, user, service);
@@ -86,13 +88,16 @@ export class Rig {
    * Asks the origin. `redirect` is manual, as everywhere here.
    *
    * @param {string | Stored} what a path, or an object to download
-   * @param {{method?: string, token?: string | null, query?: string, headers?: Record<string, string>, body?: BodyInit, signal?: AbortSignal}} [options]
-   *   `token` is the user's unless given, null for none
+   * @param {RequestInit & {token?: string | null, query?: string}} [options] `token` is the user's unless given, null for none
    */
   get(what, { token = this.user, query = "", headers = {}, ...init } = {}) {
     const path = typeof what === "string" ? what : what.path;
     const authorization = token === null ? {} : { Authorization: `Bearer ${token}` };
-    return fetch(this.worker.origin + path + query, { redirect: "manual", headers: { ...AS_IT_IS, ...authorization, ...headers }, ...init });
+    return fetch(this.worker.origin + path + query, {
+      redirect: "manual",
+      headers: { ...AS_IT_IS, ...authorization, ...headers },
+      ...init,
+    });
   }
 
   /** Opts in and reads the answer, which there must be. */
@@ -227,7 +232,8 @@ export async function readUntilBroken(response) {
 /** The response is the object, or a part of it, as plaintext or under a key. */
 export async function expectMedia(response, stored, { offset = 0, length = stored.size - offset, key, status = 200 } = {}) {
   assert.equal(response.status, status);
-  if (!LOSES_ITS_LENGTH.test(response.headers.get("content-type"))) assert.equal(response.headers.get("content-length"), String(length), "Content-Length");
+  if (!LOSES_ITS_LENGTH.test(response.headers.get("content-type")))
+    assert.equal(response.headers.get("content-length"), String(length), "Content-Length");
   await expectSlice(response.body, stored.source, { offset, length, key });
 }
 

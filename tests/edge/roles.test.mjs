@@ -10,13 +10,23 @@ import { LARGE_BYTES, SMALL_BYTES, drain, expectError, expectMedia, expectPlain,
 describe("origin and edge as two Workers", () => {
   let rig;
   // Only the edge has the service account's token.
-  const start = ({ vars, secrets }) => startOriginAndEdge({ vars, edgeOnly: { secrets } });
+  const start = ({ vars, secrets }) => startOriginAndEdge({ vars, edgeOnly: { secrets }, direct: true });
   before(async () => (rig = await startRig({ start })));
   after(() => rig.stop());
 
   it("say which is which", async () => {
-    const roles = await Promise.all([`localhost:${rig.worker.port}`, rig.edgeHost].map(async (host) => JSON.parse((await rig.verbatim("/_cloakroom/health", { host })).body)));
-    assert.deepEqual(roles.map(({ role, status }) => [role, status]), [["origin", "ok"], ["edge", "ok"]]);
+    const roles = await Promise.all(
+      [`localhost:${rig.worker.port}`, rig.edgeHost].map(async (host) =>
+        JSON.parse((await rig.verbatim("/_cloakroom/health", { host })).body),
+      ),
+    );
+    assert.deepEqual(
+      roles.map(({ role, status }) => [role, status]),
+      [
+        ["origin", "ok"],
+        ["edge", "ok"],
+      ],
+    );
   });
 
   it("deliver what one Worker delivers", async () => {
@@ -42,13 +52,22 @@ describe("origin and edge as two Workers", () => {
       const answer = await rig.answer(stored);
       await rig.answer(stored, { delivery: "redirect" });
       await rig.quiet();
-      assert.deepEqual(stored.requests.map(({ method, headers }) => [method, headers.authorization]), [["HEAD", `Bearer ${rig.user}`], ["HEAD", `Bearer ${rig.user}`]]);
+      assert.deepEqual(
+        stored.requests.map(({ method, headers }) => [method, headers.authorization]),
+        [
+          ["HEAD", `Bearer ${rig.user}`],
+          ["HEAD", `Bearer ${rig.user}`],
+        ],
+      );
       assert.equal(stored.bytesSent, 0);
       stored.forget();
       await expectMedia(await rig.link(answer, { headers: { Authorization: `Bearer ${rig.user}` } }), stored, { key: answer.key });
       await rig.quiet();
       const fills = size === SMALL_BYTES ? 1 : 2;
-      assert.deepEqual(stored.requests.map(({ method, headers }) => [method, headers.authorization]), Array(fills).fill(["GET", `Bearer ${rig.service}`]));
+      assert.deepEqual(
+        stored.requests.map(({ method, headers }) => [method, headers.authorization]),
+        Array(fills).fill(["GET", `Bearer ${rig.service}`]),
+      );
       stored.forget();
       const again = await rig.answer(stored);
       await expectMedia(await rig.link(again), stored, { key: again.key });
@@ -60,9 +79,20 @@ describe("origin and edge as two Workers", () => {
     const stored = rig.store();
     const { token } = await rig.answer(stored);
     rig.homeserver.requests.length = 0;
-    for (const path of ["/_matrix/client/versions", "/_matrix/client/v1/media/config", stored.path, stored.path + optIn("json"), "/_matrix/media/v3/upload", "/"]) {
+    for (const path of [
+      "/_matrix/client/versions",
+      "/_matrix/client/v1/media/config",
+      stored.path,
+      stored.path + optIn("json"),
+      "/_matrix/media/v3/upload",
+      "/",
+    ]) {
       for (const method of ["GET", "HEAD", "POST"]) {
-        const { status } = await rig.verbatim(path, { host: rig.edgeHost, method, headers: { Authorization: `Bearer ${rig.user}`, "Content-Length": "0" } });
+        const { status } = await rig.verbatim(path, {
+          host: rig.edgeHost,
+          method,
+          headers: { Authorization: `Bearer ${rig.user}`, "Content-Length": "0" },
+        });
         assert.equal(status, method === "POST" ? 405 : 404, `${method} ${path}`);
       }
     }
@@ -74,7 +104,9 @@ describe("origin and edge as two Workers", () => {
   it("tell each other what the service account is refused", async () => {
     const stored = rig.store();
     const forbidden = matrixError(403, "M_FORBIDDEN", "not for you");
-    stored.answers((exchange) => (exchange.request.headers.authorization === `Bearer ${rig.service}` ? forbidden : media(stored.source))(exchange));
+    stored.answers((exchange) =>
+      (exchange.request.headers.authorization === `Bearer ${rig.service}` ? forbidden : media(stored.source))(exchange),
+    );
     await expectError(await rig.link(await rig.answer(stored)), 502, "M_UNKNOWN");
     let response;
     await until("the origin to know", async () => {

@@ -90,6 +90,25 @@ describe("a body that breaks off", () => {
     await Promise.all(Object.values(asks).flatMap((ask) => ["reset", "close"].map((then) => check(ask, then))));
   });
 
+  it("while filling the cache harms nobody who comes at that moment either", async () => {
+    const check = async (number) => {
+      const [stopAfter, then] = [[1, 50_000, 1_500_000, LARGE_BYTES - 1][number % 4], number % 2 ? "close" : "reset"];
+      const stored = rig.store(LARGE_BYTES);
+      let gets = 0;
+      stored.answers((exchange) => media(stored.source, ++gets === 2 ? { stopAfter, then } : {})(exchange), "GET");
+      // Its facts are known then: the next question about it is answered from the cache, if that holds it.
+      const answer = await rig.answer(stored);
+      await expectMedia(await rig.link(answer), stored, { key: answer.key });
+      for (let round = 0; round < 3; round += 1) {
+        await expectPlain(await rig.get(stored), stored);
+        await expectMedia(await rig.link(answer), stored, { key: answer.key });
+      }
+    };
+    // A matter of milliseconds: often, so that it is seen.
+    for (let number = 0; number < 64; number += 8) await Promise.all(Array.from({ length: 8 }, (_, i) => check(number + i)));
+    await rig.quiet();
+  });
+
   it("that the client began to read is aborted, and the log says so", async () => {
     const stored = rig.store(LARGE_BYTES, { stopAfter: 2_000_000 });
     const answer = await rig.answer(stored);

@@ -23,7 +23,11 @@ describe("an object too large for the cache", () => {
     const answer = await rig.answer(stored);
     for (let round = 0; round < 2; round += 1) {
       await expectMedia(await rig.link(answer), stored, { key: answer.key });
-      await expectMedia(await rig.link(answer, { headers: { Range: "bytes=-99" } }), stored, { status: 206, offset: LARGE_BYTES - 99, key: answer.key });
+      await expectMedia(await rig.link(answer, { headers: { Range: "bytes=-99" } }), stored, {
+        status: 206,
+        offset: LARGE_BYTES - 99,
+        key: answer.key,
+      });
       await rig.quiet();
     }
     assert.deepEqual(stored.asked, ["HEAD", "GET", "GET ranged", "GET", "GET ranged"]);

@@ -1,4 +1,4 @@
-// The command line client, as built: `target/release/cloakroom get`.
+// The command line client, as built: `target/release/cloakroom`.
 
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -8,8 +8,8 @@ import { ROOT, run, tempDir } from "./process.mjs";
 /** `cargo build --release --features cli --bin cloakroom` makes it. */
 export const CLI = resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "release/cloakroom");
 
-/** What its exit codes mean, as `cloakroom get --help` lists them. */
-export const EXIT = { saved: 0, usage: 2, refused: 3, notFound: 4, network: 5, violation: 6, changed: 7, localFile: 8 };
+/** What its exit codes mean, as `cloakroom get --help` and `cloakroom link --help` list them. */
+export const EXIT = { saved: 0, linked: 0, usage: 2, refused: 3, notFound: 4, network: 5, violation: 6, changed: 7, localFile: 8, notShared: 9 };
 
 /**
  * Runs `cloakroom get` into a folder of its own. The access token goes into a file that only we can read.
@@ -24,18 +24,33 @@ export const EXIT = { saved: 0, usage: 2, refused: 3, notFound: 4, network: 5, v
  *   folder afterwards, `bytes` the content where there is exactly one
  */
 export async function get(mxc, { homeserver, token, args = [], folder = tempDir("cli") }) {
-  if (!existsSync(CLI)) throw new Error(`${CLI} is missing: cargo build --release --features cli --bin cloakroom`);
-  const tokens = tempDir("cli-token");
-  const tokenFile = join(tokens, "token");
-  writeFileSync(tokenFile, `${token}\n`, { mode: 0o600 });
   mkdirSync(folder, { recursive: true });
   const names = args.some((arg) => arg === "-o" || arg.startsWith("--output")) ? [] : ["--output", "saved"];
-  const { code, stdout, stderr } = await run(CLI, ["get", mxc, "--token-file", tokenFile, ...names, ...args], {
+  const { code, stdout, stderr } = await cloakroom("get", [mxc, ...names, ...args], { homeserver, token, folder });
+  const files = readdirSync(folder).sort();
+  const bytes = files.length === 1 ? readFileSync(join(folder, files[0])) : undefined;
+  return { code, stdout, stderr, files, bytes };
+}
+
+/**
+ * Runs `cloakroom link`.
+ *
+ * @param {string} mxc
+ * @param {{homeserver: string, token: string}} options
+ * @returns {Promise<{code: number, link: string, stderr: string}>} `link` is all of stdout, without the line's end
+ */
+export async function link(mxc, { homeserver, token }) {
+  const { code, stdout, stderr } = await cloakroom("link", [mxc], { homeserver, token, folder: tempDir("cli") });
+  return { code, link: stdout.toString().replace(/\n$/, ""), stderr };
+}
+
+function cloakroom(command, args, { homeserver, token, folder }) {
+  if (!existsSync(CLI)) throw new Error(`${CLI} is missing: cargo build --release --features cli --bin cloakroom`);
+  const tokenFile = join(tempDir("cli-token"), "token");
+  writeFileSync(tokenFile, `${token}\n`, { mode: 0o600 });
+  return run(CLI, [command, "--token-file", tokenFile, ...args], {
     name: "cli",
     cwd: folder,
     env: { CLOAKROOM_HOMESERVER: homeserver, CLOAKROOM_TOKEN: undefined, NO_COLOR: "1" },
   });
-  const files = readdirSync(folder).sort();
-  const bytes = files.length === 1 ? readFileSync(join(folder, files[0])) : undefined;
-  return { code, stdout, stderr, files, bytes };
 }

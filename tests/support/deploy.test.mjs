@@ -47,6 +47,7 @@ describe("deploy check", () => {
     "EDGE_URL is 'https://media.room.test/path'": config({ vars: { EDGE_URL: "https://media.room.test/path" } }),
     "EDGE_URL is ''": config({ vars: { EDGE_URL: undefined } }),
     "SERVER_NAME is missing": config({ vars: { SERVER_NAME: undefined } }),
+    "ALLOW_PRIVATE_NETWORK is 'on'": config({ vars: { ALLOW_PRIVATE_NETWORK: "on" } }),
     "HOMESERVER_TOKEN is in": config({ vars: { HOMESERVER_TOKEN: "x" } }),
     "routes lack the edge's own host": config({ routes: PATH_ROUTES }),
     "routes lack the homeserver's host": config({ routes: [EDGE_ROUTE] }),

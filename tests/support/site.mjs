@@ -114,7 +114,10 @@ export class Site {
     return answer;
   }
 
-  /** Waits until the cache holds the object: a download of it is then one conditional question and nothing else. Resets the meter unless told to keep it. */
+  /**
+   * Waits until the cache holds the object: a download of it is then one conditional question and nothing else. Resets the meter unless told to
+   * keep it.
+   */
   async held(path, { keepMeter = false } = {}) {
     const look = async () => {
       await this.settled();

@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use cloakroom::client::{HomeserverUrl, RangeRequest, Wish};
 use cloakroom::protocol::{Algorithm, Delivery, MxcUri, Object, OptIn, Thumbnail, ThumbnailMethod, Variant};
 
+use super::failure::Failure;
+
 /// Download Matrix media by encrypted links
 #[derive(Debug, Parser)]
 #[command(name = "cloakroom", version, max_term_width = 100, after_help = EXAMPLES)]
@@ -19,6 +21,16 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Get(Box<GetArgs>),
+    Link(LinkArgs),
+}
+
+impl Command {
+    pub fn talk(&self) -> Talk {
+        match self {
+            Self::Get(args) => args.talk,
+            Self::Link(args) => args.talk,
+        }
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -63,14 +75,8 @@ pub struct GetArgs {
     #[arg(value_name = "MXC_URI", value_parser = MxcUri::parse)]
     pub media: MxcUri,
 
-    /// Your homeserver: the one that the access token is from
-    #[arg(long, value_name = "URL", env = "CLOAKROOM_HOMESERVER", hide_env_values = true)]
-    #[arg(value_parser = HomeserverUrl::parse)]
-    pub homeserver: Option<HomeserverUrl>,
-
-    // Not by `env`, which would make an option of the token itself.
-    #[arg(long, value_name = "PATH", help = TOKEN_FILE)]
-    pub token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub account: Account,
 
     /// File or folder to save to, - for standard output [default: the media's own name, here]
     #[arg(short, long, value_name = "PATH")]
@@ -110,6 +116,71 @@ pub struct GetArgs {
 
     #[command(flatten)]
     pub talk: Talk,
+}
+
+const LINK_EXAMPLES: &str = "\
+Examples:
+  export CLOAKROOM_HOMESERVER=https://matrix.example.org
+  cloakroom link mxc://example.org/AbCdEf
+      With the access token in the environment variable CLOAKROOM_TOKEN.
+  cloakroom link mxc://example.org/AbCdEf | xclip
+      The link and nothing else: all that is said about it goes to standard error.";
+
+const LINK_EXIT_CODES: &str = "\
+The link is the media's address on your homeserver's legacy endpoint, which asks for no account. It
+is printed only if it works: if the homeserver's policy (m.media.unauthenticated) is not against it,
+and the media came when they were asked for without the access token. A policy can change.
+
+Exit codes:
+  0    a link was printed, and works
+  2    usage: an option or the token file is not as it should be
+  3    the homeserver refused (401, 403 and other 4xx)
+  4    no such media, or not uploaded yet
+  5    network: nobody there, a stall, a server error (5xx), too many requests (429)
+  6    protocol violation: the homeserver does not say who you are
+  8    standard output could not be written
+  9    no link works without an account: a policy or the homeserver itself is against it
+  130  interrupted (143: terminated)";
+
+/// Print a link that works without an account, or say why there is none
+#[derive(Debug, Args)]
+#[command(after_help = LINK_EXAMPLES, after_long_help = format!("{LINK_EXAMPLES}\n\n{LINK_EXIT_CODES}"))]
+pub struct LinkArgs {
+    /// The media: mxc://<server name>/<media id>
+    #[arg(value_name = "MXC_URI", value_parser = MxcUri::parse)]
+    pub media: MxcUri,
+
+    #[command(flatten)]
+    pub account: Account,
+
+    /// Give up when nothing arrives for so long
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
+    pub stall_timeout: Duration,
+
+    #[command(flatten)]
+    pub talk: Talk,
+}
+
+/// Who asks whom.
+#[derive(Debug, Args)]
+pub struct Account {
+    /// Your homeserver: the one that the access token is from
+    #[arg(long, value_name = "URL", env = "CLOAKROOM_HOMESERVER", hide_env_values = true)]
+    #[arg(value_parser = HomeserverUrl::parse)]
+    homeserver: Option<HomeserverUrl>,
+
+    // Not by `env`, which would make an option of the token itself.
+    #[arg(long, value_name = "PATH", help = TOKEN_FILE)]
+    pub token_file: Option<PathBuf>,
+}
+
+impl Account {
+    /// The homeserver, which must be given in one way or the other.
+    pub fn homeserver(&self) -> Result<HomeserverUrl, Failure> {
+        let hint = "give --homeserver https://matrix.example.org, or set CLOAKROOM_HOMESERVER: your own \
+                    homeserver, not the one in the mxc URI";
+        self.homeserver.clone().ok_or_else(|| Failure::usage("no homeserver", hint))
+    }
 }
 
 /// How much is said on standard error.

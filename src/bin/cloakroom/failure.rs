@@ -3,8 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use cloakroom::client::share::NotShared;
 use cloakroom::client::{BodyError, Class, ClientError, Party, Refusal};
-use cloakroom::protocol::AccessToken;
+use cloakroom::protocol::{AccessToken, MxcUri};
 
 /// Why the command fails.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,12 @@ pub enum Failure {
     /// The target exists.
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),
+    /// The homeserver does not say who the user is.
+    #[error("the homeserver knows the access token, but names no user for it")]
+    Nobody,
+    /// No link works without an account.
+    #[error("no link to {media} works without an account: {why}")]
+    NotShared { media: MxcUri, why: NotShared },
     /// Ctrl-C, or a request to end.
     #[error("interrupted")]
     Interrupted { signal: u8 },
@@ -79,7 +86,9 @@ impl Failure {
                 Class::Changed => 7,
             },
             Self::Unreachable { .. } | Self::Stalled { .. } => 5,
+            Self::Nobody => 6,
             Self::Local { .. } | Self::Exists(_) => 8,
+            Self::NotShared { .. } => 9,
             Self::Interrupted { signal } => 128 + signal,
         }
     }
@@ -104,6 +113,10 @@ impl Failure {
             Self::Unreachable { .. } => "check the address and the connection",
             Self::Stalled { .. } => "try again; --stall-timeout allows longer pauses",
             Self::Exists(_) => "--force overwrites it, --output names another",
+            Self::Nobody => "is this the client-server API of a Matrix homeserver?",
+            Self::NotShared { .. } => {
+                "share the mxc URI with people who have an account; to others send the file itself"
+            }
             Self::Local { .. } | Self::Interrupted { .. } => return None,
         };
         Some(hint.to_owned())

@@ -15,13 +15,9 @@ use super::transport::Transport;
 
 /// Downloads as the arguments say.
 pub async fn get(args: GetArgs, say: Say) -> Result<(), Failure> {
-    let Some(homeserver) = args.homeserver.clone() else {
-        let hint = "give --homeserver https://matrix.example.org, or set CLOAKROOM_HOMESERVER: your own \
-                    homeserver, not the one in the mxc URI";
-        return Err(Failure::usage("no homeserver", hint));
-    };
+    let homeserver = args.account.homeserver()?;
     let target = Target::choose(args.output.as_deref(), args.force)?;
-    let token = token::read(args.token_file.as_deref(), say)?;
+    let token = token::read(args.account.token_file.as_deref(), say)?;
     let exchange = follow::start(homeserver, args.wish());
     let downloaded = download(exchange, &token, target, &args, say).await;
     downloaded.map_err(|failure| failure.without(&token))

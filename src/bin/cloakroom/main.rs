@@ -1,13 +1,14 @@
-//! The command line client: `cloakroom get mxc://server/id`.
+//! The command line client: `cloakroom get mxc://server/id`, `cloakroom link mxc://server/id`.
 //!
 //! Sockets, files and the terminal around the rules of [`cloakroom::client`]. In the order of a
 //! download: `args` and `token` (what the user gave), `transport` (requests), `get` (the
 //! conversation and the body), `output` and `sink` (where the bytes go), `progress`, `failure`
-//! (what went wrong, as a sentence and an exit code).
+//! (what went wrong, as a sentence and an exit code). `link` is the other command.
 
 mod args;
 mod failure;
 mod get;
+mod link;
 mod output;
 mod progress;
 mod say;
@@ -24,9 +25,13 @@ use failure::Failure;
 use say::Say;
 
 fn main() -> ExitCode {
-    let Command::Get(args) = Cli::parse().command;
-    let say = Say::new(args.talk);
-    match run(get::get(*args, say)) {
+    let command = Cli::parse().command;
+    let say = Say::new(command.talk());
+    let result = match command {
+        Command::Get(args) => run(get::get(*args, say)),
+        Command::Link(args) => run(link::link(args, say)),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             say.failure(&failure);

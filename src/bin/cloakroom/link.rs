@@ -1,0 +1,109 @@
+//! `cloakroom link`: what the homeserver says, what it does, then the link.
+
+use std::io::Write as _;
+
+use cloakroom::client::share::{Share, locality, share};
+use cloakroom::client::{ClientError, HomeserverUrl};
+use cloakroom::policy::Locality;
+use cloakroom::protocol::{AccessToken, MxcUri, Object, Variant};
+use http::StatusCode;
+use zeroize::Zeroizing;
+
+use super::args::LinkArgs;
+use super::failure::Failure;
+use super::say::Say;
+use super::token;
+use super::transport::Transport;
+
+const WHOAMI: &str = "/_matrix/client/v3/account/whoami";
+const CONFIG: &str = "/_matrix/client/v1/media/config";
+
+/// Prints a link, if one works.
+pub async fn link(args: LinkArgs, say: Say) -> Result<(), Failure> {
+    let homeserver = args.account.homeserver()?;
+    let token = token::read(args.account.token_file.as_deref(), say)?;
+    let MxcUri { server_name, media_id } = args.media.clone();
+    let object = Object { server_name, media_id, variant: Variant::Original };
+    let found = find(&homeserver, &token, &object, &args, say).await;
+    let promised = found.map_err(|failure| failure.without(&token))?;
+    let link = homeserver.join(&object.legacy_path());
+    writeln!(std::io::stdout(), "{link}").map_err(|error| Failure::local("cannot write the link", error))?;
+    say.note(if promised {
+        "works without an account, as the homeserver's policy says"
+    } else {
+        "works without an account now; the homeserver does not promise that it will tomorrow"
+    });
+    Ok(())
+}
+
+/// Whether the link that works is promised to go on working.
+async fn find(
+    homeserver: &HomeserverUrl,
+    token: &AccessToken,
+    object: &Object,
+    args: &LinkArgs,
+    say: Say,
+) -> Result<bool, Failure> {
+    let user = Transport::new(token, args.stall_timeout)?;
+    let locality = whose(&user, homeserver, object, say).await?;
+    let config = media_config(&user, homeserver, say).await?;
+    let mut served = None;
+    loop {
+        let decided = share(config.as_deref().map(Vec::as_slice), locality, served);
+        match decided.map_err(|why| Failure::NotShared { media: args.media.clone(), why })? {
+            Share::Works { promised } => return Ok(promised),
+            Share::Try => served = Some(is_served(&user, homeserver, object, args, say).await?),
+        }
+    }
+}
+
+async fn whose(
+    user: &Transport,
+    homeserver: &HomeserverUrl,
+    object: &Object,
+    say: Say,
+) -> Result<Locality, Failure> {
+    say.step("asking the homeserver who you are");
+    let whoami = user.get(&homeserver.join(WHOAMI)).await?.map_err(ClientError::Homeserver)?;
+    locality(&whoami, &object.server_name).ok_or(Failure::Nobody)
+}
+
+/// `None` where this user may not read it.
+async fn media_config(
+    user: &Transport,
+    homeserver: &HomeserverUrl,
+    say: Say,
+) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    say.step("asking the homeserver for its policy");
+    match user.get(&homeserver.join(CONFIG)).await? {
+        Ok(config) => Ok(Some(config)),
+        Err(refusal) if matches!(refusal.status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) => {
+            say.step(format_args!("the homeserver tells this account no policy: {refusal}"));
+            Ok(None)
+        }
+        Err(refusal) => Err(ClientError::Homeserver(refusal).into()),
+    }
+}
+
+/// Whether the media came to somebody without an account. If they came to nobody, that is a failure of
+/// its own: they are not there, or not now.
+async fn is_served(
+    user: &Transport,
+    homeserver: &HomeserverUrl,
+    object: &Object,
+    args: &LinkArgs,
+    say: Say,
+) -> Result<bool, Failure> {
+    let anonymous = Transport::anonymous(args.stall_timeout)?;
+    say.step("asking for the media without an account");
+    let Err(refusal) = anonymous.serves(&homeserver.join(&object.legacy_path())).await? else {
+        return Ok(true);
+    };
+    if refusal.status == StatusCode::TOO_MANY_REQUESTS || refusal.status.is_server_error() {
+        return Err(ClientError::Homeserver(refusal).into());
+    }
+    say.step(format_args!("refused ({refusal}): asking for them with an account"));
+    let with_account = user.serves(&homeserver.join(&object.client_path())).await?;
+    with_account.map_err(ClientError::Homeserver)?;
+    Ok(false)
+}
