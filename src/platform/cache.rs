@@ -4,23 +4,29 @@
 //! 404), in a named cache that `fetch` does not share. An object is a 200 whose `Cloakroom-Facts`
 //! header holds the facts; the facts lie once more by themselves, so that they are known even where
 //! the bytes are not held.
+//!
+//! A put that breaks off may leave a part behind that looks whole, and may leave it late. So each put
+//! of an object has a number, its receipt, which is stored by itself once all bytes are through; an
+//! object without its receipt is not held.
 
 use std::cell::RefCell;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use wasm_bindgen::{JsCast as _, JsValue};
-use web_sys::{Request, RequestInit, Response};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{ReadableStream, Request, RequestInit, Response};
+use worker::worker_sys::FixedLengthStream;
 
 use super::Workers;
 use super::body::WorkerBody;
 use super::glue::{self, Cache};
-use super::host::is_filling;
 use super::incoming::{header_map, push_header};
 use crate::protocol::{ByteRange, Facts, Object, from_base64url, to_base64url};
 use crate::upstream::{Body as _, Cached, Host as _, ObjectCache};
 
 const CACHE_NAME: &str = "cloakroom-v1";
 const FACTS_HEADER: &str = "cloakroom-facts";
+const RECEIPT_HEADER: &str = "cloakroom-receipt";
 
 thread_local! {
     static CACHE: RefCell<Option<Cache>> = const { RefCell::new(None) };
@@ -46,35 +52,45 @@ impl Workers {
         Some((response, headers))
     }
 
-    async fn cache_put(&self, url: &str, facts: &Facts, body: Option<&JsValue>) -> bool {
+    async fn cache_put(&self, url: &str, facts: &Facts, receipt: &str, body: Option<&JsValue>) -> bool {
         let Ok(json) = serde_json::to_vec(facts) else { return false };
         let mut headers = String::with_capacity(512);
         push_header(&mut headers, "content-type", "application/octet-stream");
         push_header(&mut headers, "cache-control", &format!("max-age={}", self.config.cache_ttl_secs));
         push_header(&mut headers, FACTS_HEADER, &to_base64url(&json));
+        push_header(&mut headers, RECEIPT_HEADER, receipt);
         let facts_only = JsValue::from_str("facts");
         let response = glue::respond(200, &headers, body.unwrap_or(&facts_only));
         let (Ok(response), Some(cache)) = (response, cache().await) else { return false };
         cache.put(url, &response).await.is_ok()
     }
 
-    /// Whether the entry has its last byte. What broke off on the way in must not stay: a cache may
-    /// keep what came of it, under the length that was promised.
-    async fn holds_all(&self, url: &str, facts: &Facts) -> bool {
-        let Some(size) = facts.size else { return false };
-        let Some(start) = size.checked_sub(1) else { return true };
-        let last = ByteRange { start, end: size };
-        let Some((response, headers)) = self.cache_match(url, Some(last)).await else { return false };
-        let whole = ByteRange::from_content_range(&headers) == Some((last, size));
-        let body = WorkerBody::Response(response);
-        if whole { body.buffer(1).await.is_ok() } else { false }
+    /// Puts an object and waits until all of its bytes are through; says whether they are.
+    async fn put_whole(&self, object: &Object, facts: &Facts, receipt: &str, body: WorkerBody) -> bool {
+        let url = self.cache_url("object", object);
+        let source = match body {
+            WorkerBody::Buffer(buffer) => return self.cache_put(&url, facts, receipt, Some(&buffer)).await,
+            WorkerBody::Response(response) => WorkerBody::stream(&response),
+        };
+        // The runtime's own way to count bytes, without waking us for any.
+        let counter = facts.size.and_then(|size| u32::try_from(size).ok()).map(FixedLengthStream::new);
+        let (Some(source), Some(Ok(counter))) = (source, counter) else { return false };
+        let through = JsFuture::from(source.pipe_to(&counter.writable()));
+        let readable: ReadableStream = counter.readable();
+        let put = self.cache_put(&url, facts, receipt, Some(&readable)).await;
+        if !put {
+            // Nobody reads it any more: the pipe would wait for ever.
+            let _ = readable.cancel();
+        }
+        through.await.is_ok() && put
     }
-}
 
-/// Best effort: a cache that cannot delete cannot be read either.
-async fn cache_delete(url: &str) {
-    if let Some(cache) = cache().await {
-        let _ = cache.delete(url).await;
+    /// Whether the object that was put with this receipt is whole.
+    async fn is_whole(&self, object: &Object, receipt: Option<&HeaderValue>) -> bool {
+        let url = self.cache_url("receipt", object);
+        let Some((response, headers)) = self.cache_match(&url, None).await else { return false };
+        WorkerBody::Response(response).cancel();
+        receipt.is_some() && headers.get(RECEIPT_HEADER) == receipt
     }
 }
 
@@ -96,9 +112,6 @@ impl ObjectCache<WorkerBody> for Workers {
     }
 
     async fn open(&self, object: &Object, range: Option<ByteRange>) -> Option<Cached<WorkerBody>> {
-        if is_filling(object, self.now_ms()) {
-            return None;
-        }
         let (response, headers) = self.cache_match(&self.cache_url("object", object), range).await?;
         let status = response.status();
         let body = WorkerBody::Response(response);
@@ -112,30 +125,28 @@ impl ObjectCache<WorkerBody> for Workers {
                 _ => None,
             }
         });
-        let Some((facts, range)) = held else {
-            body.cancel();
-            return None;
-        };
-        Some(Cached { facts, body, range })
+        match held {
+            Some((facts, range)) if self.is_whole(object, headers.get(RECEIPT_HEADER)).await => {
+                Some(Cached { facts, body, range })
+            }
+            _ => {
+                body.cancel();
+                None
+            }
+        }
     }
 
     async fn hold(&self, object: &Object, facts: &Facts, body: Option<WorkerBody>) -> bool {
-        let value = match &body {
-            None => None,
-            Some(WorkerBody::Buffer(buffer)) => Some(buffer.clone().into()),
-            Some(WorkerBody::Response(response)) => match WorkerBody::stream(response) {
-                Some(stream) => Some(stream.into()),
-                None => return false,
-            },
-        };
-        if let Some(value) = &value {
-            let url = self.cache_url("object", object);
-            if !self.cache_put(&url, facts, Some(value)).await || !self.holds_all(&url, facts).await {
-                cache_delete(&url).await;
+        if let Some(body) = body {
+            let mut number = [0; 16];
+            self.fill_random(&mut number);
+            let receipt = to_base64url(&number);
+            let whole = self.put_whole(object, facts, &receipt, body).await;
+            if !whole || !self.cache_put(&self.cache_url("receipt", object), facts, &receipt, None).await {
                 return false;
             }
         }
-        self.cache_put(&self.cache_url("facts", object), facts, None).await
+        self.cache_put(&self.cache_url("facts", object), facts, "", None).await
     }
 }
 

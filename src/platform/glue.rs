@@ -65,9 +65,6 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(super) async fn put(this: &Cache, url: &str, response: &Response) -> Result<JsValue, JsValue>;
 
-    #[wasm_bindgen(method, catch)]
-    pub(super) async fn delete(this: &Cache, url: &str) -> Result<JsValue, JsValue>;
-
     /// A URL, parsed as the URL standard does: dot segments are resolved.
     #[wasm_bindgen(js_name = URL)]
     pub(super) type StandardUrl;

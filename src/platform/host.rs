@@ -54,14 +54,6 @@ impl Host<WorkerBody> for Workers {
     }
 }
 
-/// Whether this isolate is putting the object into the cache right now: what is there may be a part.
-pub(super) fn is_filling(object: &Object, now_ms: u64) -> bool {
-    FILLING.with_borrow(|filling| {
-        let since = filling.get(&object.cache_name());
-        since.is_some_and(|since| now_ms.saturating_sub(*since) < FILL_FORGOTTEN_MS)
-    })
-}
-
 /// `None` if the object is being filled already.
 fn begin_fill(object: &Object, now_ms: u64) -> Option<String> {
     let name = object.cache_name();
