@@ -172,6 +172,17 @@ fn a_bad_token_causes_no_lookup() {
 }
 
 #[test]
+fn where_no_lookup_may_go_nobody_is_asked_about_the_token_for_it() {
+    for server in ["192.0.2.1", "localhost:8448", "intranet"] {
+        let mut fakes = Fakes::with_object(MEDIA);
+        fakes.peers = Box::new(|url| panic!("{url}"));
+        let path = format!("/_matrix/client/v1/media/download/{server}/abc");
+        assert_eq!(Ask { path: &path, ..get("") }.of(&fakes).status, 200, "{server}");
+        assert_eq!(fakes.methods(), "GET", "{server}");
+    }
+}
+
+#[test]
 fn local_media_never_cause_a_lookup() {
     let fakes = Fakes::with_object(MEDIA);
     get("").of(&fakes);
