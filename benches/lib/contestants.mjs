@@ -1,6 +1,7 @@
 // Who takes part, and how each one's output is checked.
 
 import { createCipheriv, createDecipheriv } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { OUT, ROOT } from "./processes.mjs";
@@ -11,8 +12,8 @@ export const MIB = 1024 * KIB;
 
 /** The buffers that the JavaScript byte streams are measured with. */
 export const BUFFERS = [64 * KIB, 256 * KIB, 1 * MIB];
-/** What Cloakroom's own pump reads at a time (READ_BYTES in src/platform/glue.js): ratios compare with this buffer. */
-export const CLOAKROOM_BUFFER = 256 * KIB;
+/** What Cloakroom's own pump reads at a time: ratios compare with a buffer of this size. */
+export const CLOAKROOM_BUFFER = readBytes(readFileSync(join(ROOT, "src/platform/glue.js"), "utf8"));
 
 const plain = (body) => body;
 const aes = (body) => createDecipheriv("aes-256-ctr", KEY, Buffer.alloc(16)).update(body);
@@ -85,4 +86,10 @@ export function token(size) {
   const bytes = Buffer.alloc(32, 1);
   bytes.writeBigUInt64BE(BigInt(size));
   return bytes.toString("base64url");
+}
+
+function readBytes(glue) {
+  const kib = /^const READ_BYTES = (\d+) \* 1024;$/m.exec(glue)?.[1];
+  if (!BUFFERS.includes(kib * KIB)) throw new Error("READ_BYTES in src/platform/glue.js is none of the buffers that JS is measured with");
+  return kib * KIB;
 }

@@ -1,13 +1,15 @@
 // The field: everything that is started before something is measured.
 
-import { CONTESTANTS, grant, token } from "./contestants.mjs";
-import { ROOT, runNative, startNative, startWorkerd } from "./processes.mjs";
 import { join } from "node:path";
 
-/** What the benchmark asks for at any time; the key store knows all of them. */
-export const SIZES = [1, 4, 16, 64, 256, 512, 1024, 4096, 16384, 65536, 262144, 1048576].map((kib) => kib * 1024);
+import { CONTESTANTS, KIB, MIB, grant, token } from "./contestants.mjs";
+import { ROOT, runNative, startNative, startWorkerd } from "./processes.mjs";
 
-const CHECKED_BYTES = 3 * 1024 * 1024 + 77;
+/** What the benchmark asks for at any time: the key store has a grant for each. */
+const SIZES = [KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, 512 * KIB, MIB, 4 * MIB, 16 * MIB, 64 * MIB, 256 * MIB, 1024 * MIB];
+
+/** Long enough for several chunks of any contestant, and a multiple of nothing. */
+const CHECKED_BYTES = 3 * MIB + 77;
 
 /** Origin server, stubs, and one workerd for each contestant. */
 export class Field {

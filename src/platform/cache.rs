@@ -5,9 +5,9 @@
 //! header holds the facts; the facts lie once more by themselves, so that they are known even where
 //! the bytes are not held.
 //!
-//! A put that breaks off may leave a part behind that looks whole, and may leave it late. So each put
-//! of an object has a number, its receipt, which is stored by itself once all bytes are through; an
-//! object without its receipt is not held.
+//! A put of a stream that breaks off may leave a part behind that looks whole, and may leave it late.
+//! So each such put has a number, its receipt, which is stored by itself once all bytes are through; an
+//! object whose receipt is missing is not held. What is put from memory is whole and needs none.
 
 use std::cell::RefCell;
 
@@ -20,7 +20,7 @@ use worker::worker_sys::FixedLengthStream;
 use super::Workers;
 use super::body::WorkerBody;
 use super::glue::{self, Cache};
-use super::incoming::{header_map, push_header};
+use super::headers::{header_map, push_header};
 use crate::protocol::{ByteRange, Facts, Object, from_base64url, to_base64url};
 use crate::upstream::{Body as _, Cached, Host as _, ObjectCache};
 
@@ -52,45 +52,64 @@ impl Workers {
         Some((response, headers))
     }
 
-    async fn cache_put(&self, url: &str, facts: &Facts, receipt: &str, body: Option<&JsValue>) -> bool {
+    async fn cache_put(
+        &self,
+        url: &str,
+        facts: &Facts,
+        receipt: Option<&str>,
+        body: Option<&JsValue>,
+    ) -> bool {
         let Ok(json) = serde_json::to_vec(facts) else { return false };
         let mut headers = String::with_capacity(512);
         push_header(&mut headers, "content-type", "application/octet-stream");
         push_header(&mut headers, "cache-control", &format!("max-age={}", self.config.cache_ttl_secs));
         push_header(&mut headers, FACTS_HEADER, &to_base64url(&json));
-        push_header(&mut headers, RECEIPT_HEADER, receipt);
-        let facts_only = JsValue::from_str("facts");
-        let response = glue::respond(200, &headers, body.unwrap_or(&facts_only));
+        if let Some(receipt) = receipt {
+            push_header(&mut headers, RECEIPT_HEADER, receipt);
+        }
+        let headers = glue::headers_object(&headers);
+        let response = match body {
+            Some(body) => glue::respond(200, &headers, "", body),
+            None => glue::respond_with(200, &headers, "", b"facts"),
+        };
         let (Ok(response), Some(cache)) = (response, cache().await) else { return false };
         cache.put(url, &response).await.is_ok()
     }
 
     /// Puts an object and waits until all of its bytes are through; says whether they are.
-    async fn put_whole(&self, object: &Object, facts: &Facts, receipt: &str, body: WorkerBody) -> bool {
+    async fn put_object(&self, object: &Object, facts: &Facts, body: WorkerBody) -> bool {
         let url = self.cache_url("object", object);
         let source = match body {
-            WorkerBody::Buffer(buffer) => return self.cache_put(&url, facts, receipt, Some(&buffer)).await,
+            WorkerBody::Buffer(buffer) => return self.cache_put(&url, facts, None, Some(&buffer)).await,
             WorkerBody::Response(response) => WorkerBody::stream(&response),
         };
         // The runtime's own way to count bytes, without waking us for any.
         let counter = facts.size.and_then(|size| u32::try_from(size).ok()).map(FixedLengthStream::new);
         let (Some(source), Some(Ok(counter))) = (source, counter) else { return false };
+        let mut number = [0; 16];
+        self.fill_random(&mut number);
+        let receipt = to_base64url(&number);
         let through = JsFuture::from(source.pipe_to(&counter.writable()));
         let readable: ReadableStream = counter.readable();
-        let put = self.cache_put(&url, facts, receipt, Some(&readable)).await;
+        let put = self.cache_put(&url, facts, Some(&receipt), Some(&readable)).await;
         if !put {
             // Nobody reads it any more: the pipe would wait for ever.
             let _ = readable.cancel();
         }
-        through.await.is_ok() && put
+        through.await.is_ok()
+            && put
+            && self.cache_put(&self.cache_url("receipt", object), facts, Some(&receipt), None).await
     }
 
     /// Whether the object that was put with this receipt is whole.
     async fn is_whole(&self, object: &Object, receipt: Option<&HeaderValue>) -> bool {
+        if receipt.is_none() {
+            return true;
+        }
         let url = self.cache_url("receipt", object);
         let Some((response, headers)) = self.cache_match(&url, None).await else { return false };
         WorkerBody::Response(response).cancel();
-        receipt.is_some() && headers.get(RECEIPT_HEADER) == receipt
+        headers.get(RECEIPT_HEADER) == receipt
     }
 }
 
@@ -137,16 +156,12 @@ impl ObjectCache<WorkerBody> for Workers {
     }
 
     async fn hold(&self, object: &Object, facts: &Facts, body: Option<WorkerBody>) -> bool {
-        if let Some(body) = body {
-            let mut number = [0; 16];
-            self.fill_random(&mut number);
-            let receipt = to_base64url(&number);
-            let whole = self.put_whole(object, facts, &receipt, body).await;
-            if !whole || !self.cache_put(&self.cache_url("receipt", object), facts, &receipt, None).await {
-                return false;
-            }
+        if let Some(body) = body
+            && !self.put_object(object, facts, body).await
+        {
+            return false;
         }
-        self.cache_put(&self.cache_url("facts", object), facts, "", None).await
+        self.cache_put(&self.cache_url("facts", object), facts, None, None).await
     }
 }
 

@@ -7,7 +7,8 @@ use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
 
 use super::environment;
-use super::incoming::{Url, header_map, some_headers};
+use super::headers::{header_map, some_headers};
+use super::incoming::Url;
 use super::{Workers, pass, response};
 use crate::config::{Config, ConfigError, Role, WebOrigin};
 use crate::edge::{self, LinkRequest};

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::Workers;
 use super::body::WorkerBody;
 use super::glue;
-use super::incoming::{header_map, push_header};
+use super::headers::{header_map, push_header};
 use crate::upstream::{Homeserver, UpstreamError, UpstreamRequest, UpstreamResponse};
 
 /// How long the homeserver may take to answer: longer than the 20 s that it waits by default for

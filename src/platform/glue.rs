@@ -10,9 +10,28 @@ extern "C" {
     #[wasm_bindgen(js_name = headersText)]
     pub(super) fn headers_text(headers: &Headers) -> String;
 
-    /// A response with headers of ours, given as one text. The body may be `null`, bytes or a stream.
+    /// Headers as an object of the runtime.
+    #[wasm_bindgen(js_name = headersObject)]
+    pub(super) fn headers_object(text: &str) -> Headers;
+
+    /// A response with headers that many share and headers of its own. The body may be `null`, bytes
+    /// or a stream.
     #[wasm_bindgen(catch)]
-    pub(super) fn respond(status: u16, headers: &str, body: &JsValue) -> Result<Response, JsValue>;
+    pub(super) fn respond(
+        status: u16,
+        shared: &Headers,
+        own: &str,
+        body: &JsValue,
+    ) -> Result<Response, JsValue>;
+
+    /// The same with bytes, which are copied.
+    #[wasm_bindgen(js_name = respond, catch)]
+    pub(super) fn respond_with(
+        status: u16,
+        shared: &Headers,
+        own: &str,
+        bytes: &[u8],
+    ) -> Result<Response, JsValue>;
 
     /// What every request of ours says: no redirect is followed, no cache asked or filled.
     pub(super) fn uncached(method: &str, headers: &str) -> JsValue;

@@ -10,6 +10,7 @@ mod entry;
 mod environment;
 mod fetch;
 mod glue;
+mod headers;
 mod host;
 mod incoming;
 mod kv;

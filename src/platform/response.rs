@@ -11,7 +11,7 @@ use web_sys::{ReadableStream, Response};
 use super::Workers;
 use super::body::WorkerBody;
 use super::glue;
-use super::incoming::headers_text;
+use super::headers::response_headers;
 use crate::cipher::Window;
 use crate::upstream::{BUFFER_BYTES, Event, Host as _, Reply, ReplyBody};
 
@@ -29,21 +29,24 @@ thread_local! {
 /// # Errors
 /// Only what cannot happen: headers that the runtime refuses.
 pub(super) fn send(platform: Option<&Workers>, reply: Reply<WorkerBody>) -> Result<Response, JsValue> {
+    let status = reply.status.as_u16();
+    let (shared, own) = response_headers(&reply.headers);
     let body = match reply.body {
         ReplyBody::Empty => JsValue::NULL,
-        ReplyBody::Bytes(bytes) => Uint8Array::from(bytes.as_slice()).into(),
+        ReplyBody::Bytes(bytes) => return glue::respond_with(status, &shared, &own, &bytes),
         ReplyBody::Relay(body) => native(body),
         // Bytes that need no touching never enter this program.
         ReplyBody::Media(body, window) if window.is_transparent() => native(body),
         ReplyBody::Media(WorkerBody::Buffer(buffer), mut window) => {
-            push(&mut window, &Uint8Array::new(&buffer))?.into()
+            let respond = |bytes: &[u8]| glue::respond_with(status, &shared, &own, bytes);
+            return staged(&mut window, &Uint8Array::new(&buffer), respond);
         }
         ReplyBody::Media(WorkerBody::Response(response), window) => match response.body() {
             Some(source) => windowed(platform, &source, window)?.into(),
             None => JsValue::NULL,
         },
     };
-    glue::respond(reply.status.as_u16(), &headers_text(&reply.headers), &body)
+    glue::respond(status, &shared, &own, &body)
 }
 
 /// A body as the runtime has it.
@@ -69,7 +72,7 @@ fn windowed(
     let push =
         Closure::<dyn FnMut(Uint8Array) -> Result<Uint8Array, JsValue>>::new(move |chunk: Uint8Array| {
             match window.borrow_mut().as_mut() {
-                Some(window) => push(window, &chunk),
+                Some(window) => staged(window, &chunk, |bytes| Ok(Uint8Array::from(bytes))),
                 None => Err(JsError::new("the stream has ended").into()),
             }
         });
@@ -82,17 +85,21 @@ fn windowed(
     glue::body_stream(source, length, &push.into_js_value(), &end.into_js_value())
 }
 
-/// What a window shows of a chunk, in memory of its own.
+/// Passes a chunk through the staging area and hands what the window shows of it to `use_bytes`.
 ///
 /// # Errors
 /// The source sent more than it promised; or, which cannot happen, the chunk is longer than the
 /// staging area.
-fn push(window: &mut Window, chunk: &Uint8Array) -> Result<Uint8Array, JsValue> {
+fn staged<T>(
+    window: &mut Window,
+    chunk: &Uint8Array,
+    use_bytes: impl FnOnce(&[u8]) -> Result<T, JsValue>,
+) -> Result<T, JsValue> {
     STAGING.with_borrow_mut(|staging| {
-        let staged = staging.get_mut(..chunk.length() as usize);
-        let staged = staged.ok_or_else(|| JsError::new("the chunk is longer than the staging area"))?;
-        chunk.copy_to(staged);
-        let shown = window.push(staged).map_err(|error| JsError::new(&error.to_string()))?;
-        Ok(Uint8Array::from(staged.get(shown).unwrap_or_default()))
+        let bytes = staging.get_mut(..chunk.length() as usize);
+        let bytes = bytes.ok_or_else(|| JsError::new("the chunk is longer than the staging area"))?;
+        chunk.copy_to(bytes);
+        let shown = window.push(bytes).map_err(|error| JsError::new(&error.to_string()))?;
+        use_bytes(bytes.get(shown).unwrap_or_default())
     })
 }

@@ -22,6 +22,23 @@ pub const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
      style-src 'unsafe-inline'; object-src 'self';",
 );
 
+/// Headers that are the same on whole groups of responses, where we set them: the platform makes each
+/// set of them once.
+pub const SHARED: [HeaderName; 12] = [
+    HeaderName::from_static("access-control-allow-origin"),
+    HeaderName::from_static("access-control-allow-methods"),
+    HeaderName::from_static("access-control-allow-headers"),
+    HeaderName::from_static("access-control-expose-headers"),
+    HeaderName::from_static("cross-origin-resource-policy"),
+    http::header::CONTENT_SECURITY_POLICY,
+    http::header::X_CONTENT_TYPE_OPTIONS,
+    http::header::CACHE_CONTROL,
+    http::header::ACCEPT_RANGES,
+    http::header::CONTENT_TYPE,
+    http::header::REFERRER_POLICY,
+    HeaderName::from_static("x-robots-tag"),
+];
+
 /// CORS for everything that a browser may read from us.
 pub fn insert_cors(headers: &mut HeaderMap) {
     let fixed = [

@@ -1,0 +1,32 @@
+// How the cost of a request grows with the object.
+
+import { KIB, MIB } from "../lib/contestants.mjs";
+import { load } from "../lib/field.mjs";
+import { interleave } from "../lib/statistics.mjs";
+
+/** Size to requests a round: each point takes about as long. */
+const POINTS = new Map([
+  [KIB, 1000],
+  [16 * KIB, 1000],
+  [64 * KIB, 600],
+  [256 * KIB, 300],
+  [MIB, 100],
+  [16 * MIB, 10],
+  [256 * MIB, 1],
+  [1024 * MIB, 1],
+]);
+
+/** @returns {Promise<Record<string, Record<string, number[]>>>} by size, then contestant: CPU-milliseconds per request, one at a time */
+export async function growth(field, names, { rounds, mostBytes }) {
+  const results = {};
+  for (const [size, requests] of POINTS) {
+    if (size > mostBytes) continue;
+    const jobs = {};
+    for (const name of names) {
+      const contestant = field.find(name);
+      jobs[name] = async () => ((await load(contestant, size, 1, requests)).cpuSeconds * 1000) / requests;
+    }
+    results[size] = await interleave(rounds, jobs);
+  }
+  return results;
+}

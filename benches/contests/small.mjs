@@ -1,0 +1,40 @@
+// Small objects, 32 at a time: CPU-milliseconds per request and requests per second. And, alone: time to the first byte.
+
+import { KIB, MIB } from "../lib/contestants.mjs";
+import { load } from "../lib/field.mjs";
+import { interleave } from "../lib/statistics.mjs";
+
+const CONCURRENT = 32;
+const REQUESTS = new Map([
+  [16 * KIB, 1500],
+  [64 * KIB, 1500],
+  [512 * KIB, 300],
+]);
+const FIRST_BYTE_OBJECT_BYTES = MIB;
+const FIRST_BYTE_REQUESTS = 50;
+
+/** @returns {Promise<Record<string, Record<string, {cpuMsPerRequest: number, requestsPerSecond: number}[]>>>} by size, then contestant */
+export async function small(field, { rounds }) {
+  const results = {};
+  for (const [size, requests] of REQUESTS) {
+    const jobs = {};
+    for (const contestant of field.contestants) {
+      await load(contestant, size, CONCURRENT, requests); // warm
+      jobs[contestant.name] = async () => {
+        const { cpuSeconds, seconds } = await load(contestant, size, CONCURRENT, requests);
+        return { cpuMsPerRequest: (cpuSeconds * 1000) / requests, requestsPerSecond: requests / seconds };
+      };
+    }
+    results[size] = await interleave(rounds, jobs);
+  }
+  return results;
+}
+
+/** @returns {Promise<Record<string, number[]>>} by contestant, milliseconds to the first byte of an object of 1 MiB, nothing else going on */
+export async function firstByte(field, { rounds }) {
+  const jobs = {};
+  for (const contestant of field.contestants) {
+    jobs[contestant.name] = async () => (await load(contestant, FIRST_BYTE_OBJECT_BYTES, 1, FIRST_BYTE_REQUESTS)).firstByteMs;
+  }
+  return interleave(rounds, jobs);
+}
