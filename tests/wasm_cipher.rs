@@ -1,5 +1,6 @@
 //! The cipher in WebAssembly: the `simd128` backend against RFC 8439's vectors and, byte for byte,
-//! against the `chacha20` crate.
+//! against the `chacha20` crate. Mostly the backend itself, because the public `Keystream` has
+//! constant nonces and the RFC has not.
 //!
 //! ```sh
 //! CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner \
@@ -14,10 +15,6 @@ use cloakroom::cipher::{KEYSTREAM_BYTES, Keystream};
 use cloakroom::protocol::Key;
 use proptest::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
-
-// The backend itself, because the public `Keystream` has constant nonces and the RFC has not.
-#[path = "../src/cipher/simd128.rs"]
-mod simd128;
 
 /// Bytes around the data that must not change.
 const MARGIN: usize = 48;
@@ -135,7 +132,7 @@ proptest! {
         let (mut rest, mut position) = (data.as_mut_slice(), offset);
         for cut in cuts.into_iter().chain([usize::MAX]) {
             let (piece, after) = rest.split_at_mut(cut.min(rest.len()));
-            simd128::xor(&key, &nonce, position, piece);
+            cloakroom_simd128::xor(&key, &nonce, position, piece);
             position += piece.len() as u64;
             rest = after;
         }
@@ -163,7 +160,7 @@ fn agrees(key: &[u8; 32], nonce: &[u8; 12], offset: u64, length: usize) -> Resul
     let mut memory = expected.clone();
     let data = start..start + length;
     expected.get_mut(data.clone()).into_iter().for_each(|data| reference(key, nonce, offset, data));
-    memory.get_mut(data).into_iter().for_each(|data| simd128::xor(key, nonce, offset, data));
+    memory.get_mut(data).into_iter().for_each(|data| cloakroom_simd128::xor(key, nonce, offset, data));
     match memory.iter().zip(&expected).position(|(byte, expected)| byte != expected) {
         None => Ok(()),
         Some(at) if at < start => Err(format!("{offset}+{length}: byte {} before the data", start - at)),
@@ -180,7 +177,7 @@ fn reference(key: &[u8; 32], nonce: &[u8; 12], offset: u64, data: &mut [u8]) {
 /// What the backend makes of `text` from block `counter` on, in hexadecimal.
 fn encrypted(key: &[u8; 32], nonce: &[u8; 12], counter: u64, text: &[u8]) -> String {
     let mut data = text.to_vec();
-    simd128::xor(key, nonce, 64 * counter, &mut data);
+    cloakroom_simd128::xor(key, nonce, 64 * counter, &mut data);
     data.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 

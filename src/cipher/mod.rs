@@ -16,9 +16,7 @@ mod portable;
 use portable as backend;
 
 #[cfg(target_arch = "wasm32")]
-mod simd128;
-#[cfg(target_arch = "wasm32")]
-use simd128 as backend;
+use cloakroom_simd128 as backend;
 
 mod keystream;
 mod window;

@@ -1,9 +1,7 @@
-//! Cloakroom's two `ChaCha20` backends by themselves, compiled from the product's own files.
+//! Cloakroom's two `ChaCha20` backends by themselves, as the product compiles them.
 
 #[path = "../../../src/cipher/portable.rs"]
 mod portable;
-#[path = "../../../src/cipher/simd128.rs"]
-mod simd128;
 
 use std::cell::RefCell;
 
@@ -24,7 +22,7 @@ pub extern "C" fn buffer() -> *const u8 {
 /// XORs the buffer with the keystream `times` times, with the Worker's backend.
 #[unsafe(no_mangle)]
 pub extern "C" fn simd128(times: u32) {
-    BUFFER.with_borrow_mut(|buffer| (0..times).for_each(|_| simd128::xor(&KEY, &NONCE, 0, buffer)));
+    BUFFER.with_borrow_mut(|buffer| (0..times).for_each(|_| cloakroom_simd128::xor(&KEY, &NONCE, 0, buffer)));
 }
 
 /// The same with the `chacha20` crate.

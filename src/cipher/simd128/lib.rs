@@ -18,6 +18,8 @@
 //! The functions ask for the target feature themselves: no compiler flags are needed, and a module
 //! that contains them loads only where the engine has relaxed SIMD.
 
+#![cfg(target_arch = "wasm32")]
+
 use core::arch::wasm32::{
     i8x16, i8x16_relaxed_swizzle, i32x4_add, i32x4_shl, i32x4_shuffle, i64x2_shuffle, u32x4, u32x4_shr,
     u32x4_splat, v128, v128_load, v128_or, v128_store, v128_xor,
@@ -41,8 +43,8 @@ type Group = [[[u8; 16]; 4]; 4];
 const ZERO: Words = [u32x4(0, 0, 0, 0); 16];
 
 /// XORs `data` with the keystream from byte `offset` on. The caller has checked that the data ends
-/// within `KEYSTREAM_BYTES`.
-pub(super) fn xor(key: &[u8; 32], nonce: &[u8; 12], offset: u64, data: &mut [u8]) {
+/// within the first 2^36 bytes.
+pub fn xor(key: &[u8; 32], nonce: &[u8; 12], offset: u64, data: &mut [u8]) {
     #[expect(clippy::cast_possible_truncation, reason = "there are 2^30 blocks, and 64 bytes in each")]
     let (counter, skip) = ((offset / BLOCK_BYTES) as u32, (offset % BLOCK_BYTES) as usize);
     let mut cipher = Cipher::new(key, nonce, counter);
