@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { growth } from "./contests/growth.mjs";
 import { kernel } from "./contests/kernel.mjs";
 import { concurrent, paused } from "./contests/memory.mjs";
+import { policy } from "./contests/policy.mjs";
 import { firstByte, small } from "./contests/small.mjs";
 import { bundles, coldStart } from "./contests/start.mjs";
 import { stream } from "./contests/stream.mjs";
@@ -25,6 +26,7 @@ const CONTESTS = {
   stream,
   small,
   firstByte,
+  policy,
   growth: (field, options) => growth(field, [COPY, "JS pass with KV get", "Cloakroom"], options),
   paused: (field, options) => paused(field, SOME, options),
   concurrent: (field) => concurrent(field, [COPY, "Cloakroom"]),

@@ -28,7 +28,12 @@ async function fresh(field, name, measure) {
   }
 }
 
-/** @returns {Promise<Record<string, number[]>>} by contestant, MiB that each paused download adds */
+/**
+ * The runtime itself holds what its HTTP client reads ahead: some pieces of up to 417,792 bytes for each body, 2.4 MiB on a fast connection,
+ * whoever reads the body. So a contestant's own share is what it holds above the pass-through.
+ *
+ * @returns {Promise<Record<string, number[]>>} by contestant, MiB that each paused download adds
+ */
 export async function paused(field, names, { rounds }) {
   const jobs = Object.fromEntries(
     names.map((name) => [

@@ -32,20 +32,22 @@ const buffered = (name, file, decrypt) =>
     decrypt,
   }));
 
+const cloakroom = (bindings) => ({
+  modules: built(join(ROOT, "build")),
+  bindings: {
+    HOMESERVER_URL: "http://localhost:8008",
+    HOMESERVER_TOKEN: "benchmark",
+    SERVER_NAME: "bench.example",
+    EDGE_URL: "http://127.0.0.1:8787",
+    CACHE_MAX_BYTES: "0",
+    ...bindings,
+  },
+});
+
 /** Cloakroom's edge as it is deployed. Objects are not cached here: like all others it fetches each one from the origin server. */
 const CLOAKROOM = {
   name: "Cloakroom",
-  worker: {
-    modules: built(join(ROOT, "build")),
-    bindings: {
-      ROLE: "edge",
-      HOMESERVER_URL: "http://localhost:8008",
-      HOMESERVER_TOKEN: "benchmark",
-      SERVER_NAME: "bench.example",
-      EDGE_URL: "http://127.0.0.1:8787",
-      CACHE_MAX_BYTES: "0",
-    },
-  },
+  worker: cloakroom({ ROLE: "edge" }),
   grants: true,
   decrypt: chacha,
 };
@@ -64,6 +66,9 @@ export const CONTESTANTS = [
   { name: "JS pass with KV get", worker: { modules: script("js-pass-kv") }, grants: true, decrypt: plain },
   CLOAKROOM,
 ];
+
+/** The other half, what clients without the opt-in meet: `policy` is the part of the configuration that is about media without an account. */
+export const origin = (name, policy) => ({ name, worker: cloakroom({ ROLE: "both", EDGE_URL: "http://localhost:8787", ...policy }), grants: true, decrypt: plain });
 
 /** The record that the key store holds for an object of `size` bytes, as the origin would have minted it (version 1). */
 export function grant(size) {

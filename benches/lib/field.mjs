@@ -60,13 +60,14 @@ export class Field {
 }
 
 /**
- * Runs clients against a contestant and returns what it cost.
+ * Runs clients against a contestant and returns what it cost. Its `token`, if any, is the clients' access token.
  *
  * @returns {Promise<{cpuSeconds: number, seconds: number, requests: number, bytes: number, firstByteMs: number}>}
  */
 export async function load(contestant, size, connections, requests) {
   const before = contestant.cpuSeconds();
-  const { seconds, bytes, first_byte_ms: firstByteMs } = await runNative("load", contestant.urlOf(size), connections, requests);
+  const token = contestant.token === undefined ? [] : [contestant.token];
+  const { seconds, bytes, first_byte_ms: firstByteMs } = await runNative("load", contestant.urlOf(size), connections, requests, ...token);
   const cpuSeconds = contestant.cpuSeconds() - before;
   if (bytes !== size * requests) throw new Error(`${contestant.name} sent ${bytes} bytes instead of ${size * requests}`);
   return { cpuSeconds, seconds, requests, bytes, firstByteMs };

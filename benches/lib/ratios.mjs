@@ -1,7 +1,7 @@
 // The figures that this project holds itself to. Their names are stable: CI and documents quote them.
 
 import { CLOAKROOM_BUFFER, KIB, withBuffer } from "./contestants.mjs";
-import { median, medianRatio } from "./statistics.mjs";
+import { median, medianDifference, medianRatio } from "./statistics.mjs";
 
 /** `most` or `least` is the target; `aim` is where it should get. */
 export const TARGETS = {
@@ -12,7 +12,7 @@ export const TARGETS = {
   kernel_vs_openssl_128: { least: 0.9, aim: 1.0, what: "kernel in V8 against OpenSSL in 128-bit vectors" },
   kernel_vs_portable: { least: 2.7, aim: 3.2, what: "kernel in V8 against the chacha20 crate in V8" },
   small_cpu_vs_js_pass: { most: 1.6, aim: 1.2, what: "64 KiB objects, CPU, against a JS pass with KV get" },
-  paused_mib_each: { most: 0.5, aim: 0.3, what: "MiB of memory per paused download" },
+  paused_mib_each: { most: 0.5, aim: 0.3, what: "MiB that a paused download holds above a pass-through" },
   bundle_gzip_kb: { most: 200, aim: 150, what: "kB of the whole Worker, gzipped" },
   native_decrypt_gb_s: { least: 1.5, aim: 3, what: "GB/s of the command line client's cipher stage" },
 };
@@ -35,7 +35,7 @@ export function ratios({ stream, small, paused, kernel, bundles }) {
       native_decrypt_gb_s: median(kernel["native decrypt"]) / 1e3,
     }),
     ...(small && { small_cpu_vs_js_pass: versus(smallCpu, "Cloakroom", "JS pass with KV get") }),
-    ...(paused && { paused_mib_each: median(paused.Cloakroom) }),
+    ...(paused && { paused_mib_each: medianDifference(paused.Cloakroom, paused["pass-through"]) }),
     ...(bundles && { bundle_gzip_kb: bundles.Cloakroom.gzipBytes / 1e3 }),
   };
 }

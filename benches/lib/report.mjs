@@ -14,7 +14,7 @@ export function print({ machine, versions, options, ratios, raw }) {
   );
   heading(`Figures of this machine: ${machine.cores} x ${machine.processor}, load ${machine.loadAverage.toFixed(1)}`);
   console.log(Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", "));
-  const sections = { stream: printStream, small: printSmall, growth: printGrowth, paused: printPaused, concurrent: printConcurrent, coldStart: printStart, bundles: printBundles, kernel: printKernel };
+  const sections = { stream: printStream, small: printSmall, policy: printPolicy, growth: printGrowth, paused: printPaused, concurrent: printConcurrent, coldStart: printStart, bundles: printBundles, kernel: printKernel };
   for (const [name, section] of Object.entries(sections)) if (raw[name] !== undefined) section(raw);
 }
 
@@ -46,6 +46,13 @@ function printSmall({ small }) {
   table(
     ["32 at a time", ...sizes.flatMap((size) => [`${bytes(size)} CPU-ms`, "req/s"])],
     Object.keys(small[sizes[0]]).map((name) => [name, ...sizes.flatMap((size) => [of(small[size][name], "cpuMsPerRequest"), of(small[size][name], "requestsPerSecond")])]),
+  );
+}
+
+function printPolicy({ policy }) {
+  table(
+    ["64 KiB, plain, by path, whose", "CPU-ms", "req/s"],
+    Object.entries(policy).map(([name, runs]) => [name, of(runs, "cpuMsPerRequest"), of(runs, "requestsPerSecond")]),
   );
 }
 

@@ -11,6 +11,11 @@ export function medianRatio(a, b) {
   return median(a.map((value, round) => value / b[round]));
 }
 
+/** The median of a - b, each round by itself. */
+export function medianDifference(a, b) {
+  return median(a.map((value, round) => value - b[round]));
+}
+
 /**
  * Runs every job once a round, in turn, and returns what each gave in each round.
  *

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use crate::Done;
 use crate::response::Connection;
 
-/// Fetches `url` `requests` times over `connections` keep-alive connections.
-pub fn load(url: &str, connections: u64, requests: u64) -> Done {
+/// Fetches `url` `requests` times over `connections` keep-alive connections, with an access token if given.
+pub fn load(url: &str, connections: u64, requests: u64, token: Option<&str>) -> Done {
     // Connecting is not part of what is measured.
-    let mut open = (0..connections).map(|_| Connection::open(url)).collect::<Result<Vec<_>, _>>()?;
+    let mut open = (0..connections).map(|_| Connection::open(url, token)).collect::<Result<Vec<_>, _>>()?;
     let taken = AtomicU64::new(0);
     let start = Instant::now();
     let (mut bytes, mut first_bytes) = (0, Vec::new());
@@ -29,7 +29,10 @@ pub fn load(url: &str, connections: u64, requests: u64) -> Done {
                 })
             })
             .collect();
-        threads.into_iter().map(|thread| thread.join().map_err(|_| "a client thread panicked")).collect::<Vec<_>>()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().map_err(|_| "a client thread panicked"))
+            .collect::<Vec<_>>()
     });
     let seconds = start.elapsed().as_secs_f64();
     for outcome in outcomes {
@@ -51,7 +54,7 @@ pub fn load(url: &str, connections: u64, requests: u64) -> Done {
 pub fn pause(url: &str, connections: u64) -> Done {
     let mut open = Vec::new();
     for _ in 0..connections {
-        let mut connection = Connection::open(url)?;
+        let mut connection = Connection::open(url, None)?;
         connection.get_first_byte()?;
         open.push(connection);
     }

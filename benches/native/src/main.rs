@@ -2,7 +2,7 @@
 //! nothing:
 //!
 //!     bench-native origin                                  the server that all contestants fetch from
-//!     bench-native load URL CONNECTIONS REQUESTS           fetches URL again and again
+//!     bench-native load URL CONNECTIONS REQUESTS [TOKEN]   fetches URL again and again
 //!     bench-native pause URL CONNECTIONS                   downloads that stop after the first byte
 //!     bench-native keystream SECONDS                       decrypts in memory as the client does
 //!
@@ -24,8 +24,9 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args[..] {
         ["origin"] => origin::serve(),
-        ["load", url, connections, requests] => match (connections.parse(), requests.parse()) {
-            (Ok(connections), Ok(requests)) => load::load(url, connections, requests),
+        ["load", url, connections, requests, ref token @ ..] => match (connections.parse(), requests.parse())
+        {
+            (Ok(connections), Ok(requests)) => load::load(url, connections, requests, token.first().copied()),
             _ => Err("CONNECTIONS and REQUESTS are numbers".into()),
         },
         ["pause", url, connections] => match connections.parse() {
@@ -36,7 +37,10 @@ fn main() -> ExitCode {
             Ok(seconds) => keystream(seconds),
             Err(_) => Err("SECONDS is a number".into()),
         },
-        _ => Err("origin | load URL CONNECTIONS REQUESTS | pause URL CONNECTIONS | keystream SECONDS".into()),
+        _ => {
+            Err("origin | load URL CONNECTIONS REQUESTS [TOKEN] | pause URL CONNECTIONS | keystream SECONDS"
+                .into())
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

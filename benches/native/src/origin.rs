@@ -1,7 +1,7 @@
 //! The origin server: what all contestants fetch from. A thread a connection, no disk, keep-alive.
 //!
 //! `GET …/<size>` is an object of that many bytes, with a `Content-Length`, as a homeserver's
-//! download endpoint gives it.
+//! download endpoint gives it; `GET …/whoami` knows every token.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -26,7 +26,7 @@ fn answer_all(connection: &TcpStream) -> io::Result<()> {
     let mut requests = BufReader::new(connection);
     let mut line = String::new();
     loop {
-        let mut size = None;
+        let mut asked = None;
         loop {
             line.clear();
             if requests.read_line(&mut line)? == 0 {
@@ -34,22 +34,29 @@ fn answer_all(connection: &TcpStream) -> io::Result<()> {
             }
             match line.trim_end() {
                 "" => break,
-                start if start.starts_with("GET ") => size = size_of(start),
+                start if start.starts_with("GET ") => asked = last_segment(start).map(str::to_owned),
                 _ => {}
             }
         }
-        answer(connection, size)?;
+        answer(connection, asked.as_deref().unwrap_or_default())?;
     }
 }
 
-/// The number at the end of the request line's path.
-fn size_of(request_line: &str) -> Option<u64> {
-    let path = request_line.split(' ').nth(1)?.split('?').next()?;
-    path.rsplit('/').next()?.parse().ok()
+/// The last segment of the request line's path.
+fn last_segment(request_line: &str) -> Option<&str> {
+    request_line.split(' ').nth(1)?.split('?').next()?.rsplit('/').next()
 }
 
-fn answer(mut connection: &TcpStream, size: Option<u64>) -> io::Result<()> {
-    let Some(size) = size else {
+fn answer(mut connection: &TcpStream, asked: &str) -> io::Result<()> {
+    if asked == "whoami" {
+        let account = "{\"user_id\":\"@somebody:bench.example\"}";
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            account.len()
+        );
+        return connection.write_all((head + account).as_bytes());
+    }
+    let Ok(size) = asked.parse::<u64>() else {
         return connection.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     };
     let mut head = format!(

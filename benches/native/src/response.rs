@@ -24,13 +24,20 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 impl Connection {
     /// Connects to the host of `http://host:port/path`.
-    pub fn open(url: &str) -> Result<Self, Failure> {
+    pub fn open(url: &str, token: Option<&str>) -> Result<Self, Failure> {
         let rest = url.strip_prefix("http://").ok_or("the URL must begin with http://")?;
         let (host, path) = rest.split_once('/').ok_or("the URL must have a path")?;
         let stream = TcpStream::connect(host)?;
         stream.set_nodelay(true)?;
-        let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\n\r\n").into_bytes();
-        Ok(Self { stream: BufReader::with_capacity(64 * 1024, stream), request, scratch: vec![0; 256 * 1024] })
+        let authorization =
+            token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\n{authorization}\r\n")
+            .into_bytes();
+        Ok(Self {
+            stream: BufReader::with_capacity(64 * 1024, stream),
+            request,
+            scratch: vec![0; 256 * 1024],
+        })
     }
 
     /// Sends the request and reads the body to its end.
