@@ -156,3 +156,12 @@ use_worker_tools() {
   [ ! -x "$npm_bin/wasm-opt" ] || export WASM_OPT_BIN=$npm_bin/wasm-opt
   export PATH
 }
+
+# bundle_gzip_bytes: the size of the built Worker, each module compressed by itself as for an upload.
+bundle_gzip_bytes() {
+  local file sum=0
+  for file in "$CLOAKROOM_ROOT"/build/index.js "$CLOAKROOM_ROOT"/build/index_bg.wasm; do
+    sum=$((sum + $(gzip -9 -c "$file" | wc -c)))
+  done
+  printf '%d\n' "$sum"
+}

@@ -38,11 +38,11 @@ export function respond(status, shared, own, body) {
 }
 
 /**
- * What every request of ours says: no redirect is followed, no cache asked or filled. Cloudflare's own
+ * What every request of ours says, with headers of which none is there twice: no redirect is followed, no cache asked or filled. Cloudflare's own
  * cache must never answer an authorisation, so it is switched off in two ways.
  */
 export function uncached(method, headers) {
-  return { method, headers: headerPairs(headers), redirect: "manual", cache: "no-store", cf: { cacheTtlByStatus: { "100-599": -1 } } };
+  return { method, headers: Object.fromEntries(headerPairs(headers)), redirect: "manual", cache: "no-store", cf: { cacheTtlByStatus: { "100-599": -1 } } };
 }
 
 /**
