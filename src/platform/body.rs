@@ -1,5 +1,7 @@
 //! Bodies: a response of the runtime, or bytes in memory.
 
+use std::rc::Rc;
+
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::JsFuture;
@@ -12,14 +14,22 @@ use crate::upstream::{Body, BodyError};
 pub(crate) enum WorkerBody {
     /// Not read yet: the runtime's own stream, which it can hand through without waking us.
     Response(Response),
-    /// Read: bytes outside of wasm memory.
-    Buffer(ArrayBuffer),
+    /// Read: bytes outside of wasm memory, perhaps on their way to the cache too.
+    Buffer(Rc<ArrayBuffer>),
 }
 
 impl WorkerBody {
     /// The stream of a response that has one.
     pub(super) fn stream(response: &Response) -> Option<ReadableStream> {
         response.body()
+    }
+}
+
+/// Gives a buffer's memory back now, not by a later garbage collection, unless somebody else has it.
+pub(super) fn release(buffer: Rc<ArrayBuffer>) {
+    if let Ok(buffer) = Rc::try_unwrap(buffer) {
+        // It fails only for memory that cannot be detached, which is not ours.
+        let _ = buffer.transfer_with_length(0);
     }
 }
 
@@ -30,7 +40,7 @@ impl Body for WorkerBody {
             Self::Response(response) => {
                 let promise = response.array_buffer().map_err(|_| BodyError::Broken)?;
                 let value = JsFuture::from(promise).await.map_err(|_| BodyError::Broken)?;
-                value.dyn_into().map_err(|_| BodyError::Broken)?
+                Rc::new(value.dyn_into().map_err(|_| BodyError::Broken)?)
             }
         };
         if u64::from(buffer.byte_length()) == size {

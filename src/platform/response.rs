@@ -9,7 +9,7 @@ use wasm_bindgen::{JsError, JsValue};
 use web_sys::{ReadableStream, Response};
 
 use super::Workers;
-use super::body::WorkerBody;
+use super::body::{self, WorkerBody};
 use super::glue;
 use super::headers::response_headers;
 use crate::cipher::Window;
@@ -39,7 +39,9 @@ pub(super) fn send(platform: Option<&Workers>, reply: Reply<WorkerBody>) -> Resu
         ReplyBody::Media(body, window) if window.is_transparent() => native(body),
         ReplyBody::Media(WorkerBody::Buffer(buffer), mut window) => {
             let respond = |bytes: &[u8]| glue::respond_with(status, &shared, &own, bytes);
-            return staged(&mut window, &Uint8Array::new(&buffer), respond);
+            let sent = staged(&mut window, &Uint8Array::new(&buffer), respond);
+            body::release(buffer);
+            return sent;
         }
         ReplyBody::Media(WorkerBody::Response(response), window) => match response.body() {
             Some(source) => windowed(platform, &source, window)?.into(),
@@ -53,7 +55,7 @@ pub(super) fn send(platform: Option<&Workers>, reply: Reply<WorkerBody>) -> Resu
 fn native(body: WorkerBody) -> JsValue {
     match body {
         WorkerBody::Response(response) => response.body().map_or(JsValue::NULL, JsValue::from),
-        WorkerBody::Buffer(buffer) => buffer.into(),
+        WorkerBody::Buffer(buffer) => (*buffer).clone().into(),
     }
 }
 
