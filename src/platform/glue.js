@@ -3,9 +3,11 @@
 // line, …: a crossing with a string costs more than the lines it holds, and no header has a line end.
 
 // Every wait of the Rust side ends in a microtask. The runtime's own queueMicrotask makes a new native
-// function for each; a settled promise takes the one that is there, for a tenth of the time.
+// function for each; a settled promise takes the one that is there, for a tenth of the time. What a task
+// throws is reported as before: after a trap, the next request gets a new instance of the program.
 const settled = Promise.resolve();
-globalThis.queueMicrotask = (task) => void settled.then(task);
+const report = globalThis.reportError ?? console.error; // Node, where tests run, has no reportError
+globalThis.queueMicrotask = (task) => void settled.then(task).catch(report);
 
 /** All headers, as one text. */
 export function headersText(headers) {
