@@ -1,7 +1,8 @@
 //! Before step 1, for remote media: does the media's own homeserver allow that it is fetched?
 //!
 //! The order protects peers from us: first what is remembered, then the homeserver vouches for the
-//! client's token, and only then may a request cause a lookup. Whoever has no good token causes none.
+//! client's token, and only then may a request cause a lookup. Whoever has no good token causes none,
+//! and reads the homeserver's own 401, also where a rejection is remembered.
 
 use http::{HeaderMap, Method, StatusCode};
 use zeroize::Zeroizing;
@@ -32,7 +33,13 @@ pub(crate) async fn check<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Reply
     }
     let server = &visit.request.object.server_name;
     let verdict = match known(visit, server).await {
-        Some(verdict) => verdict,
+        Some(Verdict::Rejected) => {
+            // Nobody else will look at the token: without this question a user who is logged out would
+            // read 404, and never learn it.
+            whoami(visit).await?;
+            Verdict::Rejected
+        }
+        Some(Verdict::Proceed) => Verdict::Proceed,
         None => find_out(visit, server).await?,
     };
     verdict.error().map_or(Ok(()), |error| Err(Reply::error(&error)))

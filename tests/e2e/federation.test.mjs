@@ -216,16 +216,27 @@ describe("a peer that goes from open to m.none and back", () => {
       forget();
       for (const path of paths()) await assertRejected(await enforcing.ask(path));
       assert.deepEqual(b.front.requests.map(({ path }) => path), [CONFIG]);
-      assert.deepEqual(meter.summary(), { "GET whoami": 1 });
+      assert.deepEqual(meter.summary(), { "GET whoami": paths().length }, "the homeserver vouches for each token");
     });
 
-    it("is remembered in KV by whoever comes next, and asks nobody", async () => {
+    it("is remembered in KV by whoever comes next, and B is not asked", async () => {
       const { persistTo } = enforcing.worker;
       await enforcing.worker.stop();
       enforcing = await startAtA({}, { persistTo });
       forget();
       for (const path of paths()) await assertRejected(await enforcing.ask(path));
-      assert.deepEqual([b.front.requests.length, meter.count()], [0, 0]);
+      assert.deepEqual([b.front.requests.length, meter.summary()], [0, { "GET whoami": paths().length }]);
+    });
+
+    it("L1b: is not what a junk token gets, also when it is remembered: that is the homeserver's 401", async () => {
+      forget();
+      const token = badToken("rejected");
+      for (const path of [downloadPath(media.mxc), legacyPath(media.mxc), thumbnailPath(media.mxc, SIZE), downloadPath(media.mxc, optIn("json"))]) {
+        const response = await enforcing.ask(path, { token });
+        const { errcode, soft_logout } = await response.json();
+        assert.deepEqual([response.status, errcode, soft_logout], [401, "M_UNKNOWN_TOKEN", false], path);
+      }
+      assert.deepEqual([b.front.requests.length, meter.summary()], [0, { "GET whoami": 4 }]);
     });
 
     it("is about users: anonymous requests are refused by B's own policy, without a lookup", async () => {
