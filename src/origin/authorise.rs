@@ -4,8 +4,8 @@ use http::header::{IF_NONE_MATCH, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::Visit;
-use crate::protocol::{Facts, header};
-use crate::upstream::{Body as _, Platform, Reply, ReplyBody, UpstreamResponse};
+use crate::protocol::{Facts, MatrixError, header};
+use crate::upstream::{Body, Platform, Reply, ReplyBody, UpstreamResponse};
 
 /// The homeserver allows it.
 pub(crate) enum Allowed<B> {
@@ -46,7 +46,8 @@ pub(crate) async fn head<P: Platform>(
             response.body.cancel();
             Ok(Allowed::Facts(facts.clone()))
         }
-        (status, _) if status.is_success() => {
+        // Not any other 2xx: what has no media under `GET` has no facts of media under `HEAD`.
+        (StatusCode::OK, _) => {
             response.body.cancel();
             Ok(Allowed::Facts(current(&response.headers, known)))
         }
@@ -71,17 +72,18 @@ async fn repeat_as_get<P: Platform>(
     }
     let request = visit.upstream_with(Method::GET, &passed);
     let response = visit.platform.send(request).await.map_err(|error| visit.unreachable(error))?;
-    if is_redirect(response.status) {
-        return Ok(Allowed::Redirected(relay(response)));
+    match response.status {
+        StatusCode::OK => {
+            response.body.cancel();
+            Ok(Allowed::Facts(current(&response.headers, known)))
+        }
+        status if is_redirect(status) => Ok(Allowed::Redirected(relay(response))),
+        status if status.is_success() => Err(no_media(response)),
+        _ => Err(relay(response)),
     }
-    if !response.status.is_success() {
-        return Err(relay(response));
-    }
-    response.body.cancel();
-    Ok(Allowed::Facts(current(&response.headers, known)))
 }
 
-/// The facts that a 2xx tells; the known ones where it tells no length.
+/// The facts that a 200 tells; the known ones where it tells no length.
 fn current(headers: &HeaderMap, known: Option<&Facts>) -> Facts {
     let told = Facts::from_headers(headers);
     match known {
@@ -93,6 +95,17 @@ fn current(headers: &HeaderMap, known: Option<&Facts>) -> Facts {
 /// 307 and 308: all other redirects mean nothing here.
 pub(crate) fn is_redirect(status: StatusCode) -> bool {
     matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
+}
+
+/// 502 instead of a success that is no media.
+pub(crate) fn no_media<B: Body>(response: UpstreamResponse<B>) -> Reply<B> {
+    response.body.cancel();
+    bad_gateway("the homeserver answered a request for media with a status that has none")
+}
+
+/// 502 that says what is wrong with the homeserver's response.
+pub(crate) fn bad_gateway<B>(message: &str) -> Reply<B> {
+    Reply::error(&MatrixError::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", message))
 }
 
 /// Relays what is not media (an error, a redirect): status, body and the few headers that matter.

@@ -5,9 +5,9 @@ use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TY
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::Visit;
-use super::authorise::relay;
+use super::authorise::{bad_gateway, no_media, relay};
 use crate::cipher::Window;
-use crate::protocol::{ByteRange, Disposition, Facts, MatrixError, Pins, Requested, header};
+use crate::protocol::{ByteRange, Disposition, Facts, Pins, Requested, header};
 use crate::upstream::{
     BUFFER_BYTES, Body as _, Event, Job, Platform, Reply, ReplyBody, SKIP_BYTES, UpstreamResponse,
 };
@@ -57,10 +57,7 @@ pub(crate) async fn from_homeserver<P: Platform>(visit: &Visit<'_, P>) -> Reply<
         StatusCode::OK => from_whole(visit, response).await,
         StatusCode::PARTIAL_CONTENT => from_part(visit, response),
         _ if visit.client.method == Method::HEAD && !response.status.is_success() => relay(response),
-        status if status.is_success() => {
-            response.body.cancel();
-            bad_gateway("the homeserver answered a request for media with a status that has none")
-        }
+        status if status.is_success() => no_media(response),
         _ => relay(response),
     }
 }
@@ -204,8 +201,4 @@ fn media<B>(
     let wanted = range.unwrap_or(ByteRange { start: 0, end: size });
     let window = Window::new(promised, wanted.start.saturating_sub(start), wanted.length(), None);
     Reply::media(headers, size, range, body, window)
-}
-
-fn bad_gateway<B>(message: &str) -> Reply<B> {
-    Reply::error(&MatrixError::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", message))
 }

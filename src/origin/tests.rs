@@ -179,6 +179,22 @@ fn a_homeserver_without_head_is_asked_with_get_and_its_body_is_not_read() {
 }
 
 #[test]
+fn only_a_200_is_media() {
+    for status in [201, 203, 204, 206, 207, 299] {
+        let head_is_odd = Fakes::new(move |seen| {
+            response(if seen.method == "HEAD" { status } else { 200 }, &[("content-length", "27")], MEDIA)
+        });
+        let reply = get(JSON).of(&head_is_odd);
+        assert_eq!(header(&reply, "org-matrix-msc4097-answer"), Some("json"), "{status}");
+        assert_eq!(head_is_odd.methods(), "HEAD GET");
+
+        let fakes = Fakes::new(move |_| response(status, &[("content-length", "27")], MEDIA));
+        assert_eq!(get(JSON).of(&fakes).status, 502, "{status}");
+        assert!(fakes.records.borrow().is_empty() && fakes.jobs.borrow().is_empty());
+    }
+}
+
+#[test]
 fn an_opted_in_client_gets_an_answer_and_the_homeserver_sends_no_bytes() {
     for (query, delivery, status) in [(REDIRECT, "redirect", 307), (JSON, "json", 200)] {
         let fakes = Fakes::with_object(MEDIA);
