@@ -1,6 +1,6 @@
 //! Step 1: the homeserver decides, on every request, for that user and that object.
 
-use http::header::{IF_NONE_MATCH, LOCATION};
+use http::header::{CONTENT_RANGE, IF_NONE_MATCH, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::Visit;
@@ -17,9 +17,10 @@ pub(crate) enum Allowed<B> {
 
 /// Headers of the homeserver that a client may see where its response is relayed. All others are
 /// dropped: hop-by-hop headers, cookies, and above all any header that would mark an answer.
-const RELAYED: [HeaderName; 5] = [
+const RELAYED: [HeaderName; 6] = [
     http::header::CONTENT_TYPE,
     http::header::CONTENT_DISPOSITION,
+    CONTENT_RANGE,
     LOCATION,
     http::header::RETRY_AFTER,
     http::header::WWW_AUTHENTICATE,
@@ -112,7 +113,13 @@ pub(crate) fn bad_gateway<B>(message: &str) -> Reply<B> {
 pub(crate) fn relay<B>(response: UpstreamResponse<B>) -> Reply<B> {
     let mut headers = HeaderMap::new();
     for name in RELAYED {
-        if name != LOCATION || is_redirect(response.status) {
+        let belongs = match name {
+            LOCATION => is_redirect(response.status),
+            // Here it says how long the object is; anywhere else it would make a part of an error.
+            CONTENT_RANGE => response.status == StatusCode::RANGE_NOT_SATISFIABLE,
+            _ => true,
+        };
+        if belongs {
             headers.extend(response.headers.get(&name).map(|value| (name, value.clone())));
         }
     }

@@ -44,10 +44,9 @@ pub(crate) async fn from_cache<P: Platform>(visit: &Visit<'_, P>, facts: &Facts)
 pub(crate) async fn from_homeserver<P: Platform>(visit: &Visit<'_, P>) -> Reply<P::Body> {
     let mut request = visit.upstream(visit.client.method.clone());
     // With If-Range the answer depends on an ETag that is not known yet: ask for the whole.
-    if !visit.client.headers.contains_key(IF_RANGE)
-        && let Some(range) = visit.client.headers.get(RANGE)
-    {
-        request.headers.insert(RANGE, range.clone());
+    if visit.client.method == Method::GET && !visit.client.headers.contains_key(IF_RANGE) {
+        let range = Requested::one_range(&visit.client.headers).cloned();
+        request.headers.extend(range.map(|range| (RANGE, range)));
     }
     let response = match visit.platform.send(request).await {
         Ok(response) => response,

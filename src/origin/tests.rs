@@ -8,6 +8,7 @@ use crate::upstream::fakes::{FakeBody, Fakes, Seen, StoreFault, config, header, 
 use crate::upstream::{Job, UpstreamResponse};
 
 mod policy;
+mod ranges;
 
 const PATH: &str = "/_matrix/client/v1/media/download/example.org/abc";
 const REDIRECT: &str = "org.matrix.msc4097.delivery=redirect";
@@ -367,44 +368,6 @@ fn a_cached_object_that_is_no_longer_true_is_got_again() {
     fakes.facts.replace(held.facts.take());
     fakes.objects.replace(held.objects.take());
     assert_eq!(read(get("").of(&fakes)).unwrap(), b"new");
-}
-
-#[test]
-fn ranges_and_conditions_cold_and_warm() {
-    for fakes in [Fakes::with_object(MEDIA), warm()] {
-        let whole = get("").of(&fakes);
-        let etag = header(&whole, "etag").unwrap().to_owned();
-        let part = get("").header("range", "bytes=4-6").of(&fakes);
-        assert_eq!((part.status.as_u16(), header(&part, "content-range")), (206, Some("bytes 4-6/27")));
-        assert_eq!(header(&part, "content-length"), Some("3"));
-        assert_eq!(read(part).unwrap(), &MEDIA[4..7]);
-
-        let fresh = get("").header("range", "bytes=4-6").header("if-range", &etag).of(&fakes);
-        assert_eq!(fresh.status, 206);
-        let stale = get("").header("range", "bytes=4-6").header("if-range", "\"other\"").of(&fakes);
-        assert_eq!((stale.status.as_u16(), read(stale).unwrap()), (200, MEDIA.to_vec()));
-        let beyond = get("").header("range", "bytes=27-").of(&fakes);
-        assert_eq!((beyond.status.as_u16(), header(&beyond, "content-range")), (416, Some("bytes */27")));
-        let same = get("").header("if-none-match", &etag).of(&fakes);
-        assert_eq!((same.status.as_u16(), header(&same, "etag")), (304, Some(etag.as_str())));
-        let other = get("").header("if-none-match", "\"other\"").of(&fakes);
-        assert_eq!(other.status, 200);
-    }
-}
-
-#[test]
-fn a_homeserver_that_knows_ranges_is_used_and_checked() {
-    let fakes = |content_range: &'static str| {
-        Fakes::new(move |seen: &Seen| -> Result<UpstreamResponse<FakeBody>, UpstreamError> {
-            assert_eq!(seen.range.as_deref(), Some("bytes=4-6"));
-            response(206, &[("content-range", content_range), ("content-length", "3")], &MEDIA[4..7])
-        })
-    };
-    let good = get("").header("range", "bytes=4-6").of(&fakes("bytes 4-6/27"));
-    assert_eq!((good.status.as_u16(), header(&good, "content-range")), (206, Some("bytes 4-6/27")));
-    assert_eq!(read(good).unwrap(), &MEDIA[4..7]);
-    let other = get("").header("range", "bytes=4-6").of(&fakes("bytes 5-7/27"));
-    assert_eq!(other.status, 502);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Byte ranges (RFC 9110 section 14).
 
 use headers::HeaderMapExt as _;
-use http::HeaderMap;
 use http::header::RANGE;
+use http::{HeaderMap, HeaderValue};
 
 /// One range of bytes of an object: `start..end`, never empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,16 +54,20 @@ impl Requested {
     /// By hand, because `headers::Range` takes `bytes=a-b` for a range and a suffix longer than the
     /// object for an unsatisfiable one.
     pub fn from_headers(headers: &HeaderMap, size: u64) -> Self {
-        let header = headers.get(RANGE).and_then(|value| value.to_str().ok());
-        let Some((first, last)) = header.and_then(one_range) else { return Self::Whole };
-        let (start, end) = match (first, last) {
-            (Some(first), Some(last)) if first > last => return Self::Whole,
-            (Some(first), Some(last)) => (first, last.saturating_add(1).min(size)),
-            (Some(first), None) => (first, size),
-            (None, Some(suffix)) => (size.saturating_sub(suffix), size),
-            (None, None) => return Self::Whole,
+        let range = headers.get(RANGE).and_then(|value| value.to_str().ok()).and_then(one_range);
+        let (start, end) = match range {
+            Some((Some(first), Some(last))) => (first, last.saturating_add(1).min(size)),
+            Some((Some(first), None)) => (first, size),
+            Some((None, Some(suffix))) => (size.saturating_sub(suffix), size),
+            Some((None, None)) | None => return Self::Whole,
         };
         if start < end { Self::Part(ByteRange { start, end }) } else { Self::Unsatisfiable }
+    }
+
+    /// The `Range` header, if it asks for one range of bytes: whatever else it says, whoever is asked
+    /// answers with the whole.
+    pub fn one_range(headers: &HeaderMap) -> Option<&HeaderValue> {
+        headers.get(RANGE).filter(|value| value.to_str().ok().and_then(one_range).is_some())
     }
 }
 
@@ -79,7 +83,11 @@ fn one_range(header: &str) -> Option<(Option<u64>, Option<u64>)> {
         }
         _ => None,
     };
-    if unit.trim().eq_ignore_ascii_case("bytes") { Some((number(first)?, number(last)?)) } else { None }
+    match (number(first)?, number(last)?) {
+        (Some(first), Some(last)) if first > last => None,
+        (None, None) => None,
+        range => unit.trim().eq_ignore_ascii_case("bytes").then_some(range),
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 
+import { matrixError, media, respond } from "../support/homeserver.mjs";
 import { LARGE_BYTES, SMALL_BYTES, drain, expectError, expectPlain, newToken, startRig } from "./rig.mjs";
 
 describe("plain media", () => {
@@ -77,6 +78,23 @@ describe("plain media", () => {
       assert.equal(beyond.headers.get("content-range"), `bytes */${SMALL_BYTES}`);
       await expectError(beyond, 416, "M_UNKNOWN");
     }
+  });
+
+  it("comes whole for several ranges, and for HEAD, from a homeserver that answers those in parts", async () => {
+    const parts = respond(206, { "Content-Type": "multipart/byteranges; boundary=x" }, "--x--");
+    const obeys = (source) => (exchange) => (exchange.request.headers.range ? parts : media(source))(exchange);
+    for (const method of ["GET", "HEAD"]) {
+      for (const range of method === "HEAD" ? ["bytes=0-1", "bytes=0-1,5-6"] : ["bytes=0-1,5-6", "bytes=5-2"]) {
+        const stored = rig.store();
+        stored.answers(obeys(stored.source));
+        const response = await rig.get(stored, { method, headers: { Range: range } });
+        if (method === "GET") await expectPlain(response, stored);
+        else assert.deepEqual([response.status, response.headers.get("content-length")], [200, String(stored.size)], range);
+      }
+    }
+    const beyond = rig.store().answers(matrixError(416, "M_UNKNOWN", "beyond", { headers: { "Content-Range": "bytes */9" } }));
+    const response = await rig.get(beyond, { headers: { Range: "bytes=9-" } });
+    assert.deepEqual([response.status, response.headers.get("content-range")], [416, "bytes */9"]);
   });
 
   it("comes in a range only while If-Range is its ETag", async () => {

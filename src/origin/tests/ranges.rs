@@ -1,0 +1,74 @@
+//! Ranges and conditions of plain delivery over fakes.
+
+use super::*;
+
+#[test]
+fn ranges_and_conditions_cold_and_warm() {
+    for fakes in [Fakes::with_object(MEDIA), warm()] {
+        let whole = get("").of(&fakes);
+        let etag = header(&whole, "etag").unwrap().to_owned();
+        let part = get("").header("range", "bytes=4-6").of(&fakes);
+        assert_eq!((part.status.as_u16(), header(&part, "content-range")), (206, Some("bytes 4-6/27")));
+        assert_eq!(header(&part, "content-length"), Some("3"));
+        assert_eq!(read(part).unwrap(), &MEDIA[4..7]);
+
+        let fresh = get("").header("range", "bytes=4-6").header("if-range", &etag).of(&fakes);
+        assert_eq!(fresh.status, 206);
+        let stale = get("").header("range", "bytes=4-6").header("if-range", "\"other\"").of(&fakes);
+        assert_eq!((stale.status.as_u16(), read(stale).unwrap()), (200, MEDIA.to_vec()));
+        let beyond = get("").header("range", "bytes=27-").of(&fakes);
+        assert_eq!((beyond.status.as_u16(), header(&beyond, "content-range")), (416, Some("bytes */27")));
+        let same = get("").header("if-none-match", &etag).of(&fakes);
+        assert_eq!((same.status.as_u16(), header(&same, "etag")), (304, Some(etag.as_str())));
+        let other = get("").header("if-none-match", "\"other\"").of(&fakes);
+        assert_eq!(other.status, 200);
+    }
+}
+
+#[test]
+fn a_homeserver_that_knows_ranges_is_used_and_checked() {
+    let fakes = |content_range: &'static str| {
+        Fakes::new(move |seen: &Seen| -> Result<UpstreamResponse<FakeBody>, UpstreamError> {
+            assert_eq!(seen.range.as_deref(), Some("bytes=4-6"));
+            response(206, &[("content-range", content_range), ("content-length", "3")], &MEDIA[4..7])
+        })
+    };
+    let good = get("").header("range", "bytes=4-6").of(&fakes("bytes 4-6/27"));
+    assert_eq!((good.status.as_u16(), header(&good, "content-range")), (206, Some("bytes 4-6/27")));
+    assert_eq!(read(good).unwrap(), &MEDIA[4..7]);
+    let other = get("").header("range", "bytes=4-6").of(&fakes("bytes 5-7/27"));
+    assert_eq!(other.status, 502);
+}
+
+#[test]
+fn only_one_range_of_a_get_is_passed_on() {
+    // It would answer a part to HEAD too, and several ranges as multipart/byteranges.
+    let obeys = || {
+        Fakes::new(|seen| match seen.range {
+            Some(_) => {
+                response(206, &[("content-length", "27"), ("content-type", "multipart/byteranges")], MEDIA)
+            }
+            None => {
+                response(200, &[("content-length", "27")], if seen.method == "HEAD" { b"" } else { MEDIA })
+            }
+        })
+    };
+    for range in ["bytes=0-1,5-6", "bytes=5-3", "bytes=-", "bytes=", "items=0-1", "bytes=0-1, 5-6", "0-1"] {
+        let reply = get("").header("range", range).of(&obeys());
+        assert_eq!((reply.status.as_u16(), read(reply).unwrap()), (200, MEDIA.to_vec()), "{range}");
+    }
+    for range in ["bytes=0-1", "bytes=-1", "bytes=0-1,5-6"] {
+        let fakes = obeys();
+        let reply = Ask { method: Method::HEAD, ..get("").header("range", range) }.of(&fakes);
+        assert_eq!((reply.status.as_u16(), header(&reply, "content-length")), (200, Some("27")), "{range}");
+    }
+}
+
+#[test]
+fn a_416_of_the_homeserver_says_how_long_the_object_is() {
+    for (status, expected) in [(416, Some("bytes */27")), (404, None)] {
+        let fakes = Fakes::new(move |_| response(status, &[("content-range", "bytes */27")], b"{}"));
+        let reply = get("").header("range", "bytes=27-").of(&fakes);
+        assert_eq!((reply.status.as_u16(), header(&reply, "content-range")), (status, expected));
+    }
+}
