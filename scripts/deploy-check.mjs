@@ -63,6 +63,7 @@ function urls({ vars }) {
     const url = URL.canParse(value) ? new URL(value) : undefined;
     if (!url || value.replace(/\/$/, "") !== url.origin) found.push(`${name} is '${value}': it must be a scheme and a host, like https://matrix.example.org`);
     else if (url.protocol !== "https:") found.push(`${name} is '${value}': tokens and media travel there, so it must be https`);
+    else if (url.hostname.endsWith(".")) found.push(`${name} is '${value}': the host must not end in a dot, since it is compared with that of requests`);
     else if (NOT_A_NAME.test(url.hostname)) found.push(`${name} is '${value}': Cloudflare cannot reach or route that, give a host name`);
   }
   if (!vars.SERVER_NAME) found.push("SERVER_NAME is missing: it is what follows the colon in your users' ids");

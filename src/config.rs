@@ -69,12 +69,20 @@ pub struct WebOrigin(String);
 
 impl WebOrigin {
     /// Reads an origin: https, or http to this very machine; a host; no path, query, fragment or user.
+    /// Written as the URL of a request to it is, because the two are compared: so without a dot at
+    /// the end of the host, and without a port that goes without saying.
     pub fn parse(text: &str) -> Option<Self> {
         let origin = text.strip_suffix('/').unwrap_or(text);
         let (scheme, authority) = origin.split_once("://")?;
         let lowercase = authority.bytes().all(|byte| !byte.is_ascii_uppercase());
         let known = matches!(scheme, "http" | "https") && is_secure_origin(origin);
-        let valid = known && lowercase && ServerName::parse(authority).is_ok();
+        let usual = if scheme == "https" { 443 } else { 80 };
+        let as_in_requests = |name: &ServerName| {
+            let written = name.port().map_or_else(String::new, |port| format!(":{port}"));
+            name.port() != Some(usual) && !name.host().ends_with('.') && authority.ends_with(&written)
+        };
+        let valid =
+            known && lowercase && ServerName::parse(authority).is_ok_and(|name| as_in_requests(&name));
         valid.then(|| Self(origin.to_owned()))
     }
 
@@ -139,7 +147,8 @@ impl Config {
             _ => None,
         });
         let origin = "a web origin like https://matrix.example.org: https (http for localhost only), \
-                      lowercase host, no path";
+                      lowercase host without a dot at its end, no path, and a port only if it is not \
+                      the usual one (443, http 80)";
         let homeserver = reader.required("HOMESERVER_URL", origin, WebOrigin::parse);
         let server_name =
             reader.required("SERVER_NAME", "the homeserver's server name, like example.org", |text| {
@@ -357,9 +366,9 @@ mod tests {
             ("ALLOW_PRIVATE_NETWORK", "yes"),
         ]), @r#"
         ROLE is "Both", but must be 'both', 'origin' or 'edge'
-        HOMESERVER_URL is "http://synapse:8008", but must be a web origin like https://matrix.example.org: https (http for localhost only), lowercase host, no path
+        HOMESERVER_URL is "http://synapse:8008", but must be a web origin like https://matrix.example.org: https (http for localhost only), lowercase host without a dot at its end, no path, and a port only if it is not the usual one (443, http 80)
         SERVER_NAME is "", but must be the homeserver's server name, like example.org
-        EDGE_URL is "https://media.example.net/path", but must be a web origin like https://matrix.example.org: https (http for localhost only), lowercase host, no path
+        EDGE_URL is "https://media.example.net/path", but must be a web origin like https://matrix.example.org: https (http for localhost only), lowercase host without a dot at its end, no path, and a port only if it is not the usual one (443, http 80)
         MEDIA_UNAUTHENTICATED is "none", but must be 'unset', 'm.cached', 'm.local', 'm.unspecified' or 'm.none'
         GRANT_TTL_SECS is "5", but must be a whole number of seconds from 10 to 86400
         REDIRECT_MIN_BYTES is "64k", but must be a whole number of bytes
@@ -370,6 +379,23 @@ mod tests {
         REMOTE_POLICY is "", but must be 'enforce', 'legacy' or 'off'
         ALLOW_PRIVATE_NETWORK is "yes", but must be 'on' or 'off'
         "#);
+    }
+
+    #[test]
+    fn an_origin_is_written_as_in_the_url_of_a_request() {
+        for good in
+            ["https://a.example", "https://a.example:8443/", "https://a.example:80", "http://localhost:443"]
+        {
+            assert!(WebOrigin::parse(good).is_some(), "{good}");
+        }
+        let usual_ports = ["https://a.example:443", "https://a.example:443/", "http://localhost:80"];
+        let zeros = ["https://a.example:0443", "https://a.example:08443"];
+        let dots = ["https://a.example.", "https://a.example.:8443", "https://a.example..", "https://."];
+        for bad in [&usual_ports[..], &zeros, &dots].concat() {
+            for variable in ["HOMESERVER_URL", "EDGE_URL"] {
+                assert!(messages(&[(variable, bad)]).starts_with(variable), "{bad}");
+            }
+        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Visitor<'_> {
             Role::Edge => true,
             Role::Origin => false,
         };
-        let wrong_host = if at_edge { None } else { config.check_host(self.url.authority).err() };
+        let wrong_host = if at_edge { None } else { config.check_host(&self.url.authority).err() };
         match Route::of(self.url.path) {
             Route::Health => return health(config.role, wrong_host.as_slice()),
             Route::Internal => return fail(&MatrixError::not_found()),

@@ -170,6 +170,19 @@ describe("a request to a host that does not fit the configuration", () => {
     await rigs.hosts.worker.untilLog(/"variable":"EDGE_URL"/);
   });
 
+  it("is the same request where the host ends in a dot", async () => {
+    assert.deepEqual((await wrongVariables(rigs.hosts, "synapse.test.")).names, ["HOMESERVER_URL"]);
+    for (const host of ["matrix.test.", "matrix.test.:8443"]) {
+      assert.deepEqual((await wrongVariables(rigs.hosts, host)).names, ["EDGE_URL"], host);
+      await expectNoMedia(rigs.hosts, ["EDGE_URL"], host);
+    }
+    // On the edge's host nothing passes, and nothing but links is there.
+    for (const path of [...PASSED, ...MEDIA]) {
+      const { status, body } = await rigs.hosts.verbatim(path, { host: "media.matrix.test." });
+      assert.deepEqual([status, JSON.parse(body).errcode], [404, "M_NOT_FOUND"], path);
+    }
+  });
+
   it("is no request for the origin alone on the edge's own host", async () => {
     await expectNothingPassed(rigs.origin, rigs.origin.edgeHost);
     assert.deepEqual((await wrongVariables(rigs.origin, rigs.origin.edgeHost)).names, ["EDGE_URL"]);

@@ -45,6 +45,8 @@ describe("deploy check", () => {
     "HOMESERVER_URL is 'http://synapse.cloak.test'": config({ vars: { HOMESERVER_URL: "http://synapse.cloak.test" } }),
     "HOMESERVER_URL is 'https://127.0.0.1:8448'": config({ vars: { HOMESERVER_URL: "https://127.0.0.1:8448" } }),
     "EDGE_URL is 'https://media.room.test/path'": config({ vars: { EDGE_URL: "https://media.room.test/path" } }),
+    "EDGE_URL is 'https://media.room.test:443'": config({ vars: { EDGE_URL: "https://media.room.test:443" } }),
+    "the host must not end in a dot": config({ vars: { HOMESERVER_URL: "https://matrix.cloak.test." } }),
     "EDGE_URL is ''": config({ vars: { EDGE_URL: undefined } }),
     "SERVER_NAME is missing": config({ vars: { SERVER_NAME: undefined } }),
     "ALLOW_PRIVATE_NETWORK is 'on'": config({ vars: { ALLOW_PRIVATE_NETWORK: "on" } }),
