@@ -69,7 +69,7 @@ pub async fn document<P: Platform>(
         return if client.method == Method::HEAD { reply.without_body() } else { reply };
     }
     let Ok(mut body) = response.body.bytes(DOCUMENT_BYTES).await else {
-        let message = "the homeserver's document broke off or is too long";
+        let message = "the homeserver's document broke off, or stopped, or is too long";
         return Reply::error(&MatrixError::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", message));
     };
     if status == StatusCode::OK

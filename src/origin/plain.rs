@@ -80,7 +80,7 @@ async fn from_whole<P: Platform>(
     if size <= BUFFER_BYTES {
         let Ok(whole) = body.buffer(size).await else {
             visit.platform.log(Event::BodyBroken);
-            return bad_gateway("the homeserver broke off in the middle of the media");
+            return bad_gateway("the homeserver broke off, or stopped, in the middle of the media");
         };
         body = whole;
         if let Some(copy) = body.share().filter(|_| size <= visit.config.cache_max_bytes) {

@@ -2,13 +2,24 @@
 
 use std::rc::Rc;
 
-use js_sys::{ArrayBuffer, Uint8Array};
-use wasm_bindgen::JsCast as _;
-use wasm_bindgen_futures::JsFuture;
+use js_sys::{ArrayBuffer, Promise, Uint8Array};
+use wasm_bindgen::prelude::*;
 use web_sys::{ReadableStream, Response};
 
 use super::glue;
-use crate::upstream::{Body, BodyError};
+use crate::upstream::{BODY_TIMEOUT_MS, Body, BodyError};
+
+#[wasm_bindgen(module = "/src/platform/body.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = inTime, catch)]
+    async fn in_time(read: &Promise, timeout_ms: f64) -> Result<JsValue, JsValue>;
+}
+
+/// What a read of a whole body comes to. A sender that has said how much will come and then sends
+/// nothing must not keep a client waiting for the first byte.
+async fn read_whole(read: &Promise) -> Result<JsValue, BodyError> {
+    in_time(read, BODY_TIMEOUT_MS.into()).await.map_err(|_| BodyError::Broken)
+}
 
 /// A body on its way.
 pub(crate) enum WorkerBody {
@@ -38,9 +49,8 @@ impl Body for WorkerBody {
         let buffer = match self {
             Self::Buffer(buffer) => buffer,
             Self::Response(response) => {
-                let promise = response.array_buffer().map_err(|_| BodyError::Broken)?;
-                let value = JsFuture::from(promise).await.map_err(|_| BodyError::Broken)?;
-                Rc::new(value.dyn_into().map_err(|_| BodyError::Broken)?)
+                let read = response.array_buffer().map_err(|_| BodyError::Broken)?;
+                Rc::new(read_whole(&read).await?.dyn_into().map_err(|_| BodyError::Broken)?)
             }
         };
         if u64::from(buffer.byte_length()) == size {
@@ -63,9 +73,8 @@ impl Body for WorkerBody {
             Self::Response(response) => {
                 let Some(stream) = Self::stream(&response) else { return Ok(Vec::new()) };
                 #[expect(clippy::cast_precision_loss, reason = "limits are far below 2^53")]
-                let read = glue::read_at_most(&stream, limit as f64).await;
-                let bytes = read.map_err(|_| BodyError::Broken)?;
-                bytes.dyn_into().map_err(|_| BodyError::TooLong { limit })?
+                let read = glue::read_at_most(&stream, limit as f64);
+                read_whole(&read).await?.dyn_into().map_err(|_| BodyError::TooLong { limit })?
             }
         };
         Ok(bytes.to_vec())

@@ -1,6 +1,6 @@
 //! Bindings: `glue.js`, and the globals of the runtime that `web-sys` does not know.
 
-use js_sys::{Object, Reflect};
+use js_sys::{Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, ReadableStream, Request, Response};
 
@@ -46,8 +46,8 @@ extern "C" {
     ) -> Result<JsValue, JsValue>;
 
     /// Reads a stream up to a limit.
-    #[wasm_bindgen(js_name = readAtMost, catch)]
-    pub(super) async fn read_at_most(stream: &ReadableStream, limit: f64) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_name = readAtMost)]
+    pub(super) fn read_at_most(stream: &ReadableStream, limit: f64) -> Promise;
 
     /// A stream of what `push` makes of a source's chunks.
     #[wasm_bindgen(js_name = bodyStream, catch)]

@@ -27,14 +27,19 @@ pub const SMALL_BYTES: u64 = 256 * 1024;
 /// The most that is skipped of a body whose sender ignored the range.
 pub const SKIP_BYTES: u64 = 64 * 1024 * 1024;
 
+/// How long a body that is read whole may take, from its headers to its last byte, before it counts as
+/// broken: 30 s. A client waits for it without a response, and 1 MiB comes in a fraction of that.
+pub const BODY_TIMEOUT_MS: u32 = 30_000;
+
 /// A body on its way: a stream, or bytes in memory. What a dropped stream leaves behind is the
 /// platform's to clean; [`Body::cancel`] says it at once.
 pub trait Body: Sized {
-    /// Reads the whole body into memory and checks that it has exactly `size` bytes.
+    /// Reads the whole body into memory, within [`BODY_TIMEOUT_MS`], and checks that it has exactly `size`
+    /// bytes.
     async fn buffer(self, size: u64) -> Result<Self, BodyError>;
     /// A second handle on a buffered body; `None` for a stream, which can be read only once.
     fn share(&self) -> Option<Self>;
-    /// Reads a document of at most `limit` bytes.
+    /// Reads a document of at most `limit` bytes, within [`BODY_TIMEOUT_MS`].
     async fn bytes(self, limit: usize) -> Result<Vec<u8>, BodyError>;
     /// Gives the connection back without reading.
     fn cancel(self);
@@ -43,8 +48,8 @@ pub trait Body: Sized {
 /// A body that could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// It broke off, or had another length than promised.
-    #[error("the body broke off or had another length than promised")]
+    /// It broke off, came too slowly, or had another length than promised.
+    #[error("the body broke off, came too slowly or had another length than promised")]
     Broken,
     /// It is longer than anything that we read into memory.
     #[error("the body is longer than {limit} bytes")]

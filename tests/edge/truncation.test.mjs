@@ -4,7 +4,11 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 
 import { media } from "../support/homeserver.mjs";
-import { LARGE_BYTES, SMALL_BYTES, drain, expectMedia, expectPlain, readUntilBroken, startRig } from "./rig.mjs";
+import { LARGE_BYTES, SMALL_BYTES, drain, expectError, expectMedia, expectPlain, readUntilBroken, startRig, until } from "./rig.mjs";
+
+// BODY_TIMEOUT_MS is 30 s.
+const GIVES_UP_MS = { early: 29_000, late: 45_000 };
+const TOO_SLOW = process.env.CLOAKROOM_SLOW_TESTS === "1" ? false : "waits 30 s: set CLOAKROOM_SLOW_TESTS=1";
 
 let rig;
 before(async () => (rig = await startRig()));
@@ -115,6 +119,34 @@ describe("a body that breaks off", () => {
     const { bytes, broken } = await readUntilBroken(await rig.link(answer));
     assert.ok(broken && bytes.length < LARGE_BYTES);
     await rig.worker.untilLog(/"event":"body_broken"/);
+  });
+});
+
+describe("a body that stops, but does not end", { skip: TOO_SLOW }, () => {
+  const stalls = { stopAfter: 1_000, then: "stall" };
+
+  it("is given up on where it is read whole: 502, and the connection is closed", { timeout: 2 * GIVES_UP_MS.late }, async () => {
+    const linked = rig.store();
+    const answer = await rig.answer(linked);
+    linked.become(linked.source, stalls);
+    rig.homeserver.on("GET", "/_matrix/client/v1/media/config", media("{".padEnd(2_000), { type: "application/json", ...stalls }));
+    const asks = {
+      plain: () => rig.get(rig.store(SMALL_BYTES, stalls)),
+      "a range": () => rig.get(rig.store(SMALL_BYTES, stalls), { headers: { Range: "bytes=0-9" } }),
+      "a link": () => rig.link(answer),
+      "a document": () => rig.get("/_matrix/client/v1/media/config"),
+    };
+    const started = Date.now();
+    const check = async ([what, ask]) => {
+      await expectError(await ask(), 502, "M_UNKNOWN");
+      const tookMs = Date.now() - started;
+      assert.ok(tookMs > GIVES_UP_MS.early && tookMs < GIVES_UP_MS.late, `${what}: ${tookMs} ms`);
+    };
+    await Promise.all(Object.entries(asks).map(check));
+    const open = () => rig.homeserver.requests.filter(({ ended }) => ended === undefined);
+    await until("all connections to be closed", () => open().length === 0);
+    linked.become(linked.source);
+    await expectMedia(await rig.link(answer), linked, { key: answer.key });
   });
 });
 
