@@ -10,11 +10,14 @@ use zeroize::Zeroizing;
 use super::Visit;
 use super::authorise::relay;
 use crate::policy::{
-    Fetched, Finding, LOOKUP_TIMEOUT_MS, Lookup, Progress, Record, RemotePolicy, TargetRules, Verdict,
-    record_key,
+    Fetched, Finding, LOOKUP_TIMEOUT_MS, Lookup, Permit, Progress, Record, RemotePolicy, TargetRules,
+    Verdict, record_key,
 };
 use crate::protocol::ServerName;
-use crate::upstream::{Body as _, Platform, Reply, UpstreamRequest};
+use crate::upstream::{Body as _, Event, Platform, Reply, UpstreamRequest};
+
+/// How often a request looks whether another one has found its peer's policy.
+const LOOK_AGAIN_MS: u32 = 100;
 
 const WHOAMI: &str = "/_matrix/client/v3/account/whoami";
 
@@ -48,13 +51,19 @@ pub(crate) async fn check<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Reply
 /// What this isolate remembers, or the key store holds.
 async fn known<P: Platform>(visit: &Visit<'_, P>, server: &ServerName) -> Option<Verdict> {
     let (key, policy) = (record_key(server), visit.config.remote_policy);
-    if let Some(verdict) = visit.platform.remembered(&key, policy) {
+    if let Some(verdict) = remembered(visit, &key) {
         return Some(verdict);
     }
     let record = Record::from_json(&visit.platform.get(&key).await.ok()??)?;
-    let verdict = record.verdict(policy, visit.platform.now_ms())?;
-    visit.platform.remember(key, record);
+    let now_ms = visit.platform.now_ms();
+    let verdict = record.verdict(policy, now_ms)?;
+    visit.platform.memory(|memory| memory.put(key, record, now_ms));
     Some(verdict)
+}
+
+fn remembered<P: Platform>(visit: &Visit<'_, P>, key: &str) -> Option<Verdict> {
+    let (policy, now_ms) = (visit.config.remote_policy, visit.platform.now_ms());
+    visit.platform.memory(|memory| memory.verdict(key, policy, now_ms))
 }
 
 /// The homeserver vouches for the client's token.
@@ -84,14 +93,38 @@ async fn find_out<P: Platform>(visit: &Visit<'_, P>, server: &ServerName) -> Res
         Progress::Fetch(lookup) => lookup,
     };
     whoami(visit).await?;
+    let key = record_key(server);
+    if let Err(verdict) = begin(visit, &key).await {
+        return Ok(verdict);
+    }
     let finding = lookup(visit, first, &rules).await;
     let now_ms = platform.now_ms();
     if let Some(record) = Record::of(finding, policy, visit.config.remote_policy_times, now_ms) {
-        let key = record_key(server);
+        // First here, where others wait for it.
+        platform.memory(|memory| memory.put(key.clone(), record.clone(), now_ms));
         let _ = platform.put(&key, &record.to_json(), record.kv_ttl_secs()).await;
-        platform.remember(key, record);
     }
     Ok(finding.verdict)
+}
+
+/// Begins a lookup. `Err` is the verdict without one: what another request has found meanwhile, or
+/// "proceed", as for all that cannot be found out, because this isolate has begun enough of them.
+async fn begin<P: Platform>(visit: &Visit<'_, P>, key: &str) -> Result<(), Verdict> {
+    let platform = visit.platform;
+    loop {
+        if let Some(verdict) = remembered(visit, key) {
+            return Err(verdict);
+        }
+        let now_ms = platform.now_ms();
+        match platform.memory(|memory| memory.begin_lookup(key, now_ms)) {
+            Permit::Begun => return Ok(()),
+            Permit::UnderWay => platform.sleep(LOOK_AGAIN_MS).await,
+            Permit::TooMany => {
+                platform.log(Event::PolicyLookupSkipped);
+                return Err(Verdict::Proceed);
+            }
+        }
+    }
 }
 
 async fn lookup<P: Platform>(visit: &Visit<'_, P>, first: Lookup, rules: &TargetRules) -> Finding {

@@ -23,3 +23,8 @@ export async function fetchDocument(url, init, timeoutMs, limit) {
     controller.abort();
   }
 }
+
+/** Lets `ms` pass. */
+export function sleep(ms) {
+  return new Promise((done) => setTimeout(done, ms));
+}

@@ -8,8 +8,8 @@ use wasm_bindgen::prelude::*;
 
 use super::Workers;
 use super::glue;
-use crate::policy::{FETCH_TIMEOUT_MS, MAX_BODY_BYTES, Memory, Record, RemotePolicy, TargetUrl, Verdict};
-use crate::upstream::{Host as _, PeerAnswer, Peers};
+use crate::policy::{FETCH_TIMEOUT_MS, MAX_BODY_BYTES, Memory, TargetUrl};
+use crate::upstream::{PeerAnswer, Peers};
 
 thread_local! {
     static MEMORY: RefCell<Memory> = RefCell::default();
@@ -19,6 +19,8 @@ thread_local! {
 extern "C" {
     #[wasm_bindgen(js_name = fetchDocument)]
     async fn fetch_document(url: &str, init: &JsValue, timeout_ms: f64, limit: f64) -> JsValue;
+
+    async fn sleep(ms: u32);
 }
 
 impl Peers for Workers {
@@ -35,11 +37,11 @@ impl Peers for Workers {
         Some(PeerAnswer { status, location, body: body.to_vec() })
     }
 
-    fn remembered(&self, key: &str, policy: RemotePolicy) -> Option<Verdict> {
-        MEMORY.with_borrow(|memory| memory.verdict(key, policy, self.now_ms()))
+    fn memory<T>(&self, ask: impl FnOnce(&mut Memory) -> T) -> T {
+        MEMORY.with_borrow_mut(ask)
     }
 
-    fn remember(&self, key: String, record: Record) {
-        MEMORY.with_borrow_mut(|memory| memory.put(key, record, self.now_ms()));
+    async fn sleep(&self, ms: u32) {
+        sleep(ms).await;
     }
 }

@@ -20,6 +20,12 @@ pub const FETCH_TIMEOUT_MS: u32 = 5_000;
 /// After so long no further URL is asked, since a client waits for the lookup: 10 s, then it has failed
 /// ([`super::Finding::FAILED`]). Six slow URLs would take 30 s; with this it is 15 s at most.
 pub const LOOKUP_TIMEOUT_MS: u32 = 10_000;
+/// For so long other requests wait for a lookup of the same peer; then one of them begins its own. It may
+/// never end: if its client leaves, its request ends there.
+pub const LOOKUP_WAIT_MS: u64 = 5_000;
+/// How many lookups one isolate begins in a minute: up to six requests and one KV write each. Whoever
+/// makes server names up gets no more out of us.
+pub const LOOKUPS_PER_MINUTE: u32 = 30;
 
 const WELL_KNOWN: &str = "/.well-known/matrix/server";
 /// How many redirects of the well-known document are followed; of other documents, none.

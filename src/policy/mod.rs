@@ -13,7 +13,8 @@
 //!
 //! 1. [`RemotePolicy`] says how far a peer's policy is obeyed.
 //! 2. [`Memory`] and then the key store under [`record_key`] may hold a [`Record`] of this peer.
-//! 3. Otherwise, once the homeserver has vouched for the client's token, a [`Lookup`] names one URL
+//! 3. Otherwise, once the homeserver has vouched for the client's token and if [`Memory`] gives a
+//!    [`Permit`], a [`Lookup`] names one URL
 //!    after the other and is told what came back: *discovery* (where the peer is, [`Discovery`]),
 //!    its media config, and in mode `legacy` its versions. [`TargetRules`] judge every URL before
 //!    it is named, redirects and delegations included.
@@ -33,10 +34,11 @@ mod target;
 mod unauthenticated;
 
 pub use discovery::{
-    DEFAULT_PORT, Discovery, FETCH_TIMEOUT_MS, Fetched, LOOKUP_TIMEOUT_MS, MAX_BODY_BYTES, WellKnown,
+    DEFAULT_PORT, Discovery, FETCH_TIMEOUT_MS, Fetched, LOOKUP_TIMEOUT_MS, LOOKUP_WAIT_MS,
+    LOOKUPS_PER_MINUTE, MAX_BODY_BYTES, WellKnown,
 };
 pub use lookup::{Finding, Lookup, Progress, Source};
-pub use memory::Memory;
+pub use memory::{Memory, Permit};
 pub use record::{CacheTimes, Record, record_key};
 pub use remote::{RemotePolicy, Verdict, published};
 pub use target::{Target, TargetError, TargetRules, TargetUrl};

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::cipher::WindowError;
 use crate::config::Config;
-use crate::policy::{Memory, Record, RemotePolicy, TargetUrl, Verdict};
+use crate::policy::{Memory, TargetUrl};
 use crate::protocol::{AccessToken, ByteRange, Facts, Object};
 
 /// Bytes that may break off, and whether somebody cancelled them.
@@ -81,9 +81,13 @@ pub struct Fakes {
     pub asked_peers: RefCell<Vec<String>>,
     memory: RefCell<Memory>,
     answer: Box<Answering>,
+    /// What other requests do while this one waits.
+    pub while_asleep: Box<dyn Fn(&Self)>,
     pub seen: RefCell<Vec<Seen>>,
     pub records: RefCell<HashMap<String, (String, u64)>>,
     pub store_fault: Cell<StoreFault>,
+    /// The names of all records that were asked for.
+    pub read_names: RefCell<Vec<String>>,
     pub facts: RefCell<HashMap<String, Facts>>,
     pub objects: RefCell<HashMap<String, (Facts, Vec<u8>)>>,
     pub now_ms: Cell<u64>,
@@ -105,8 +109,10 @@ impl Fakes {
             seen: RefCell::default(),
             records: RefCell::default(),
             store_fault: Cell::new(StoreFault::None),
+            while_asleep: Box::new(|_| ()),
             facts: RefCell::default(),
             objects: RefCell::default(),
+            read_names: RefCell::default(),
             now_ms: Cell::new(1_000_000),
             events: RefCell::default(),
             jobs: RefCell::default(),
@@ -271,6 +277,7 @@ impl KeyStore for Fakes {
         }
         Ok(self.records.borrow().get(name).map(|(record, _)| Zeroizing::new(record.clone())))
     }
+        self.read_names.borrow_mut().push(name.to_owned());
 }
 
 impl Peers for Fakes {
@@ -279,12 +286,13 @@ impl Peers for Fakes {
         (self.peers)(&url.to_string())
     }
 
-    fn remembered(&self, key: &str, policy: RemotePolicy) -> Option<Verdict> {
-        self.memory.borrow().verdict(key, policy, self.now_ms.get())
+    fn memory<T>(&self, ask: impl FnOnce(&mut Memory) -> T) -> T {
+        ask(&mut self.memory.borrow_mut())
     }
 
-    fn remember(&self, key: String, record: Record) {
-        self.memory.borrow_mut().put(key, record, self.now_ms.get());
+    async fn sleep(&self, ms: u32) {
+        self.now_ms.set(self.now_ms.get() + u64::from(ms));
+        (self.while_asleep)(self);
     }
 }
 

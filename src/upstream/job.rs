@@ -26,6 +26,8 @@ pub enum Event {
     /// The service account was refused an object; it is served as not opted in for ten minutes.
     ServiceAccountRefused,
     /// The homeserver could not be reached or timed out.
+    /// A peer was not asked for its policy: enough were in this minute. Its media was asked for.
+    PolicyLookupSkipped,
     HomeserverUnreachable,
     /// An object no longer matched its grant: 409.
     ObjectChanged,
@@ -43,6 +45,7 @@ impl Event {
             Self::KeyStoreGetFailed => "key_store_get_failed",
             Self::ServiceAccountRefused => "service_account_refused",
             Self::HomeserverUnreachable => "homeserver_unreachable",
+            Self::PolicyLookupSkipped => "policy_lookup_skipped",
             Self::ObjectChanged => "object_changed",
             Self::BodyBroken => "body_broken",
             Self::CacheFillFailed => "cache_fill_failed",

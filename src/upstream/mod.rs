@@ -13,7 +13,7 @@ pub use reply::{Reply, ReplyBody};
 use http::{HeaderMap, Method, StatusCode};
 use zeroize::Zeroizing;
 
-use crate::policy::{Record, RemotePolicy, TargetUrl, Verdict};
+use crate::policy::{Memory, TargetUrl};
 use crate::protocol::{AccessToken, ByteRange, Facts, Object};
 
 /// Objects up to this size are read whole, served and then cached; larger ones are streamed, and the
@@ -158,10 +158,11 @@ pub trait Peers {
     /// `GET` without credentials, no redirect followed, within `FETCH_TIMEOUT_MS` and `MAX_BODY_BYTES`;
     /// `None` for whatever is not a whole answer.
     async fn fetch(&self, url: &TargetUrl) -> Option<PeerAnswer>;
-    /// What this isolate remembers of a peer.
-    fn remembered(&self, key: &str, policy: RemotePolicy) -> Option<Verdict>;
-    /// Remembers a peer, within bounds.
-    fn remember(&self, key: String, record: Record);
+    /// What this isolate remembers of peers.
+    fn memory<T>(&self, ask: impl FnOnce(&mut Memory) -> T) -> T;
+    /// Lets some time pass. A request may wait for nothing that belongs to another one, but it can look
+    /// again later.
+    async fn sleep(&self, ms: u32);
 }
 
 /// A peer's whole answer.

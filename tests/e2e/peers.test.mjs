@@ -185,6 +185,16 @@ describe("L3: what a peer says of its policy", () => {
   });
 });
 
+describe("requests that come together", () => {
+  it("for media of one peer wait for one lookup, and obey it", async () => {
+    const slowly = (handler) => (request, response) => setTimeout(() => handler(request, response), 1_000);
+    const peer = await startPeer({ [CONFIG]: slowly(say(200, NONE)), [VERSIONS]: say(200, { versions: ["v1.1"] }) });
+    await Promise.all(Array.from({ length: 20 }, () => assertRejects(legacy, peer)));
+    assert.deepEqual([peer.count(CONFIG), peer.count(VERSIONS)], [1, 1]);
+    await peer.stop();
+  });
+});
+
 describe("server names", () => {
   it("of one peer in capitals are one peer", async () => {
     const peer = await startPeer({ [CONFIG]: say(200, NONE) });

@@ -1,7 +1,12 @@
 //! Policies over fakes: what is refused, who is asked, and that no way leads around them.
 
 use super::*;
-use crate::upstream::PeerAnswer;
+use crate::policy::{
+    CacheTimes, Finding, LOOKUP_WAIT_MS, LOOKUPS_PER_MINUTE, Permit, Record, RemotePolicy, Source, Verdict,
+    record_key,
+};
+use crate::protocol::ServerName;
+use crate::upstream::{PeerAnswer, Peers as _};
 
 const LEGACY: &str = "/_matrix/media/r0/download/example.org/abc";
 const LEGACY_REMOTE: &str = "/_matrix/media/v3/download/remote.example.com/abc";
@@ -159,6 +164,85 @@ fn other_peers_and_those_that_say_nothing_are_fetched_from() {
     let off = with_peer("\"m.none\"");
     assert_eq!(Ask { path: REMOTE, config: vec![("REMOTE_POLICY", "off")], ..get("") }.of(&off).status, 200);
     assert!(off.asked_peers.borrow().is_empty());
+}
+
+#[test]
+fn a_verdict_costs_at_most_one_read_and_none_where_it_is_remembered() {
+    let reads = |fakes: &Fakes| {
+        let names = fakes.read_names.take();
+        names.iter().filter(|name| name.starts_with("remote:")).count()
+    };
+    for policy in ["\"m.none\"", "\"m.local\""] {
+        for query in ["", JSON] {
+            let ask = |fakes: &Fakes| Ask { path: REMOTE, ..get(query) }.of(fakes).status;
+            let cold = with_peer(policy);
+            ask(&cold);
+            assert_eq!(reads(&cold), 1, "{policy} {query}: nobody knows it");
+            ask(&cold);
+            assert_eq!(reads(&cold), 0, "{policy} {query}: this isolate remembers it");
+
+            let next = with_peer(policy);
+            next.records.replace(cold.records.take());
+            let status = ask(&next);
+            assert_eq!(reads(&next), 1, "{policy} {query}: the key store holds it");
+            assert_eq!(ask(&next), status);
+            assert_eq!(reads(&next), 0, "{policy} {query}");
+            assert!(next.asked_peers.borrow().is_empty());
+        }
+    }
+    // Whom no lookup is about, no read is about.
+    let fakes = Fakes::with_object(MEDIA);
+    get(JSON).of(&fakes);
+    anonymous(LEGACY_REMOTE, "unset").of(&fakes);
+    assert_eq!(reads(&fakes), 0);
+}
+
+#[test]
+fn made_up_server_names_cause_so_many_lookups_a_minute_and_no_more_writes() {
+    let fakes = Fakes::with_object(MEDIA);
+    let ask = |n: u32| {
+        let path = format!("/_matrix/client/v1/media/download/made-up-{n}.example.com/abc");
+        assert_eq!(Ask { path: &path, ..get("") }.of(&fakes).status, 200);
+        (fakes.asked_peers.take().len(), fakes.records.take().len())
+    };
+    for n in 0..LOOKUPS_PER_MINUTE {
+        assert_eq!(ask(n), (2, 1));
+    }
+    assert_eq!(ask(100), (0, 0));
+    assert_eq!(fakes.events.take(), [Event::PolicyLookupSkipped]);
+    // Only those: what is remembered is as ever, and a minute later so is the rest.
+    assert_eq!((ask(0), fakes.events.take()), ((0, 0), vec![]));
+    fakes.now_ms.set(fakes.now_ms.get() + 60_000);
+    assert_eq!(ask(100), (2, 1));
+}
+
+#[test]
+fn requests_that_come_together_wait_for_one_lookup() {
+    // Another request is at it, and finds a rejection after a while.
+    let key = record_key(&ServerName::parse("remote.example.com").unwrap());
+    let begun = |fakes: &Fakes| {
+        let now_ms = fakes.now_ms.get();
+        assert_eq!(fakes.memory(|memory| memory.begin_lookup(&key, now_ms)), Permit::Begun);
+    };
+    let mut fakes = with_peer("\"m.local\"");
+    begun(&fakes);
+    let (start_ms, found) = (fakes.now_ms.get(), key.clone());
+    fakes.while_asleep = Box::new(move |fakes| {
+        let now_ms = fakes.now_ms.get();
+        if now_ms >= start_ms + 1000 {
+            let finding = Finding { verdict: Verdict::Rejected, source: Source::Answered };
+            let record = Record::of(finding, RemotePolicy::Enforce, CacheTimes::default(), now_ms).unwrap();
+            fakes.memory(|memory| memory.put(found.clone(), record, now_ms));
+        }
+    });
+    assert_eq!(Ask { path: REMOTE, ..get("") }.of(&fakes).status, 404);
+    assert!(fakes.asked_peers.borrow().is_empty() && fakes.records.borrow().is_empty());
+
+    // It never comes back: a lookup of its own, after a while.
+    let fakes = with_peer("\"m.none\"");
+    begun(&fakes);
+    assert_eq!(Ask { path: REMOTE, ..get("") }.of(&fakes).status, 404);
+    assert_eq!((fakes.asked_peers.borrow().len(), fakes.now_ms.get()), (2, 1_000_000 + LOOKUP_WAIT_MS));
 }
 
 #[test]
