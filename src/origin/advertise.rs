@@ -43,18 +43,19 @@ pub async fn document<P: Platform>(
     let anonymous = bearer_token(&client.headers).is_none() && !has_query_token(&client.query);
     let for_peers =
         anonymous && document == Document::MediaConfig && config.unauthenticated.advertised().is_some();
-    let (path, token) = if for_peers {
-        // Nothing of an anonymous request goes along with the service account's token.
-        (CONFIG_PATH, config.homeserver_token.clone())
+    let (path, token, client_ip) = if for_peers {
+        // Nothing of an anonymous request goes along with the service account's token: with the address,
+        // the homeserver would take strangers' for the account's own.
+        (CONFIG_PATH, config.homeserver_token.clone(), None)
     } else {
-        (path_and_query, bearer_token(&client.headers))
+        (path_and_query, bearer_token(&client.headers), client.client_ip.clone())
     };
     let request = UpstreamRequest {
         method: Method::GET,
         path: Zeroizing::new(path.to_owned()),
         token,
         headers: HeaderMap::new(),
-        client_ip: client.client_ip.clone(),
+        client_ip,
     };
     let response = match platform.send(request).await {
         Ok(response) => response,
@@ -63,6 +64,13 @@ pub async fn document<P: Platform>(
             return Reply::error(&upstream_error(error));
         }
     };
+    if for_peers && matches!(response.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        // That is about the service account's token, not about the one that the peer did not send.
+        response.body.cancel();
+        platform.log(Event::ServiceAccountRefused);
+        let reply = Reply::error(&MatrixError::missing_token());
+        return if client.method == Method::HEAD { reply.without_body() } else { reply };
+    }
     let (status, mut headers) = (response.status, relayed_headers(&response));
     if Facts::from_headers(&response.headers).size.is_some_and(|size| size > DOCUMENT_BYTES as u64) {
         let reply = Reply { status, headers, body: ReplyBody::Relay(response.body) };

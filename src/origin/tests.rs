@@ -7,6 +7,7 @@ use crate::protocol::{Answer, Content, Grant, Route, header::ANSWER};
 use crate::upstream::fakes::{FakeBody, Fakes, Seen, StoreFault, config, header, read, response};
 use crate::upstream::{Job, UpstreamResponse};
 
+mod advertise;
 mod policy;
 mod ranges;
 
@@ -46,7 +47,7 @@ impl Ask<'_> {
             method: self.method,
             query: Query::parse(self.query),
             headers: headers.collect(),
-            client_ip: None,
+            client_ip: Some("192.0.2.7".to_owned()),
         };
         let Route::Media(path) = Route::of(self.path) else { panic!("{} is no media", self.path) };
         block_on(media(fakes, &config(&self.config), &client, path))
@@ -98,6 +99,7 @@ fn cold_plain_is_one_get_with_the_clients_token() {
         token: Some("user".to_owned()),
         condition: None,
         range: None,
+        client_ip: Some("192.0.2.7".to_owned()),
     };
     assert_eq!(*fakes.seen.borrow(), [expected]);
     assert_eq!(

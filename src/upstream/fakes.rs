@@ -61,6 +61,7 @@ pub struct Seen {
     pub token: Option<String>,
     pub condition: Option<String>,
     pub range: Option<String>,
+    pub client_ip: Option<String>,
 }
 
 type Answering = dyn Fn(&Seen) -> Result<UpstreamResponse<FakeBody>, UpstreamError>;
@@ -234,6 +235,7 @@ impl Homeserver<FakeBody> for Fakes {
         };
         self.seen.borrow_mut().push(seen.clone());
         (self.answer)(&seen)
+            client_ip: request.client_ip,
     }
 }
 

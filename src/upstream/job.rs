@@ -23,7 +23,8 @@ pub enum Event {
     KeyStorePutFailed,
     /// A grant could not be read; the edge answered 502.
     KeyStoreGetFailed,
-    /// The service account was refused an object; it is served as not opted in for ten minutes.
+    /// The service account was refused an object, which is served as not opted in for ten minutes; or the
+    /// media config, which peers then cannot read.
     ServiceAccountRefused,
     /// The homeserver could not be reached or timed out.
     /// A peer was not asked for its policy: enough were in this minute. Its media was asked for.

@@ -139,3 +139,32 @@ describe("a document that tells about us", () => {
     assert.ok(broken || response.status === 502, `${response.status} ${bytes}`);
   });
 });
+
+describe("the media config while a policy is set", () => {
+  let rig;
+  before(async () => (rig = await startRig({ vars: { MEDIA_UNAUTHENTICATED: "m.local" } })));
+  after(() => rig.stop());
+
+  const headers = { "CF-Connecting-IP": "192.0.2.7" };
+  const sent = () => rig.homeserver.requests.at(-1).headers;
+
+  it("is asked for by the service account for whoever has no token, and nothing of theirs goes along", async () => {
+    rig.homeserver.on("GET", CONFIGS[0], respond(200, {}, { "m.upload.size": 5 }));
+    for (const path of CONFIGS) {
+      const config = await (await rig.get(path, { token: null, headers })).json();
+      assert.deepEqual([config["m.upload.size"], config["m.media.unauthenticated"]], [5, "m.local"], path);
+      assert.deepEqual([sent().authorization, sent()["x-forwarded-for"]], [`Bearer ${rig.service}`, undefined], path);
+    }
+    await drain(await rig.get(CONFIGS[0], { headers }));
+    assert.deepEqual([sent().authorization, sent()["x-forwarded-for"]], [`Bearer ${rig.user}`, "192.0.2.7"]);
+  });
+
+  it("is 401 without a token where the service account's has ended, and the log says why", async () => {
+    rig.homeserver.on("GET", CONFIGS[0], matrixError(401, "M_UNKNOWN_TOKEN", "Token is not active"));
+    await expectError(await rig.get(CONFIGS[0], { token: null }), 401, "M_MISSING_TOKEN");
+    const head = await rig.get(CONFIGS[0], { token: null, method: "HEAD" });
+    assert.deepEqual([head.status, await drain(head)], [401, 0]);
+    await rig.worker.untilLog(/"event":"service_account_refused"/);
+    await expectError(await rig.get(CONFIGS[0]), 401, "M_UNKNOWN_TOKEN");
+  });
+});

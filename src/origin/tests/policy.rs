@@ -290,37 +290,3 @@ fn local_media_never_cause_a_lookup() {
     get("").of(&fakes);
     assert!(fakes.asked_peers.borrow().is_empty());
 }
-
-#[test]
-fn peers_read_the_policy_without_a_token() {
-    use super::advertise::{Document, document};
-    let ask = |policy: &'static str, token: bool| {
-        let fakes = Fakes::new(|seen: &Seen| match seen.token.as_deref() {
-            Some("service" | "user") => {
-                response(200, &[("content-type", "application/json")], b"{\"m.upload.size\":5}")
-            }
-            _ => response(401, &[], b"{}"),
-        });
-        let mut headers = HeaderMap::new();
-        headers.extend(token.then(|| (http::header::AUTHORIZATION, "Bearer user".parse().unwrap())));
-        let client =
-            ClientRequest { method: Method::GET, query: Query::parse("x=y"), headers, client_ip: None };
-        let config = config(&[("MEDIA_UNAUTHENTICATED", policy)]);
-        let path = "/_matrix/media/r0/config?x=y";
-        let reply = block_on(document(&fakes, &config, &client, path, Document::MediaConfig));
-        let seen = fakes.seen.borrow()[0].clone();
-        (reply.status.as_u16(), String::from_utf8(read(reply).unwrap()).unwrap(), seen.path)
-    };
-    let (status, body, path) = ask("m.local", false);
-    assert_eq!((status, path.as_str()), (200, "/_matrix/client/v1/media/config"));
-    assert!(
-        body.contains("\"m.upload.size\":5") && body.contains("\"m.media.unauthenticated\":\"m.local\""),
-        "{body}"
-    );
-    let (status, body, path) = ask("m.local", true);
-    assert_eq!((status, path.as_str()), (200, "/_matrix/media/r0/config?x=y"));
-    assert!(body.contains("m.local"));
-    let (status, body, _) = ask("unset", true);
-    assert!(status == 200 && !body.contains("m.media.unauthenticated"), "{body}");
-    assert_eq!(ask("unset", false).0, 401);
-}
