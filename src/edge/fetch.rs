@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::protocol::{ByteRange, Content, Facts, Grant};
 use crate::upstream::{
     BUFFER_BYTES, Body, Event, Job, Platform, SKIP_BYTES, SMALL_BYTES, UpstreamError, UpstreamRequest,
-    UpstreamResponse, fill,
+    UpstreamResponse,
 };
 
 /// For how long the origin serves an object as not opted in that the service account was refused.
@@ -61,10 +61,11 @@ pub(crate) async fn object<P: Platform>(
         return Ok(Fetched { body: response.body, start: 0, promised: grant.pins.size, range });
     }
     // Too far in to skip: fill the cache first, then read the range from there. What cannot be
-    // cached is answered whole, which a client must be ready for.
-    if cacheable {
+    // cached, or is being cached for somebody else, is answered whole, which a client must be ready for.
+    let filled = if cacheable { platform.fill(&grant.object, request(config, grant, None)) } else { None };
+    if let Some(filled) = filled {
         response.body.cancel();
-        fill(platform, &grant.object, request(config, grant, None)).await;
+        filled.await;
         if let Some(fetched) = from_cache(platform, grant, range).await {
             return Ok(fetched);
         }

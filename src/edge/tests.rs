@@ -281,6 +281,18 @@ fn a_range_too_far_in_to_skip_fills_the_cache_first() {
 }
 
 #[test]
+fn a_range_too_far_in_to_skip_does_not_fill_twice_what_is_being_filled() {
+    let size: usize = 64 * 1024 * 1024 + 10;
+    let fakes = Fakes::with_object(&vec![1; size]);
+    fakes.filling.set(true);
+    let path = store(&fakes, &grant(encrypted(), size as u64, None));
+    let reply = get(&fakes, &path, &[("range", "bytes=-5")]);
+    let length = size.to_string();
+    assert_eq!((reply.status.as_u16(), header(&reply, "content-length")), (200, Some(length.as_str())));
+    assert_eq!(fakes.methods(), "GET");
+}
+
+#[test]
 fn plain_and_verbatim_links_give_the_bytes_as_stored() {
     for (content, content_type, disposition) in [
         (Content::Plain, "image/png", Some("inline; filename=\"x.png\"")),

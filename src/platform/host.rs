@@ -3,11 +3,13 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
+
 use super::Workers;
 use super::body::WorkerBody;
 use super::glue::console_warn;
 use crate::protocol::Object;
-use crate::upstream::{Event, Host, Job, run_job};
+use crate::upstream::{Event, Host, Job, UpstreamRequest, run_job};
 
 /// A fill that has not ended after this long was cut off with its request.
 const FILL_FORGOTTEN_MS: u64 = 10 * 60 * 1000;
@@ -33,20 +35,29 @@ impl Host<WorkerBody> for Workers {
     }
 
     fn later(&self, job: Job<WorkerBody>) {
-        let filling = match &job {
-            Job::Fill(object, _) => match begin_fill(object, self.now_ms()) {
-                Some(name) => Some(name),
-                None => return,
-            },
-            Job::Put(..) | Job::PutFacts(..) => None,
-        };
         let platform = self.clone();
-        self.context.wait_until(async move {
-            run_job(&platform, job).await;
-            if let Some(name) = filling {
-                FILLING.with_borrow_mut(|filling| filling.remove(&name));
+        match job {
+            Job::Fill(object, request) => drop(self.fill(&object, request)),
+            Job::Put(..) | Job::PutFacts(..) => {
+                self.context.wait_until(async move {
+                    let _ = run_job(&platform, job).await;
+                });
             }
+        }
+    }
+
+    fn fill(&self, object: &Object, request: UpstreamRequest) -> Option<impl Future<Output = bool>> {
+        let name = begin_fill(object, self.now_ms())?;
+        let (platform, job) = (self.clone(), Job::Fill(object.clone(), request));
+        // A promise, because two wait for it: the platform, and maybe a client.
+        let filled = future_to_promise(async move {
+            let held = run_job(&platform, job).await;
+            FILLING.with_borrow_mut(|filling| filling.remove(&name));
+            Ok(held.into())
         });
+        let kept = JsFuture::from(filled.clone());
+        self.context.wait_until(async move { drop(kept.await) });
+        Some(async move { JsFuture::from(filled).await.is_ok_and(|held| held.is_truthy()) })
     }
 
     fn log(&self, event: Event) {

@@ -81,19 +81,21 @@ pub struct Fakes {
     pub peers: Box<Peering>,
     pub asked_peers: RefCell<Vec<String>>,
     memory: RefCell<Memory>,
-    answer: Box<Answering>,
     /// What other requests do while this one waits.
     pub while_asleep: Box<dyn Fn(&Self)>,
+    answer: Box<Answering>,
     pub seen: RefCell<Vec<Seen>>,
     pub records: RefCell<HashMap<String, (String, u64)>>,
-    pub store_fault: Cell<StoreFault>,
     /// The names of all records that were asked for.
     pub read_names: RefCell<Vec<String>>,
+    pub store_fault: Cell<StoreFault>,
     pub facts: RefCell<HashMap<String, Facts>>,
     pub objects: RefCell<HashMap<String, (Facts, Vec<u8>)>>,
     pub now_ms: Cell<u64>,
     pub events: RefCell<Vec<Event>>,
     pub jobs: RefCell<Vec<Job<FakeBody>>>,
+    /// Whether another request is filling the cache.
+    pub filling: Cell<bool>,
     random: Cell<u8>,
 }
 
@@ -107,16 +109,17 @@ impl Fakes {
             peers: Box::new(|_| None),
             asked_peers: RefCell::default(),
             memory: RefCell::default(),
+            while_asleep: Box::new(|_| ()),
             seen: RefCell::default(),
             records: RefCell::default(),
+            read_names: RefCell::default(),
             store_fault: Cell::new(StoreFault::None),
-            while_asleep: Box::new(|_| ()),
             facts: RefCell::default(),
             objects: RefCell::default(),
-            read_names: RefCell::default(),
             now_ms: Cell::new(1_000_000),
             events: RefCell::default(),
             jobs: RefCell::default(),
+            filling: Cell::new(false),
             random: Cell::new(0),
         }
     }
@@ -232,10 +235,10 @@ impl Homeserver<FakeBody> for Fakes {
             token: request.token.as_ref().map(AccessToken::expose).map(str::to_owned),
             condition: header(http::header::IF_NONE_MATCH),
             range: header(http::header::RANGE),
+            client_ip: request.client_ip,
         };
         self.seen.borrow_mut().push(seen.clone());
         (self.answer)(&seen)
-            client_ip: request.client_ip,
     }
 }
 
@@ -274,12 +277,12 @@ impl KeyStore for Fakes {
     }
 
     async fn get(&self, name: &str) -> Result<Option<Zeroizing<String>>, KeyStoreError> {
+        self.read_names.borrow_mut().push(name.to_owned());
         if self.store_fault.get() == StoreFault::Fails {
             return Err(KeyStoreError);
         }
         Ok(self.records.borrow().get(name).map(|(record, _)| Zeroizing::new(record.clone())))
     }
-        self.read_names.borrow_mut().push(name.to_owned());
 }
 
 impl Peers for Fakes {
@@ -310,6 +313,11 @@ impl Host<FakeBody> for Fakes {
 
     fn later(&self, job: Job<FakeBody>) {
         self.jobs.borrow_mut().push(job);
+    }
+
+    fn fill(&self, object: &Object, request: UpstreamRequest) -> Option<impl Future<Output = bool>> {
+        let job = Job::Fill(object.clone(), request);
+        (!self.filling.get()).then(|| run_job(self, job))
     }
 
     fn log(&self, event: Event) {

@@ -26,9 +26,9 @@ pub enum Event {
     /// The service account was refused an object, which is served as not opted in for ten minutes; or the
     /// media config, which peers then cannot read.
     ServiceAccountRefused,
-    /// The homeserver could not be reached or timed out.
     /// A peer was not asked for its policy: enough were in this minute. Its media was asked for.
     PolicyLookupSkipped,
+    /// The homeserver could not be reached or timed out.
     HomeserverUnreachable,
     /// An object no longer matched its grant: 409.
     ObjectChanged,
@@ -45,8 +45,8 @@ impl Event {
             Self::KeyStorePutFailed => "key_store_put_failed",
             Self::KeyStoreGetFailed => "key_store_get_failed",
             Self::ServiceAccountRefused => "service_account_refused",
-            Self::HomeserverUnreachable => "homeserver_unreachable",
             Self::PolicyLookupSkipped => "policy_lookup_skipped",
+            Self::HomeserverUnreachable => "homeserver_unreachable",
             Self::ObjectChanged => "object_changed",
             Self::BodyBroken => "body_broken",
             Self::CacheFillFailed => "cache_fill_failed",
@@ -54,8 +54,8 @@ impl Event {
     }
 }
 
-/// Does a [`Job`]. Failures are logged; nobody waits for them.
-pub async fn run_job<P: Platform>(platform: &P, job: Job<P::Body>) {
+/// Does a [`Job`] and says whether the cache holds its object now. Failures are logged.
+pub async fn run_job<P: Platform>(platform: &P, job: Job<P::Body>) -> bool {
     let held = match job {
         Job::Put(object, facts, body) => platform.hold(&object, &facts, Some(body)).await,
         Job::PutFacts(object, facts) => platform.hold(&object, &facts, None).await,
@@ -64,10 +64,11 @@ pub async fn run_job<P: Platform>(platform: &P, job: Job<P::Body>) {
     if !held {
         platform.log(Event::CacheFillFailed);
     }
+    held
 }
 
 /// Gets an object and puts it into the cache: only a complete 200 of a known length.
-pub async fn fill<P: Platform>(platform: &P, object: &Object, request: UpstreamRequest) -> bool {
+async fn fill<P: Platform>(platform: &P, object: &Object, request: UpstreamRequest) -> bool {
     let Ok(response) = platform.send(request).await else { return false };
     let facts = Facts::from_headers(&response.headers);
     if response.status != StatusCode::OK || facts.size.is_none() {

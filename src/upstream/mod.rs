@@ -7,7 +7,7 @@ pub(crate) mod fakes;
 mod job;
 mod reply;
 
-pub use job::{Event, Job, fill, run_job};
+pub use job::{Event, Job, run_job};
 pub use reply::{Reply, ReplyBody};
 
 use http::{HeaderMap, Method, StatusCode};
@@ -149,6 +149,9 @@ pub trait Host<B> {
     fn fill_random(&self, bytes: &mut [u8]);
     /// Does a job after the response, as long as the platform allows.
     fn later(&self, job: Job<B>);
+    /// A [`Job::Fill`] that goes on like one that is done later, even if the client leaves, and can be
+    /// waited for: says whether the object is held then. `None` if another request is at it.
+    fn fill(&self, object: &Object, request: UpstreamRequest) -> Option<impl Future<Output = bool>>;
     /// Counts an event of the day in the log. Events have no fields: nothing can leak.
     fn log(&self, event: Event);
 }

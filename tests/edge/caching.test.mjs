@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 
 import { matrixError, media } from "../support/homeserver.mjs";
-import { LARGE_BYTES, SMALL_BYTES, drain, expectMedia, expectPlain, optIn, startRig } from "./rig.mjs";
+import { LARGE_BYTES, SMALL_BYTES, drain, expectMedia, expectPlain, optIn, startRig, until } from "./rig.mjs";
 
 const MIB = 1024 * 1024;
 // Beyond what is skipped of a body whose sender ignores ranges.
@@ -150,6 +150,40 @@ describe("a range far into an object", () => {
     await expectMedia(await rig.link(answer, near), stored, { status: 206, offset: 1_000, length: 1_000, key: answer.key });
     await rig.quiet();
     assert.equal(stored.requests.filter(({ method, ended }) => method === "GET" && ended === "finished").length, 1, "read to its end once");
+  });
+
+  it("is cached once, whoever asks meanwhile and whether or not they stay", async () => {
+    // What is asked for as a range is what a client waits for, what is not is a fill.
+    const fills = (stored) => stored.requests.filter(({ method, headers }) => method === "GET" && !headers.range).length;
+    const slow = { dripBytes: 4 * MIB, dripMs: 50 };
+    const stored = rig.store(DEEP_BYTES, slow);
+    const answer = await rig.answer(stored);
+    const ask = async () => {
+      const response = await rig.link(answer, deep);
+      // Who comes while it is being filled gets it all, as a client must be ready for.
+      const whole = response.status === 200;
+      await expectMedia(response, stored, { ...(whole ? {} : part), key: answer.key });
+      return whole;
+    };
+    const answered = await Promise.all(Array.from({ length: 5 }, ask));
+    await rig.quiet();
+    assert.deepEqual([fills(stored), answered.filter((whole) => !whole).length], [1, 1]);
+    stored.forget();
+    assert.equal(await ask(), false);
+    assert.deepEqual(stored.asked, [], "it is held now");
+
+    const left = rig.store(DEEP_BYTES, slow);
+    const leaving = await rig.answer(left);
+    const client = new AbortController();
+    const asking = rig.link(leaving, { ...deep, signal: client.signal });
+    await until("the fill to begin", () => fills(left) === 1);
+    client.abort();
+    await assert.rejects(asking, { name: "AbortError" });
+    await until("the fill to end", () => left.requests.every(({ ended }) => ended !== undefined));
+    await rig.quiet();
+    left.forget();
+    await expectMedia(await rig.link(leaving, deep), left, { ...part, key: leaving.key });
+    assert.deepEqual(left.asked, [], "it is held, although nobody waited for it");
   });
 
   it("is skipped to while that is not too far", async () => {
