@@ -63,7 +63,7 @@ impl Visitor<'_> {
             return response::send(Some(platform), edge::link(platform, config, &link).await);
         }
         if let Some(error) = wrong_host {
-            super::glue::console_warn(&environment::log_line(&error));
+            environment::log_once(&error);
             return self.serve_misconfigured(std::slice::from_ref(&error)).await;
         }
         self.serve_origin(platform, config).await
@@ -121,6 +121,10 @@ impl Visitor<'_> {
         match route {
             Route::Health => return health(role, errors),
             Route::Internal => return fail(&MatrixError::not_found()),
+            // Or a browser could not read what is wrong.
+            Route::Media(_) if method(self.request) == Method::OPTIONS => {
+                return response::send(None, preflight());
+            }
             _ => {}
         }
         let edge = variable("EDGE_URL").and_then(|url| WebOrigin::parse(&url));

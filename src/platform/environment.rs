@@ -10,6 +10,8 @@ use crate::config::{Config, ConfigError};
 pub(super) type Judged = Result<Rc<Config>, Rc<[ConfigError]>>;
 
 thread_local! {
+    /// Variables that [`log_once`] has named.
+    static LOGGED: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
     static JUDGED: RefCell<Option<Judged>> = const { RefCell::new(None) };
 }
 
@@ -39,8 +41,18 @@ fn judge(env: &worker::Env) -> Judged {
     Err(errors.into())
 }
 
+/// Logs what is wrong for some requests only: once per isolate, not with each of them.
+pub(super) fn log_once(error: &ConfigError) {
+    LOGGED.with_borrow_mut(|logged| {
+        if !logged.contains(&error.variable) {
+            logged.push(error.variable);
+            console_warn(&log_line(error));
+        }
+    });
+}
+
 /// `{"event":"config_error",…}`: one line of JSON, as every line of our log is.
-pub(super) fn log_line(error: &ConfigError) -> String {
+fn log_line(error: &ConfigError) -> String {
     serde_json::json!({ "event": "config_error", "variable": error.variable, "error": error.to_string() })
         .to_string()
 }

@@ -114,6 +114,23 @@ describe("a wrong variable", () => {
     assert.equal((await rigs.all.verbatim("/_cloakroom/object/1/x")).status, 404);
   });
 
+  it("answers a browser's preflight all the same, so that it can read what is wrong", async () => {
+    const asked = [
+      [rigs.all, undefined],
+      [rigs.hosts, "synapse.test"],
+      [rigs.hosts, "matrix.test"],
+    ];
+    for (const [rig, host] of asked) {
+      for (const path of MEDIA) {
+        const { status, headers, body } = await rig.verbatim(path, { host, method: "OPTIONS" });
+        assert.deepEqual([status, body.length, headers["access-control-allow-origin"]], [204, 0, "*"], path);
+        assert.match(headers["access-control-allow-headers"], /authorization/i);
+        assert.equal((await rig.verbatim(path, { host })).headers["access-control-allow-origin"], "*");
+      }
+    }
+    for (const { method } of rigs.all.homeserver.requests) assert.notEqual(method, "OPTIONS");
+  });
+
   it("leaves the edge's host closed", async () => {
     await expectNothingPassed(rigs.all, rigs.all.edgeHost);
     await expectNothingPassed(rigs.edge);
@@ -168,6 +185,13 @@ describe("a request to a host that does not fit the configuration", () => {
     const { status, body } = await rigs.hosts.verbatim("/_matrix/client/v3/sync", { host: "matrix.test" });
     assert.deepEqual([status, JSON.parse(body).error], [502, "the homeserver cannot be reached"]);
     await rigs.hosts.worker.untilLog(/"variable":"EDGE_URL"/);
+  });
+
+  it("is logged once for each variable, not with each request", async () => {
+    for (const name of ["HOMESERVER_URL", "EDGE_URL"]) {
+      const lines = rigs.hosts.worker.logs().split("\n").filter((line) => line.includes(`"variable":"${name}"`));
+      assert.equal(lines.length, 1, name);
+    }
   });
 
   it("is the same request where the host ends in a dot", async () => {
