@@ -212,9 +212,12 @@ describe("a peer that goes from open to m.none and back", () => {
       downloadPath(fetched.mxc),
     ];
 
+    // Synapse takes a token from the header or from the query, not from both.
+    const askOnce = (path) => enforcing.ask(path, path.includes("access_token") ? { token: null } : {});
+
     it("is 404 on every endpoint, makes no request for media, and asks B once", async () => {
       forget();
-      for (const path of paths()) await assertRejected(await enforcing.ask(path));
+      for (const path of paths()) await assertRejected(await askOnce(path));
       assert.deepEqual(b.front.requests.map(({ path }) => path), [CONFIG]);
       assert.deepEqual(meter.summary(), { "GET whoami": paths().length }, "the homeserver vouches for each token");
     });
@@ -224,7 +227,7 @@ describe("a peer that goes from open to m.none and back", () => {
       await enforcing.worker.stop();
       enforcing = await startAtA({}, { persistTo });
       forget();
-      for (const path of paths()) await assertRejected(await enforcing.ask(path));
+      for (const path of paths()) await assertRejected(await askOnce(path));
       assert.deepEqual([b.front.requests.length, meter.summary()], [0, { "GET whoami": paths().length }]);
     });
 
