@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use js_sys::Promise;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 
 use super::Workers;
@@ -35,33 +36,38 @@ impl Host<WorkerBody> for Workers {
     }
 
     fn later(&self, job: Job<WorkerBody>) {
-        let platform = self.clone();
         match job {
             Job::Fill(object, request) => drop(self.fill(&object, request)),
-            Job::Put(..) | Job::PutFacts(..) => {
-                self.context.wait_until(async move {
-                    let _ = run_job(&platform, job).await;
-                });
-            }
+            Job::Put(..) | Job::PutFacts(..) => drop(self.run(job, None)),
         }
     }
 
     fn fill(&self, object: &Object, request: UpstreamRequest) -> Option<impl Future<Output = bool>> {
         let name = begin_fill(object, self.now_ms())?;
-        let (platform, job) = (self.clone(), Job::Fill(object.clone(), request));
-        // A promise, because two wait for it: the platform, and maybe a client.
-        let filled = future_to_promise(async move {
-            let held = run_job(&platform, job).await;
-            FILLING.with_borrow_mut(|filling| filling.remove(&name));
-            Ok(held.into())
-        });
-        let kept = JsFuture::from(filled.clone());
-        self.context.wait_until(async move { drop(kept.await) });
-        Some(async move { JsFuture::from(filled).await.is_ok_and(|held| held.is_truthy()) })
+        let held = JsFuture::from(self.run(Job::Fill(object.clone(), request), Some(name)));
+        Some(async move { held.await.is_ok_and(|held| held.is_truthy()) })
     }
 
     fn log(&self, event: Event) {
         console_warn(&format!("{{\"event\":\"{}\"}}", event.label()));
+    }
+}
+
+impl Workers {
+    /// Begins a job that goes on after the response, and says whether the object is held then. A
+    /// promise, because two may wait for it: the platform, and a client.
+    fn run(&self, job: Job<WorkerBody>, filling: Option<String>) -> Promise {
+        let platform = self.clone();
+        let held = future_to_promise(async move {
+            let held = run_job(&platform, job).await;
+            if let Some(name) = filling {
+                FILLING.with_borrow_mut(|filling| filling.remove(&name));
+            }
+            Ok(held.into())
+        });
+        let ended = JsFuture::from(held.clone());
+        self.context.wait_until(async move { drop(ended.await) });
+        held
     }
 }
 

@@ -12,7 +12,7 @@ const MINUTE_MS: u64 = 60_000;
 pub struct Memory {
     records: HashMap<String, Record>,
     /// Peers that are being looked up, and since when.
-    under_way: HashMap<String, u64>,
+    under_way: Vec<(String, u64)>,
     /// When the current minute began, and how many lookups did since.
     minute: (u64, u32),
 }
@@ -40,8 +40,8 @@ impl Memory {
     /// Begins a lookup, unless this peer is being looked up or too many began in this minute. It ends
     /// with [`Memory::put`]; after [`LOOKUP_WAIT_MS`] it is waited for no longer.
     pub fn begin_lookup(&mut self, key: &str, now_ms: u64) -> Permit {
-        self.under_way.retain(|_, since| now_ms.saturating_sub(*since) < LOOKUP_WAIT_MS);
-        if self.under_way.contains_key(key) {
+        self.under_way.retain(|(_, since)| now_ms.saturating_sub(*since) < LOOKUP_WAIT_MS);
+        if self.under_way.iter().any(|(peer, _)| peer == key) {
             return Permit::UnderWay;
         }
         if now_ms.saturating_sub(self.minute.0) >= MINUTE_MS {
@@ -51,14 +51,14 @@ impl Memory {
             return Permit::TooMany;
         }
         self.minute.1 += 1;
-        self.under_way.insert(key.to_owned(), now_ms);
+        self.under_way.push((key.to_owned(), now_ms));
         Permit::Begun
     }
 
     /// Keeps a record, with which a lookup has ended. A full memory first forgets what has expired, else
     /// what expires next.
     pub fn put(&mut self, key: String, record: Record, now_ms: u64) {
-        self.under_way.remove(&key);
+        self.under_way.retain(|(peer, _)| *peer != key);
         let records = &mut self.records;
         if records.len() >= Self::CAPACITY && !records.contains_key(&key) {
             records.retain(|_, record| record.expires_ts() > now_ms);
