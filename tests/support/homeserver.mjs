@@ -80,6 +80,11 @@ export class Homeserver {
     return this.requests.filter((request) => (!method || request.method === method) && (!path || matches(path, request.path))).length;
   }
 
+  /** How many connections are open, in use or kept for the next request. */
+  connections() {
+    return new Promise((done, fail) => this.#server.getConnections((error, count) => (error ? fail(error) : done(count))));
+  }
+
   /** Forgets requests and handlers; keeps the tokens. */
   reset() {
     this.requests.length = 0;
