@@ -37,7 +37,7 @@ export function copyBuild(folder) {
  * @param {{build: string, port: number, vars?: Record<string, string | null>, secrets?: Record<string, string>}} options
  * @returns {Description}
  */
-export function cloakroom({ name, compatibility_date, compatibility_flags, kv_namespaces, vars: configured }, { build, port, vars, secrets = {} }) {
+export function cloakroom({ name, compatibility_date, compatibility_flags, kv_namespaces, services, vars: configured }, { build, port, vars, secrets = {} }) {
   const all = { ...configured, EDGE_URL: `http://127.0.0.1:${port}`, ...vars };
   // A bad value on purpose may be too short to search for.
   for (const [kind, value] of Object.entries(secrets)) if (value.length >= 8) secret(value, kind);
@@ -50,6 +50,7 @@ export function cloakroom({ name, compatibility_date, compatibility_flags, kv_na
     secrets,
     // The same id is the same namespace, whatever the placeholder says.
     kv_namespaces: kv_namespaces.map(({ binding }) => ({ binding, id: binding })),
+    services,
   };
 }
 
@@ -71,6 +72,38 @@ export function router(folder, { compatibility_date }) {
   );
   const services = ["origin", "edge"].map((service) => ({ binding: service.toUpperCase(), service }));
   return { name: "router", main, compatibility_date, services };
+}
+
+/**
+ * Stands for a key store in which everything fails that is named: a Worker with the methods of a KV namespace, for a service binding of that
+ * name. The rest of it works.
+ *
+ * @param {("get" | "put")[]} fails
+ * @returns {Description}
+ */
+export function failingKeyStore(folder, { compatibility_date }, fails) {
+  const main = join(folder, "key-store.mjs");
+  writeFileSync(
+    main,
+    `import { WorkerEntrypoint } from "cloudflare:workers";
+const records = new Map();
+const fails = ${JSON.stringify(fails)};
+const check = (method) => {
+  if (fails.includes(method)) throw new Error(method + " failed: 503 Service Unavailable");
+};
+export default class extends WorkerEntrypoint {
+  get(name) {
+    check("get");
+    return records.get(name) ?? null;
+  }
+  put(name, record) {
+    check("put");
+    records.set(name, record);
+  }
+}
+`,
+  );
+  return { name: "key-store", main, compatibility_date };
 }
 
 /** Writes a description as a configuration of wrangler, in a folder of its own; returns its path. Secrets go into a file beside it. */

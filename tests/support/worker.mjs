@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 
 import { ROOT, Running, freePort, start, tempDir } from "./process.mjs";
-import { cloakroom, copyBuild, readConfig, router, writeForHost, writeForWrangler } from "./worker-config.mjs";
+import { cloakroom, copyBuild, failingKeyStore, readConfig, router, writeForHost, writeForWrangler } from "./worker-config.mjs";
 
 const WRANGLER = join(ROOT, "node_modules/.bin/wrangler");
 const HOST = join(ROOT, "tests/support/workerd-host.mjs");
@@ -46,17 +46,20 @@ const QUIET = {
  * @param {string} [options.env] environment of wrangler.toml to start from; its top level unless given. Routes are left out
  * @param {string} [options.name] for the log file's name
  * @param {boolean} [options.keyStore] false leaves the binding of the key store out
+ * @param {("get" | "put")[]} [options.keyStoreFails] what fails in it; only with `direct`
  * @param {string} [options.caFile] certificate authorities that the Worker's own fetches trust besides the usual ones (PEM)
  * @param {boolean} [options.direct] without wrangler's proxy in front
  * @returns {Promise<Worker>}
  */
-export async function startWorker({ vars, secrets, env, keyStore = true, name = "worker", ...launching } = {}) {
+export async function startWorker({ vars, secrets, env, keyStore = true, keyStoreFails, name = "worker", ...launching } = {}) {
   const configured = await readConfig(env);
-  const base = keyStore ? configured : { ...configured, kv_namespaces: [] };
   return onFreePort((port) => {
     const folder = tempDir(name);
-    const workers = [cloakroom({ ...base, name: "cloakroom" }, { build: copyBuild(folder), port, vars, secrets })];
-    return launch(workers, { folder, port, name, ...launching });
+    const others = keyStoreFails ? [failingKeyStore(folder, configured, keyStoreFails)] : [];
+    const services = others.map(({ name: service }) => ({ binding: "GRANTS", service }));
+    const base = keyStore && !keyStoreFails ? configured : { ...configured, kv_namespaces: [], services };
+    const worker = cloakroom({ ...base, name: "cloakroom" }, { build: copyBuild(folder), port, vars, secrets });
+    return launch([worker, ...others], { folder, port, name, ...launching });
   });
 }
 

@@ -1,0 +1,55 @@
+// A key store that fails: who opted in gets the media all the same, a link says that it cannot be had now, and the log says why.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { describe, it } from "node:test";
+
+import { secret } from "../support/secrets.mjs";
+import { LARGE_BYTES, SMALL_BYTES, expectError, expectMedia, expectPlain, optIn, readAnswer, startRig } from "./rig.mjs";
+
+async function withRig(keyStoreFails, test) {
+  const rig = await startRig({ keyStoreFails });
+  try {
+    await test(rig);
+  } finally {
+    await rig.stop();
+  }
+}
+
+describe("a key store", () => {
+  it("that works is what the failing ones are like otherwise", () =>
+    withRig([], async (rig) => {
+      const stored = rig.store();
+      const answer = await rig.answer(stored);
+      await expectMedia(await rig.link(answer), stored, { key: answer.key });
+      assert.equal(rig.worker.logs().trim(), "");
+    }));
+
+  it("that refuses a grant: served as not opted in, with a line in the log", () =>
+    withRig(["put"], async (rig) => {
+      for (const size of [SMALL_BYTES, LARGE_BYTES]) {
+        for (const delivery of ["json", "redirect"]) {
+          const stored = rig.store(size);
+          const response = await rig.get(stored, { query: optIn(delivery) });
+          assert.equal(await readAnswer(response), null);
+          await expectPlain(response, stored);
+        }
+      }
+      await rig.worker.untilLog(/"event":"key_store_put_failed"/);
+    }));
+
+  it("that cannot be read: a link is 502, never the 404 of a link that ended, with a line in the log", () =>
+    withRig(["get"], async (rig) => {
+      const url = `${rig.worker.edge}/${secret(randomBytes(32).toString("base64url"), "redirect token")}`;
+      for (const init of [{}, { headers: { Range: "bytes=0-9" } }]) {
+        const response = await rig.link({ url }, init);
+        assert.equal(response.headers.get("cache-control"), "no-store, no-transform");
+        const { error } = await expectError(response, 502, "M_UNKNOWN");
+        assert.match(error, /key store cannot be reached/);
+      }
+      await rig.worker.untilLog(/"event":"key_store_get_failed"/);
+      // Who does not opt in does not need it.
+      const stored = rig.store();
+      await expectPlain(await rig.get(stored), stored);
+    }));
+});
