@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, it } from "node:test";
 
-import { secret } from "../support/secrets.mjs";
+import { secret, secretsOfKeyStore } from "../support/secrets.mjs";
 import { LARGE_BYTES, SMALL_BYTES, expectError, expectMedia, expectPlain, optIn, readAnswer, startRig } from "./rig.mjs";
 
 async function withRig(keyStoreFails, test) {
@@ -17,6 +17,14 @@ async function withRig(keyStoreFails, test) {
 }
 
 describe("a key store", () => {
+  it("is where the search for secrets finds them, whoever asked for a link", async () => {
+    const rig = await startRig();
+    const stored = rig.store();
+    for (let count = 0; count < 3; count += 1) assert.equal((await rig.get(stored, { query: optIn("json") })).status, 200);
+    await rig.stop();
+    assert.deepEqual(secretsOfKeyStore(rig.worker.persistTo), { tokens: 3, keys: 3 });
+  });
+
   it("that works is what the failing ones are like otherwise", () =>
     withRig([], async (rig) => {
       const stored = rig.store();

@@ -264,7 +264,7 @@ describe("an upgrade", () => {
       await until("the client's frame at the homeserver", () => frames.length > 0);
       socket.close();
     } finally {
-      await worker.running.stop({ graceMs: 0 });
+      await worker.stop({ graceMs: 0 });
       server.closeAllConnections();
       server.close();
     }

@@ -64,7 +64,7 @@ export class Rig {
 
   async stop() {
     // Nothing of it is needed any more: no time for an orderly end.
-    await this.worker.running.stop({ graceMs: 0 });
+    await this.worker.stop({ graceMs: 0 });
     await this.homeserver.stop();
   }
 

@@ -3,12 +3,14 @@
 // `node tests/support/secrets.mjs` (from `scripts/test`) searches; it names files and kinds, and never prints a secret.
 
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { LOG_DIR } from "./process.mjs";
 
 const REGISTRY = "secrets.jsonl";
+// What the runner of the tests writes, ring by ring.
+const RINGS = "rings";
 // Shorter ones would be found by chance.
 const MIN_LENGTH = 8;
 // Output of the peers that we test against: what they log is not ours. (The scripted homeserver and the meter write nothing.)
@@ -33,7 +35,31 @@ export function secret(value, kind) {
 }
 
 /**
- * Looks for each registered secret, as it is and URL-encoded, in each file of the folder.
+ * Remembers what a key store holds, when nobody writes to it any more: tokens and keys of all links, also of those that a test never saw
+ * because a client asked for them.
+ *
+ * @param {string} state the folder of KV and cache, `persistTo` of a Worker
+ * @returns {{tokens: number, keys: number}} how many there are
+ */
+export function secretsOfKeyStore(state) {
+  const [tokens, keys] = [new Set(), new Set()];
+  // The simulator's database holds the names, a file each the records. Both are plain text inside, whatever is around it.
+  for (const file of filesBelow(join(state, "v3/kv"))) {
+    const text = readFileSync(file, "latin1");
+    for (const [, token] of text.matchAll(/grant:([\w-]{43})/g)) tokens.add(secret(token, "redirect token"));
+    for (const [, key] of text.matchAll(/"key":"([\w-]{43})"/g)) keys.add(secret(key, "key"));
+  }
+  return { tokens: tokens.size, keys: keys.size };
+}
+
+function filesBelow(folder) {
+  if (!existsSync(folder)) return [];
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+}
+
+/**
+ * Looks for each registered secret, as it is and URL-encoded, in each log of the folder and in what the rings wrote.
  *
  * @param {string} folder
  * @returns {{secrets: number, files: number, found: {file: string, line: number, kind: string}[]}}
@@ -46,7 +72,8 @@ export function searchSecrets(folder) {
     const { kind, value } = JSON.parse(line);
     for (const form of [value, encodeURIComponent(value)]) needles.set(form, kind);
   }
-  const files = readdirSync(folder).filter((file) => file.endsWith(".log") && !PEERS.test(file));
+  const logs = readdirSync(folder).filter((file) => file.endsWith(".log") && !PEERS.test(file));
+  const files = [...logs, ...filesBelow(join(folder, RINGS)).map((file) => relative(folder, file))];
   const found = [];
   for (const file of files) {
     // latin1: a byte a character, so that binary output cannot hide anything.

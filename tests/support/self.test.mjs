@@ -15,7 +15,7 @@ import { METADATA_NONCE, decrypt, decryptStream, keystream, unsealMetadata } fro
 import { hangUp, matrixError, media, raw, respond, silence, startHomeserver } from "./homeserver.mjs";
 import { startMeter } from "./meter.mjs";
 import { run, start, tempDir } from "./process.mjs";
-import { searchSecrets } from "./secrets.mjs";
+import { searchSecrets, secretsOfKeyStore } from "./secrets.mjs";
 
 const NODE = process.execPath;
 
@@ -116,6 +116,24 @@ describe("secrets", () => {
     assert.equal(code, 1);
     assert.match(stderr, /worker-1\.log:1: contains a access token/);
     assert.doesNotMatch(stdout + stderr, /syt_abc/);
+  });
+
+  it("are found in what the rings wrote too", async () => {
+    const folder = write("nothing here");
+    mkdirSync(join(folder, "rings"));
+    writeFileSync(join(folder, "rings/edge.txt"), "one\n\ntwo syt_abc+/=defg");
+    assert.deepEqual(searchSecrets(folder).found, [{ file: "rings/edge.txt", line: 3, kind: "access token" }]);
+  });
+
+  it("of links are read from the key store, whoever asked for them", () => {
+    const state = tempDir("key-store");
+    assert.deepEqual(secretsOfKeyStore(state), { tokens: 0, keys: 0 });
+    const [token, key] = [Buffer.alloc(32, 3).toString("base64url"), Buffer.alloc(32, 4).toString("base64url")];
+    mkdirSync(join(state, "v3/kv/GRANTS/blobs"), { recursive: true });
+    mkdirSync(join(state, "v3/kv/database"));
+    writeFileSync(join(state, "v3/kv/database/1.sqlite-wal"), Buffer.from(`\xff\0grant:${token}0123abcd\0`, "latin1"));
+    writeFileSync(join(state, "v3/kv/GRANTS/blobs/0123abcd"), JSON.stringify({ v: 1, key }));
+    assert.deepEqual(secretsOfKeyStore(state), { tokens: 1, keys: 1 });
   });
 
   it("that are nowhere are fine, but nothing to search is not", async () => {

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 
 import { ROOT, Running, freePort, start, tempDir } from "./process.mjs";
+import { secretsOfKeyStore } from "./secrets.mjs";
 import { cloakroom, copyBuild, failingKeyStore, readConfig, router, writeForHost, writeForWrangler } from "./worker-config.mjs";
 
 const WRANGLER = join(ROOT, "node_modules/.bin/wrangler");
@@ -124,8 +125,10 @@ export class Worker {
     return found;
   }
 
-  stop() {
-    return this.running.stop();
+  /** Ends it; what its key store then holds is searched for in all logs. */
+  async stop(options) {
+    await this.running.stop(options);
+    secretsOfKeyStore(this.persistTo);
   }
 }
 
