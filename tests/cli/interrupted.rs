@@ -1,7 +1,7 @@
 //! Signals and terminals.
 #![cfg(target_os = "linux")]
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn wait_for(mut condition: impl FnMut() -> bool) {
 
 #[test]
 fn a_signal_leaves_nothing() {
-    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+    for (signal, code) in [("-HUP", 129), ("-INT", 130), ("-TERM", 143)] {
         let world = World::with_edge(|asked| encrypted(asked).silent_after(600_000));
         let child = world.spawn_get(&[]);
         wait_for(|| !world.files().is_empty());
@@ -29,6 +29,23 @@ fn a_signal_leaves_nothing() {
         Run::of(child.wait_with_output().unwrap()).expect(code, &["error: interrupted"]);
         assert!(world.files().is_empty(), "{:?}", world.files());
     }
+}
+
+#[test]
+fn with_nohup_it_outlives_its_terminal() {
+    let slow = |asked: &_| encrypted(asked).pause_after(600_000, Duration::from_millis(1_000));
+    let world = World::with_edge(slow);
+    let template = world.command(&["get", MXC]);
+    let mut command = Command::new("nohup");
+    command.arg(template.get_program()).args(template.get_args());
+    for (name, value) in template.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    command.current_dir(template.get_current_dir().unwrap()).stderr(Stdio::piped());
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    wait_for(|| !world.files().is_empty());
+    assert!(Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap().success());
+    Run::of(child.wait_with_output().unwrap()).expect(0, &[]);
 }
 
 #[test]
@@ -54,7 +71,7 @@ fn on_a_terminal(world: &World, args: &str) -> (Option<i32>, Vec<u8>) {
     }
     command.current_dir(template.get_current_dir().unwrap());
     command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
-    let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+    let output = command.stdin(Stdio::null()).output().unwrap();
     (output.status.code(), output.stdout)
 }
 

@@ -17,6 +17,8 @@ const MISSING_TOKEN: (u16, &str) = (401, r#"{"errcode":"M_MISSING_TOKEN"}"#);
 struct Says {
     whoami: (u16, &'static str),
     config: (u16, &'static str),
+    /// To somebody without a token: Cloakroom tells it while a policy is set.
+    public_config: (u16, &'static str),
     /// To somebody without an account, on the legacy endpoint.
     anonymous: (u16, &'static str),
     /// To the user, on the authenticated endpoint.
@@ -29,6 +31,7 @@ struct Says {
 const OPEN: Says = Says {
     whoami: (200, LOCAL),
     config: (200, r#"{"m.upload.size":1}"#),
+    public_config: MISSING_TOKEN,
     anonymous: SERVED,
     user: SERVED,
     head: true,
@@ -49,6 +52,7 @@ impl Says {
         let (status, body) = match (asked.path.as_str(), authorised, asked.method.as_str()) {
             (WHOAMI_PATH, true, "GET") => self.whoami,
             (CONFIG_PATH, true, "GET") => self.config,
+            (CONFIG_PATH, false, "GET") => self.public_config,
             (LEGACY_PATH | MEDIA_PATH, _, "HEAD") if !self.head => UNRECOGNIZED,
             (LEGACY_PATH, false, _) => self.anonymous,
             (MEDIA_PATH, true, _) => self.user,
@@ -83,8 +87,7 @@ fn a_link_that_works_is_printed_alone() {
         (Says { config: policy!("m.unspecified"), ..OPEN }, "works without an account now"),
         (Says { config: policy!("m.future"), whoami: (200, REMOTE), ..OPEN }, "works without an account now"),
         (Says { config: policy!("m.local"), ..OPEN }, "as the homeserver's policy says"),
-        // Guests may not read the config.
-        (Says { config: (403, r#"{"errcode":"M_GUEST_ACCESS_FORBIDDEN"}"#), ..OPEN }, "account now"),
+        (Says { config: UNRECOGNIZED, ..OPEN }, "works without an account now"),
         (Says { anonymous: (206, "m"), ..OPEN }, "works without an account now"),
     ] {
         let (run, requests, link) = says.link(&[]);
@@ -93,6 +96,32 @@ fn a_link_that_works_is_printed_alone() {
         assert_eq!(requests, asked(&[ANONYMOUS]));
         let (quiet, ..) = says.link(&["--quiet"]);
         assert_eq!((quiet.code, quiet.stderr.as_str()), (Some(0), ""));
+    }
+}
+
+/// Guests may not read the config.
+const GUEST: Says = Says { config: (403, r#"{"errcode":"M_GUEST_ACCESS_FORBIDDEN"}"#), ..OPEN };
+
+#[test]
+fn a_guest_reads_the_policy_as_anybody_may() {
+    let config_again = ("GET", CONFIG_PATH);
+    for public_config in [MISSING_TOKEN, NOT_FOUND, (200, "{}"), policy!("m.unspecified")] {
+        let (run, requests, link) = Says { public_config, ..GUEST }.link(&[]);
+        let run = run.expect(0, &["works without an account now"]);
+        assert_eq!(String::from_utf8(run.stdout).unwrap(), link);
+        assert_eq!(requests, asked(&[config_again, ANONYMOUS]));
+    }
+    let (run, requests, _) = Says { public_config: policy!("m.local"), ..GUEST }.link(&[]);
+    run.expect(0, &["as the homeserver's policy says"]);
+    assert_eq!(requests, asked(&[config_again, ANONYMOUS]));
+    for (public_config, code, said) in [
+        (policy!("m.none"), 9, "the homeserver's policy is m.none"),
+        ((502, ""), 5, "the homeserver answered 502"),
+        ((429, ""), 5, "try again in 7 s"),
+    ] {
+        let (run, requests, _) = Says { public_config, ..GUEST }.link(&[]);
+        assert_eq!(run.expect(code, &["error: ", said]).stdout, b"");
+        assert_eq!(requests, asked(&[config_again]));
     }
 }
 

@@ -1,6 +1,7 @@
 //! `cloakroom link`: what the homeserver says, what it does, then the link.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use cloakroom::client::share::{Share, locality, share};
 use cloakroom::client::{ClientError, HomeserverUrl};
@@ -46,7 +47,7 @@ async fn find(
 ) -> Result<bool, Failure> {
     let user = Transport::new(token, args.stall_timeout)?;
     let locality = whose(&user, homeserver, object, say).await?;
-    let config = media_config(&user, homeserver, say).await?;
+    let config = media_config(&user, homeserver, args.stall_timeout, say).await?;
     let mut served = None;
     loop {
         let decided = share(config.as_deref().map(Vec::as_slice), locality, served);
@@ -68,21 +69,39 @@ async fn whose(
     locality(&whoami, &object.server_name).ok_or(Failure::Nobody)
 }
 
-/// `None` where this user may not read it.
+/// `None` where it is told to nobody like this user. Guests may not read it, but while a policy is set
+/// everybody may without a token.
 async fn media_config(
     user: &Transport,
     homeserver: &HomeserverUrl,
+    stall: Duration,
     say: Say,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     say.step("asking the homeserver for its policy");
-    match user.get(&homeserver.join(CONFIG)).await? {
-        Ok(config) => Ok(Some(config)),
-        Err(refusal) if matches!(refusal.status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) => {
-            say.step(format_args!("the homeserver tells this account no policy: {refusal}"));
-            Ok(None)
+    let url = homeserver.join(CONFIG);
+    let refusal = match user.get(&url).await? {
+        Ok(config) => return Ok(Some(config)),
+        Err(refusal) => refusal,
+    };
+    match refusal.status {
+        StatusCode::NOT_FOUND => {}
+        StatusCode::FORBIDDEN => {
+            say.step(format_args!("refused ({refusal}): asking without an account"));
+            match Transport::anonymous(stall)?.get(&url).await? {
+                Ok(config) => return Ok(Some(config)),
+                Err(refusal) if passes(refusal.status) => return Err(ClientError::Homeserver(refusal).into()),
+                Err(_) => {}
+            }
         }
-        Err(refusal) => Err(ClientError::Homeserver(refusal).into()),
+        _ => return Err(ClientError::Homeserver(refusal).into()),
     }
+    say.step(format_args!("the homeserver tells this account no policy: {refusal}"));
+    Ok(None)
+}
+
+/// Whether it is a refusal of this moment, which says nothing about anything else.
+fn passes(status: StatusCode) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
 }
 
 /// Whether the media came to somebody without an account. If they came to nobody, that is a failure of
@@ -99,7 +118,7 @@ async fn is_served(
     let Err(refusal) = anonymous.serves(&homeserver.join(&object.legacy_path())).await? else {
         return Ok(true);
     };
-    if refusal.status == StatusCode::TOO_MANY_REQUESTS || refusal.status.is_server_error() {
+    if passes(refusal.status) {
         return Err(ClientError::Homeserver(refusal).into());
     }
     say.step(format_args!("refused ({refusal}): asking for them with an account"));

@@ -58,7 +58,7 @@ fn run(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure
     result
 }
 
-/// Waits for Ctrl-C or a request to end; gives the number of the signal.
+/// Waits for Ctrl-C, a request to end, or the end of the terminal; gives the number of the signal.
 #[cfg(unix)]
 async fn interruption() -> u8 {
     use tokio::signal::unix::{SignalKind, signal};
@@ -67,10 +67,29 @@ async fn interruption() -> u8 {
     else {
         return std::future::pending().await;
     };
+    let hangup = async {
+        if !outlives_its_terminal()
+            && let Ok(mut hangup) = signal(SignalKind::hangup())
+        {
+            return hangup.recv().await;
+        }
+        std::future::pending().await
+    };
     tokio::select! {
+        _ = hangup => 1,
         _ = interrupt.recv() => 2,
         _ = terminate.recv() => 15,
     }
+}
+
+/// Whether we were started to go on without a terminal, as `nohup` does: with the signal ignored, which
+/// to wait for it would undo. Where the system does not say, we were not.
+#[cfg(unix)]
+fn outlives_its_terminal() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // A bit for each signal; the first is the hangup.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Waits for Ctrl-C; gives the number that the signal has elsewhere.
