@@ -9,15 +9,17 @@
 //!
 //! 1. [`protocol`] gives the things that travel their types: [`protocol::Object`] (which media),
 //!    [`protocol::RedirectToken`], [`protocol::Grant`], [`protocol::Answer`].
-//! 2. [`origin`] takes the client's request: *authorise* (the homeserver decides) → *mint* (a key,
+//! 2. [`policy`] says who may read without a token, and whether a remote server lets its media be
+//!    asked for. It only ever narrows what the homeserver allows.
+//! 3. [`origin`] takes the client's request: *authorise* (the homeserver decides) → *mint* (a key,
 //!    a token, a grant) → *inject* (into the key store) → *redirect* (the answer). A client that did
 //!    not opt in gets *plain* delivery.
-//! 3. [`edge`] takes the request for the link: *lookup* (the grant) → *fetch* (the object, from the
+//! 4. [`edge`] takes the request for the link: *lookup* (the grant) → *fetch* (the object, from the
 //!    cache or the homeserver) → *encrypt* → *respond*.
-//! 4. [`client`] follows the link and decrypts.
+//! 5. [`client`] follows the link and decrypts.
 //!
-//! [`cipher`] is the keystream that 3 and 4 share, [`config`] what an operator may set, and
-//! [`upstream`] the doors (small traits) through which 2 and 3 reach the homeserver, the cache and
+//! [`cipher`] is the keystream that 4 and 5 share, [`config`] what an operator may set, and
+//! [`upstream`] the doors (small traits) through which 3 and 4 reach the homeserver, the cache and
 //! the key store. All of these are pure: they name no platform and no clock, and are tested
 //! natively. `platform` (feature `worker`) is the only folder that names the Cloudflare runtime.
 //!

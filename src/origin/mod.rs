@@ -7,9 +7,9 @@
 //! 3. [`mint`]: a key, a token, a grant; then `inject`: the grant into the key store, awaited;
 //! 4. [`redirect`]: the answer.
 //!
-//! In scope: the authenticated media endpoints and the documents that advertise us. Out of scope:
-//! links ([`crate::edge`]), and everything else that is routed here, which `platform` passes
-//! through untouched.
+//! In scope: the media endpoints, authenticated and legacy, and the documents that advertise us. Out
+//! of scope: links ([`crate::edge`]), and everything else that is routed here, which `platform`
+//! passes through untouched.
 
 pub mod advertise;
 pub mod authorise;

@@ -1,4 +1,4 @@
-// The homeserver decides: on every request, for that user and that object, and its errors are relayed as they are (conformance A2, E1, M6).
+// The homeserver decides: on every request, for that user and that object, and its errors are relayed as they are.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";

@@ -1,4 +1,4 @@
-// Objects that are no longer what was granted, and objects whose length nobody knows: nothing is encrypted (conformance M5, M7).
+// Objects that are no longer what was granted, and objects whose length nobody knows: nothing is encrypted.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";

@@ -1,5 +1,5 @@
-// The documents that tell clients about us: `/versions` and the media config, the homeserver's own with a few members more
-// (conformance A5, A8).
+// The documents that tell clients about us: `/versions` and the media config, the homeserver's own with a few members more.
+// Guests get no config, as the homeserver says, and `m.upload.size` is always kept.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";

@@ -1,4 +1,4 @@
-// A link's end: what has ended, never was, or could never be is one and the same 404 (conformance M3).
+// A link's end: what has ended, never was, or could never be is one and the same 404.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";

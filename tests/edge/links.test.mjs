@@ -1,4 +1,4 @@
-// What the edge answers under a link (specification, sections 7 and 8.3; conformance M1 and M4).
+// What the edge answers under a link (specification, sections 7 and 8.3).
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";

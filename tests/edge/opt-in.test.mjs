@@ -1,4 +1,4 @@
-// Who gets an answer, and who gets what any client gets (specification, sections 3 and 4; conformance M2 and F1).
+// Who gets an answer, and who gets what any client gets (specification, sections 3 and 4).
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";

@@ -1,5 +1,4 @@
-// Plain delivery to clients that know nothing of us: headers, ranges, conditions, the same whether cached or not
-// (conformance C1, C4, C10, C11, D1, K1).
+// Plain delivery to clients that know nothing of us: headers, ranges, conditions, the same whether cached or not.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";

@@ -1,4 +1,4 @@
-// What we relay cannot speak in our name: headers of the homeserver's responses, and what an uploader puts into a body (conformance M2b).
+// What we relay cannot speak in our name: headers of the homeserver's responses, and what an uploader puts into a body.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";

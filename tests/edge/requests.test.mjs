@@ -1,5 +1,4 @@
-// Requests as clients may write them: who has no token hears so first, wrong paths and parameters end here, unknown ones harm nobody
-// (conformance A1, A2, C12, J1, J3, X1).
+// Requests as clients may write them: who has no token hears so first, wrong paths and parameters end here, unknown ones harm nobody.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
