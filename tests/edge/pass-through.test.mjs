@@ -5,16 +5,14 @@ import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 
 import { Source, expectSlice, sha256 } from "../support/bytes.mjs";
 import { media, raw, respond } from "../support/homeserver.mjs";
 import { startWorker } from "../support/worker.mjs";
-import { SERVER_NAME, drain, expectError, readUntilBroken, startRig, until } from "./rig.mjs";
+import { SERVER_NAME, expectError, readUntilBroken, startRig, until } from "./rig.mjs";
 
 const UPLOAD_BYTES = 40 * 1024 * 1024;
-const LONG_POLL_MS = process.env.CLOAKROOM_SLOW_TESTS === "1" ? 60_000 : 5_000;
 
 describe("what passes through", () => {
   let rig;
@@ -217,18 +215,6 @@ describe("what passes through", () => {
     assert.equal(Buffer.from((await reader.read()).value).toString(), "first", "before the second is there");
     goOn();
     assert.equal(Buffer.from((await reader.read()).value).toString(), "second");
-  });
-
-  it(`holds a long poll for ${LONG_POLL_MS / 1000} s`, { timeout: LONG_POLL_MS + 30_000 }, async () => {
-    rig.homeserver.on("GET", "/_matrix/client/v3/sync", async (exchange) => {
-      await sleep(LONG_POLL_MS);
-      await respond(200, {}, { next_batch: "s1" })(exchange);
-    });
-    const others = rig.store();
-    const sync = rig.get("/_matrix/client/v3/sync?timeout=60000");
-    await drain(await rig.get(others));
-    const response = await sync;
-    assert.deepEqual([response.status, await response.json()], [200, { next_batch: "s1" }]);
   });
 });
 
