@@ -38,10 +38,17 @@ function mediaRequests() {
   const MEDIA = "/_matrix/client/v1/media";
   const good = (name, comment, path, query, output) =>
     ({ kind: "media-request", name, comment, expect: "success", input: { path: `${MEDIA}${path}`, query }, output: { server_name: "example.org", media_id: "abc", ...output } });
-  const refused = (name, comment, path, query, errcode = "M_INVALID_PARAM") =>
-    ({ kind: "media-request", name, comment, expect: "refused", input: { path: `${MEDIA}${path}`, query }, output: { status: 400, errcode } });
+  const refused = (name, comment, path, query, errcode = "M_INVALID_PARAM", media = MEDIA) =>
+    ({ kind: "media-request", name, comment, expect: "refused", input: { path: `${media}${path}`, query }, output: { status: 400, errcode } });
   const other = (name, comment, path) => ({ kind: "media-request", name, comment, expect: "other", input: { path, query: "" } });
   const thumbnail = "/thumbnail/example.org/abc";
+  const download = "/download/example.org/abc";
+  const V3 = "/_matrix/media/v3";
+  const legacy = (name, comment, path, query, { allow_remote = true, allow_redirect = false, ...output } = {}, media = V3) => ({
+    ...good(name, comment, "", query, { variant: "original", ...output, legacy: { allow_remote, allow_redirect } }),
+    input: { path: `${media}${path}`, query },
+  });
+  const refusedLegacy = (name, comment, path, query) => refused(name, comment, path, query, "M_INVALID_PARAM", V3);
   return [
     good("download", "a download", "/download/example.org/abc", "", { variant: "original" }),
     good("download-file-name", "the file name is the client's choice", "/download/example.org/abc/na%20me.png", "", { variant: "original", file_name: "na me.png" }),
@@ -49,6 +56,21 @@ function mediaRequests() {
     good("download-unknown-parameters", "unknown parameters are never an error", "/download/example.org/abc", "x=y&x=z&allow_redirect=true", { variant: "original" }),
     good("thumbnail", "a thumbnail", thumbnail, "width=32&height=64", { variant: { width: 32, height: 64 } }),
     good("thumbnail-all", "a thumbnail with all its parameters", thumbnail, "width=32&height=64&method=crop&animated=true", { variant: { width: 32, height: 64, method: "crop", animated: true } }),
+    legacy("legacy-download", "a download of the older endpoint", download, ""),
+    legacy("legacy-r0", "its first version", download, "", {}, "/_matrix/media/r0"),
+    legacy("legacy-v1", "another version", `${download}/name.png`, "", { file_name: "name.png" }, "/_matrix/media/v1"),
+    legacy("legacy-thumbnail", "a thumbnail of the older endpoint", thumbnail, "width=32&height=64", { variant: { width: 32, height: 64 } }),
+    legacy("legacy-not-remote", "only what the homeserver has", download, "allow_remote=false", { allow_remote: false }),
+    legacy("legacy-remote", "the default, said", download, "allow_remote=true"),
+    legacy("legacy-redirect", "the client can follow", download, "allow_redirect=true", { allow_redirect: true }),
+    legacy("legacy-no-redirect", "the default, said", download, "allow_redirect=false"),
+    legacy("legacy-both", "both, beside a parameter that nobody knows", download, "x=y&allow_remote=false&allow_redirect=true", { allow_remote: false, allow_redirect: true }),
+    good("parameters-of-legacy", "parameters of the older endpoint mean nothing here, whatever they say", "/download/example.org/abc", "allow_remote=no&allow_redirect=1&allow_redirect=2", { variant: "original" }),
+    refusedLegacy("legacy-remote-not-a-boolean", "true or false", download, "allow_remote=0"),
+    refusedLegacy("legacy-redirect-empty", "true or false", download, "allow_redirect="),
+    refusedLegacy("legacy-remote-twice", "given twice, and which one is meant is open", download, "allow_remote=false&allow_remote=false"),
+    refusedLegacy("legacy-redirect-twice", "given twice, and which one is meant is open", download, "allow_redirect=true&allow_redirect=false"),
+    refusedLegacy("legacy-bad-id", "not a media id", "/download/example.org/a.b", ""),
     refused("bad-server", "not a server name", "/download/a@b/abc", ""),
     refused("bad-id", "not a media id", "/download/example.org/a.b", ""),
     refused("encoded-slash", "a slash in the media id, encoded", "/download/example.org/a%2Fb", ""),
@@ -66,6 +88,8 @@ function mediaRequests() {
     other("extra-segment", "too many segments", `${MEDIA}/download/example.org/abc/d/e`),
     other("thumbnail-file-name", "thumbnails have no file name", `${MEDIA}/thumbnail/example.org/abc/d`),
     other("preview", "another endpoint", `${MEDIA}/preview_url`),
+    other("legacy-other-version", "a version that there never was", "/_matrix/media/v2/download/example.org/abc"),
+    other("legacy-no-version", "no version", "/_matrix/media/download/example.org/abc"),
     other("lookalike", "another path that only begins alike", "/_matrix/client/v1/media-download/example.org/abc"),
   ];
 }

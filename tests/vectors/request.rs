@@ -1,6 +1,6 @@
 //! Requests: identifiers, paths, opting in, ranges (`cases-request.mjs`).
 
-use cloakroom::protocol::{MediaRequest, MxcUri, OptIn, Query, Requested, Route, Variant};
+use cloakroom::protocol::{Endpoint, MediaRequest, MxcUri, OptIn, Query, Requested, Route, Variant};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -49,7 +49,9 @@ pub fn media_request(input: &MediaRequestInput) -> Outcome {
         "server_name": object.server_name.as_str(), "media_id": object.media_id.as_str(), "variant": variant,
     });
     let file_name = request.file_name.map(|name| json!(name.as_str()));
-    ("success", with_some(output, [("file_name", file_name)]))
+    let legacy = (request.endpoint == Endpoint::Legacy)
+        .then(|| json!({ "allow_remote": request.allow_remote, "allow_redirect": request.allow_redirect }));
+    ("success", with_some(output, [("file_name", file_name), ("legacy", legacy)]))
 }
 
 #[derive(Deserialize)]
