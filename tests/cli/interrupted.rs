@@ -33,7 +33,7 @@ fn a_signal_leaves_nothing() {
 
 #[test]
 fn with_nohup_it_outlives_its_terminal() {
-    let slow = |asked: &_| encrypted(asked).pause_after(600_000, Duration::from_millis(1_000));
+    let slow = |asked: &_| encrypted(asked).pause_after(600_000, Duration::from_secs(1));
     let world = World::with_edge(slow);
     let template = world.command(&["get", MXC]);
     let mut command = Command::new("nohup");
