@@ -9,7 +9,7 @@ const GIB = 1024 * MIB;
 /** @returns {Promise<Record<string, {cpuSecondsPerGib: number, mbPerSecond: number}[]>>} by contestant */
 export async function stream(field, { rounds, streamBytes }) {
   const jobs = {};
-  for (const contestant of field.contestants) {
+  for (const contestant of field.contestants.filter(({ smallOnly }) => !smallOnly)) {
     await load(contestant, 16 * MIB, 1, 1); // warm
     jobs[contestant.name] = async () => {
       const { cpuSeconds, seconds, bytes } = await load(contestant, streamBytes, 1, 1);

@@ -54,7 +54,7 @@ const CLOAKROOM = {
 
 /**
  * Each has a `name`, its `worker` (see startWorkerd), `decrypt`, which turns its output into the object, and `grants`: whether it is asked
- * for a redirect token, which it looks up in the key store, instead of a size.
+ * for a redirect token, which it looks up in the key store, instead of a size; `smallOnly`: it holds objects whole.
  */
 export const CONTESTANTS = [
   { name: "pass-through", worker: { modules: script("pass") }, decrypt: plain },
@@ -63,6 +63,13 @@ export const CONTESTANTS = [
   { name: "JS TransformStream AES", worker: { modules: script("js-transform-aes") }, decrypt: aes },
   ...buffered("JS AES", "js-aes", aes),
   { name: withBuffer("JS noble chacha20", 256 * KIB), worker: { modules: script("js-noble"), bindings: { BUFFER_BYTES: 256 * KIB } }, decrypt: chacha },
+  {
+    name: "JS + kernel, no checks",
+    worker: { modules: { ...script("js-kernel"), "kernel.wasm": join(OUT, "cargo/wasm32-unknown-unknown/release/bench_kernel.wasm") } },
+    grants: true,
+    smallOnly: true,
+    decrypt: chacha,
+  },
   { name: "JS pass with KV get", worker: { modules: script("js-pass-kv") }, grants: true, decrypt: plain },
   CLOAKROOM,
 ];

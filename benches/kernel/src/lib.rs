@@ -30,3 +30,13 @@ pub extern "C" fn simd128(times: u32) {
 pub extern "C" fn portable(times: u32) {
     BUFFER.with_borrow_mut(|buffer| (0..times).for_each(|_| portable::xor(&KEY, &NONCE, 0, buffer)));
 }
+
+/// XORs the buffer's first `length` bytes with the keystream from byte `offset` on, with the Worker's
+/// backend.
+#[unsafe(no_mangle)]
+pub extern "C" fn encrypt(offset: u32, length: usize) {
+    BUFFER.with_borrow_mut(|buffer| {
+        let length = length.min(buffer.len());
+        cloakroom_simd128::xor(&KEY, &NONCE, offset.into(), &mut buffer[..length]);
+    });
+}
