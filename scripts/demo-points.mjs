@@ -160,7 +160,7 @@ export const POINTS = [
   { title: "matrix-nio as it comes, picture", show: nio },
   { title: "ten downloads of the video", show: tenDownloads },
   { title: "no account, a picture of before", show: anonymousAllowed },
-  { title: "no account, media of another server", show: anonymousRefused },
+  { title: "no account, remote media", show: anonymousRefused },
   { title: "logged out", show: loggedOut },
   { title: "secrets in the output", show: noSecrets },
 ];
