@@ -3,22 +3,16 @@
 use std::rc::Rc;
 
 use js_sys::{ArrayBuffer, Promise, Uint8Array};
-use wasm_bindgen::prelude::*;
+use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{ReadableStream, Response};
 
 use super::glue;
 use crate::upstream::{BODY_TIMEOUT_MS, Body, BodyError};
 
-#[wasm_bindgen(module = "/src/platform/body.js")]
-extern "C" {
-    #[wasm_bindgen(js_name = inTime, catch)]
-    async fn in_time(read: &Promise, timeout_ms: f64) -> Result<JsValue, JsValue>;
-}
-
 /// What a read of a whole body comes to. A sender that has said how much will come and then sends
 /// nothing must not keep a client waiting for the first byte.
 async fn read_whole(read: &Promise) -> Result<JsValue, BodyError> {
-    in_time(read, BODY_TIMEOUT_MS.into()).await.map_err(|_| BodyError::Broken)
+    glue::in_time(read, BODY_TIMEOUT_MS.into()).await.map_err(|_| BodyError::Broken)
 }
 
 /// A body on its way.

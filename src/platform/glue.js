@@ -40,27 +40,33 @@ export function respond(status, shared, own, body) {
 }
 
 /**
- * What every request of ours says, with headers of which none is there twice: no redirect is followed, no cache asked or filled. Cloudflare's own
- * cache must never answer an authorisation, so it is switched off in two ways.
+ * What every request of ours says, with headers of which none is there twice: no redirect is followed,
+ * no cache asked or filled. Cloudflare's own cache must never answer an authorisation, so it is switched
+ * off in two ways.
  */
 export function uncached(method, headers) {
   return { method, headers: Object.fromEntries(headerPairs(headers)), redirect: "manual", cache: "no-store", cf: { cacheTtlByStatus: { "100-599": -1 } } };
 }
 
 /**
- * An uncached `fetch` that waits `timeoutMs` for the headers, and for the body as long as it takes.
- * Throws "timed out". A fetch that was given up on ends with the request that it was made for.
+ * What a promise comes to. Throws "timed out" after `timeoutMs`: what it stands for is left alone then,
+ * and ends with the request that it was made for.
  */
-export async function fetchHeaders(url, method, headers, timeoutMs) {
+export async function inTime(promise, timeoutMs) {
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(reject, timeoutMs, "timed out");
   });
   try {
-    return await Promise.race([fetch(url, uncached(method, headers)), late]);
+    return await Promise.race([promise, late]);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** An uncached `fetch` that waits `timeoutMs` for the headers, and for the body as long as it takes. */
+export function fetchHeaders(url, method, headers, timeoutMs) {
+  return inTime(fetch(url, uncached(method, headers)), timeoutMs);
 }
 
 /** Reads a stream of at most `limit` bytes; undefined if it is longer. */

@@ -45,6 +45,10 @@ extern "C" {
         timeout_ms: f64,
     ) -> Result<JsValue, JsValue>;
 
+    /// What a promise comes to, within a time limit. Throws "timed out".
+    #[wasm_bindgen(js_name = inTime, catch)]
+    pub(super) async fn in_time(promise: &Promise, timeout_ms: f64) -> Result<JsValue, JsValue>;
+
     /// Reads a stream up to a limit.
     #[wasm_bindgen(js_name = readAtMost)]
     pub(super) fn read_at_most(stream: &ReadableStream, limit: f64) -> Promise;
