@@ -1,7 +1,7 @@
 // How the cost of a request grows with the object.
 
 import { KIB, MIB } from "../lib/contestants.mjs";
-import { load } from "../lib/field.mjs";
+import { perRequest } from "../lib/field.mjs";
 import { interleave } from "../lib/statistics.mjs";
 
 /** Size to requests a round: each point takes about as long. */
@@ -24,7 +24,7 @@ export async function growth(field, names, { rounds, mostBytes }) {
     const jobs = {};
     for (const name of names) {
       const contestant = field.find(name);
-      jobs[name] = async () => ((await load(contestant, size, 1, requests)).cpuSeconds * 1000) / requests;
+      jobs[name] = async () => (await perRequest(contestant, size, 1, requests)).cpuMsPerRequest;
     }
     results[size] = await interleave(rounds, jobs);
   }

@@ -1,7 +1,7 @@
 // What the policy costs: downloads of clients with an account, on both paths, of local and of remote media, with the policy unset and set.
 
 import { KIB, origin } from "../lib/contestants.mjs";
-import { load } from "../lib/field.mjs";
+import { load, perRequest } from "../lib/field.mjs";
 import { interleave } from "../lib/statistics.mjs";
 
 const OBJECT_BYTES = 64 * KIB;
@@ -26,10 +26,7 @@ export async function policy(field, { rounds }) {
       for (const [whose, server] of Object.entries(SERVERS)) {
         const contestant = { ...worker, token: "somebody", urlOf: (size) => `${worker.url}/${path}/${server}/${size}` };
         await load(contestant, OBJECT_BYTES, CONCURRENT, REQUESTS); // warm, and the remote server has been asked
-        jobs[`${pathName}, ${whose}, policy ${policyName}`] = async () => {
-          const { cpuSeconds, seconds } = await load(contestant, OBJECT_BYTES, CONCURRENT, REQUESTS);
-          return { cpuMsPerRequest: (cpuSeconds * 1000) / REQUESTS, requestsPerSecond: REQUESTS / seconds };
-        };
+        jobs[`${pathName}, ${whose}, policy ${policyName}`] = () => perRequest(contestant, OBJECT_BYTES, CONCURRENT, REQUESTS);
       }
     }
   }

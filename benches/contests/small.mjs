@@ -1,7 +1,7 @@
 // Small objects, 32 at a time: CPU-milliseconds per request and requests per second. And, alone: time to the first byte.
 
 import { KIB, MIB } from "../lib/contestants.mjs";
-import { load } from "../lib/field.mjs";
+import { load, perRequest } from "../lib/field.mjs";
 import { interleave } from "../lib/statistics.mjs";
 
 const CONCURRENT = 32;
@@ -20,10 +20,7 @@ export async function small(field, { rounds }) {
     const jobs = {};
     for (const contestant of field.contestants) {
       await load(contestant, size, CONCURRENT, requests); // warm
-      jobs[contestant.name] = async () => {
-        const { cpuSeconds, seconds } = await load(contestant, size, CONCURRENT, requests);
-        return { cpuMsPerRequest: (cpuSeconds * 1000) / requests, requestsPerSecond: requests / seconds };
-      };
+      jobs[contestant.name] = () => perRequest(contestant, size, CONCURRENT, requests);
     }
     results[size] = await interleave(rounds, jobs);
   }

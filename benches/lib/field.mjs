@@ -72,3 +72,9 @@ export async function load(contestant, size, connections, requests) {
   if (bytes !== size * requests) throw new Error(`${contestant.name} sent ${bytes} bytes instead of ${size * requests}`);
   return { cpuSeconds, seconds, requests, bytes, firstByteMs };
 }
+
+/** The same for each request. @returns {Promise<{cpuMsPerRequest: number, requestsPerSecond: number}>} */
+export async function perRequest(contestant, size, connections, requests) {
+  const { cpuSeconds, seconds } = await load(contestant, size, connections, requests);
+  return { cpuMsPerRequest: (cpuSeconds * 1000) / requests, requestsPerSecond: requests / seconds };
+}
