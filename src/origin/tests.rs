@@ -8,6 +8,7 @@ use crate::upstream::fakes::{FakeBody, Fakes, Seen, StoreFault, config, header, 
 use crate::upstream::{Job, UpstreamResponse};
 
 mod advertise;
+mod links;
 mod policy;
 mod ranges;
 
@@ -195,132 +196,6 @@ fn only_a_200_is_media() {
         assert_eq!(get(JSON).of(&fakes).status, 502, "{status}");
         assert!(fakes.records.borrow().is_empty() && fakes.jobs.borrow().is_empty());
     }
-}
-
-#[test]
-fn an_opted_in_client_gets_an_answer_and_the_homeserver_sends_no_bytes() {
-    for (query, delivery, status) in [(REDIRECT, "redirect", 307), (JSON, "json", 200)] {
-        let fakes = Fakes::with_object(MEDIA);
-        let reply = get(query).of(&fakes);
-        assert_eq!(fakes.methods(), "HEAD");
-        assert_eq!(
-            (reply.status.as_u16(), header(&reply, "org-matrix-msc4097-answer")),
-            (status, Some(delivery))
-        );
-        assert_eq!(header(&reply, "cache-control"), Some("no-store, no-transform"));
-        let location = header(&reply, "location").map(str::to_owned);
-        let answer = Answer::from_json(&read(reply).unwrap(), "https://media.example.net", false).unwrap();
-        assert_eq!(location.is_some(), delivery == "redirect");
-        assert!(location.is_none_or(|location| location == *answer.url));
-        assert_eq!(answer.expires_ts, 1_000_000 + 300_000);
-
-        let (token, record) = fakes.only_grant().unwrap();
-        assert!(answer.url.ends_with(&token));
-        let grant = Grant::from_json(&record).unwrap();
-        let Content::Encrypted { key, .. } = &grant.content else { panic!("{grant:?}") };
-        assert_eq!(key.as_bytes(), answer.key.unwrap().1.as_bytes());
-        assert_eq!((grant.pins.size, &grant.pins.etag), (27, &None));
-        assert_eq!(fakes.records.borrow()[&format!("grant:{token}")].1, 360);
-    }
-}
-
-#[test]
-fn two_requests_have_two_keys_and_two_tokens() {
-    let fakes = Fakes::with_object(MEDIA);
-    let one = read(get(JSON).of(&fakes)).unwrap();
-    fakes.run_jobs();
-    let two = read(get(JSON).of(&fakes)).unwrap();
-    let parse = |json: &[u8]| Answer::from_json(json, "https://media.example.net", false).unwrap();
-    let (one, two) = (parse(&one), parse(&two));
-    assert_ne!(one.url, two.url);
-    assert_ne!(one.key.unwrap().1.as_bytes(), two.key.unwrap().1.as_bytes());
-    assert_eq!(fakes.methods(), "HEAD HEAD?1");
-}
-
-#[test]
-fn what_cannot_be_linked_is_served_as_not_opted_in() {
-    // Too small for a link; longer than the keystream; of unknown length; encoded.
-    let cases: [(&str, &[(&'static str, &'static str)]); 4] = [
-        ("1000", &[("content-length", "27")]),
-        ("10", &[("content-length", "68719476736")]),
-        ("10", &[]),
-        ("10", &[("content-length", "27"), ("content-encoding", "gzip")]),
-    ];
-    for (min_bytes, headers) in cases {
-        let fakes =
-            Fakes::new(move |seen| response(200, headers, if seen.method == "HEAD" { b"" } else { MEDIA }));
-        let reply = Ask { config: vec![("REDIRECT_MIN_BYTES", min_bytes)], ..get(JSON) }.of(&fakes);
-        assert_eq!(reply.status, 200, "{headers:?}");
-        assert!(header(&reply, "org-matrix-msc4097-answer").is_none());
-        assert!(fakes.records.borrow().is_empty());
-        assert_eq!(fakes.methods(), "HEAD GET");
-    }
-}
-
-#[test]
-fn head_never_mints() {
-    let fakes = Fakes::with_object(MEDIA);
-    let reply =
-        Ask { method: Method::HEAD, config: vec![("PLAIN_REDIRECT", "on")], ..get(REDIRECT) }.of(&fakes);
-    assert_eq!((reply.status.as_u16(), header(&reply, "content-length")), (200, Some("27")));
-    assert!(fakes.records.borrow().is_empty() && header(&reply, "location").is_none());
-    assert_eq!(fakes.methods(), "HEAD");
-}
-
-#[test]
-fn a_failing_key_store_costs_the_link_and_not_the_media() {
-    for fault in [StoreFault::Fails, StoreFault::FailsButPersists] {
-        let fakes = Fakes::with_object(MEDIA);
-        fakes.store_fault.set(fault);
-        let reply = get(REDIRECT).of(&fakes);
-        assert!(
-            header(&reply, "org-matrix-msc4097-answer").is_none() && header(&reply, "location").is_none()
-        );
-        assert_eq!(read(reply).unwrap(), MEDIA);
-        assert_eq!(*fakes.events.borrow(), [Event::KeyStorePutFailed]);
-    }
-}
-
-#[test]
-fn what_the_service_account_is_refused_is_served_as_not_opted_in() {
-    let fakes = Fakes::with_object(MEDIA);
-    get(JSON).of(&fakes);
-    let (_, record) = fakes.only_grant().unwrap();
-    let name = Grant::from_json(&record).unwrap().object.refusal_name();
-    fakes.records.borrow_mut().insert(name, ("1".to_owned(), 600));
-    assert_eq!(read(get(JSON).of(&fakes)).unwrap(), MEDIA);
-}
-
-#[test]
-fn verbatim_needs_the_client_the_operator_and_the_type() {
-    let with_type = |content_type: &'static str| {
-        Fakes::new(move |_| response(200, &[("content-length", "27"), ("content-type", content_type)], MEDIA))
-    };
-    let verbatim = format!("{JSON}&org.matrix.msc4097.verbatim=true");
-    for (content_type, query, setting, expected) in [
-        ("application/octet-stream", verbatim.as_str(), "verbatim", "\"alg\":\"none\""),
-        ("application/octet-stream", &verbatim, "reencrypt", "\"alg\":\"chacha20\""),
-        ("application/octet-stream", JSON, "verbatim", "\"alg\":\"chacha20\""),
-        ("image/png", &verbatim, "verbatim", "\"alg\":\"chacha20\""),
-    ] {
-        let fakes = with_type(content_type);
-        let reply = Ask { config: vec![("ENCRYPTED_MEDIA", setting)], ..get(query) }.of(&fakes);
-        let answer = String::from_utf8(read(reply).unwrap()).unwrap();
-        assert!(answer.contains(expected), "{content_type} {query} {setting}: {answer}");
-        assert_eq!(answer.contains("\"key\""), expected.contains("chacha20"));
-    }
-}
-
-#[test]
-fn a_plain_redirect_is_a_307_that_anyone_can_follow() {
-    let fakes = Fakes::with_object(MEDIA);
-    let reply = Ask { config: vec![("PLAIN_REDIRECT", "on")], ..get("") }.of(&fakes);
-    assert_eq!(reply.status, 307);
-    assert!(header(&reply, "org-matrix-msc4097-answer").is_none());
-    let (token, record) = fakes.only_grant().unwrap();
-    assert_eq!(header(&reply, "location"), Some(format!("https://media.example.net/{token}").as_str()));
-    assert!(matches!(Grant::from_json(&record).unwrap().content, Content::Plain));
-    assert_eq!(read(reply).unwrap(), b"");
 }
 
 #[test]

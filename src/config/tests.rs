@@ -1,0 +1,100 @@
+//! What is accepted, and what is said of the rest.
+
+use super::*;
+
+fn read(changes: &[(&str, &str)]) -> Result<Config, Vec<ConfigError>> {
+    let mut variables = vec![
+        ("HOMESERVER_URL", "https://synapse.example.org"),
+        ("SERVER_NAME", "example.org"),
+        ("EDGE_URL", "https://media.example.net/"),
+        ("HOMESERVER_TOKEN", "syt_service"),
+    ];
+    variables.retain(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+    variables.extend_from_slice(changes);
+    Config::read(|name| {
+        let found = variables.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned()).filter(|value| value != "<unset>")
+    })
+}
+
+fn messages(changes: &[(&str, &str)]) -> String {
+    let errors = read(changes).unwrap_err();
+    errors.iter().map(ConfigError::to_string).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn defaults() {
+    let config = read(&[]).unwrap();
+    assert_eq!((config.role, config.grant_ttl_secs, config.redirect_min_bytes), (Role::Both, 300, 65536));
+    assert_eq!(config.edge.as_str(), "https://media.example.net");
+    assert!(!config.plain_redirect && config.encrypted_media == EncryptedMedia::Reencrypt);
+}
+
+#[test]
+fn every_wrong_variable_is_named_with_what_it_may_be() {
+    insta::assert_snapshot!(messages(&[
+        ("ROLE", "Both"),
+        ("HOMESERVER_URL", "http://synapse:8008"),
+        ("SERVER_NAME", "<unset>"),
+        ("EDGE_URL", "https://media.example.net/path"),
+        ("GRANT_TTL_SECS", "5"),
+        ("REDIRECT_MIN_BYTES", "64k"),
+        ("PLAIN_REDIRECT", "true"),
+        ("ENCRYPTED_MEDIA", ""),
+        ("CACHE_MAX_BYTES", "600000000"),
+        ("CACHE_TTL_SECS", "-1"),
+        ("MEDIA_UNAUTHENTICATED", "none"),
+        ("REMOTE_POLICY", ""),
+        ("ALLOW_PRIVATE_NETWORK", "yes"),
+    ]), @r#"
+    ROLE is "Both", but must be 'both', 'origin' or 'edge'
+    HOMESERVER_URL is "http://synapse:8008", but must be a web origin like https://matrix.example.org: https (http for localhost only), lowercase host without a dot at its end, no path, and a port only if it is not the usual one (443, http 80)
+    SERVER_NAME is "", but must be the homeserver's server name, like example.org
+    EDGE_URL is "https://media.example.net/path", but must be a web origin like https://matrix.example.org: https (http for localhost only), lowercase host without a dot at its end, no path, and a port only if it is not the usual one (443, http 80)
+    MEDIA_UNAUTHENTICATED is "none", but must be 'unset', 'm.cached', 'm.local', 'm.unspecified' or 'm.none'
+    GRANT_TTL_SECS is "5", but must be a whole number of seconds from 10 to 86400
+    REDIRECT_MIN_BYTES is "64k", but must be a whole number of bytes
+    PLAIN_REDIRECT is "true", but must be 'on' or 'off'
+    ENCRYPTED_MEDIA is "", but must be 'reencrypt' or 'verbatim'
+    CACHE_MAX_BYTES is "600000000", but must be a whole number of bytes up to 512000000
+    CACHE_TTL_SECS is "-1", but must be a whole number of seconds from 1 to 31536000
+    REMOTE_POLICY is "", but must be 'enforce', 'legacy' or 'off'
+    ALLOW_PRIVATE_NETWORK is "yes", but must be 'on' or 'off'
+    "#);
+}
+
+#[test]
+fn an_origin_is_written_as_in_the_url_of_a_request() {
+    for good in
+        ["https://a.example", "https://a.example:8443/", "https://a.example:80", "http://localhost:443"]
+    {
+        assert!(WebOrigin::parse(good).is_some(), "{good}");
+    }
+    let usual_ports = ["https://a.example:443", "https://a.example:443/", "http://localhost:80"];
+    let zeros = ["https://a.example:0443", "https://a.example:08443"];
+    let dots = ["https://a.example.", "https://a.example.:8443", "https://a.example..", "https://."];
+    for bad in [&usual_ports[..], &zeros, &dots].concat() {
+        for variable in ["HOMESERVER_URL", "EDGE_URL"] {
+            assert!(messages(&[(variable, bad)]).starts_with(variable), "{bad}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_is_never_shown() {
+    let shown = messages(&[("HOMESERVER_TOKEN", "syt secret\n")]);
+    assert!(shown.starts_with("HOMESERVER_TOKEN must be set") && !shown.contains("syt"), "{shown}");
+    assert!(read(&[("HOMESERVER_TOKEN", "<unset>")]).is_err());
+    assert!(read(&[("HOMESERVER_TOKEN", "<unset>"), ("ROLE", "origin")]).is_ok());
+    assert!(!format!("{:?}", read(&[]).unwrap()).contains("syt_service"));
+}
+
+#[test]
+fn the_edge_has_its_own_host() {
+    assert!(messages(&[("EDGE_URL", "https://synapse.example.org")]).starts_with("EDGE_URL"));
+    let config = read(&[("EDGE_URL", "https://media.matrix.example.org")]).unwrap();
+    assert_eq!(config.check_host("matrix.example.org").unwrap_err().variable, "EDGE_URL");
+    assert_eq!(config.check_host("synapse.example.org").unwrap_err().variable, "HOMESERVER_URL");
+    assert!(config.check_host("trix.example.org").is_ok());
+    assert!(config.check_host("chat.example.org:443").is_ok());
+}
