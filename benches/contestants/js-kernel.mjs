@@ -1,19 +1,13 @@
 // The least that a Worker does which encrypts small objects with Cloakroom's kernel: looks the grant up, fetches the object with the options
 // that keep caches out, reads it whole, encrypts, answers with as many headers. It checks nothing. What Cloakroom costs beyond it is its own.
 import module from "kernel.wasm";
-import { ORIGIN } from "./shared.mjs";
+import { ORIGIN, SERVICE_ACCOUNT } from "./shared.mjs";
 
 const { memory, buffer, encrypt } = new WebAssembly.Instance(module).exports;
 const CHUNK_BYTES = 64 * 1024;
 const place = buffer(); // it may grow the memory: before the view is made
 const chunk = new Uint8Array(memory.buffer, place, CHUNK_BYTES);
 
-const OPTIONS = {
-  headers: { "accept-encoding": "identity", authorization: "Bearer benchmark" },
-  redirect: "manual",
-  cache: "no-store",
-  cf: { cacheTtlByStatus: { "100-599": -1 } },
-};
 const HEADERS = new Headers({
   "access-control-allow-origin": "*",
   "access-control-allow-methods": "GET, HEAD, OPTIONS",
@@ -31,7 +25,7 @@ export default {
   async fetch(request, env) {
     const token = new URL(request.url).pathname.slice(1);
     const grant = await env.GRANTS.get(`grant:${token}`, "json");
-    const upstream = await fetch(`${ORIGIN}/_matrix/client/v1/media/download/${grant.server_name}/${grant.media_id}`, OPTIONS);
+    const upstream = await fetch(`${ORIGIN}/_matrix/client/v1/media/download/${grant.server_name}/${grant.media_id}`, SERVICE_ACCOUNT);
     const object = new Uint8Array(await upstream.arrayBuffer());
     let body = object;
     for (let at = 0; at < object.length; at += CHUNK_BYTES) {

@@ -6,6 +6,14 @@ export const ORIGIN = "http://localhost:8008";
 /** 32 bytes of 7, as the Rust contestants have it. */
 export const KEY = new Uint8Array(32).fill(7);
 
+/** What Cloakroom's edge says when it asks for an object: who it is, and that no cache may answer. */
+export const SERVICE_ACCOUNT = {
+  headers: { "accept-encoding": "identity", authorization: "Bearer benchmark" },
+  redirect: "manual",
+  cache: "no-store",
+  cf: { cacheTtlByStatus: { "100-599": -1 } },
+};
+
 /** The object that a request asks for. */
 export function fetchObject(request) {
   return fetch(ORIGIN + new URL(request.url).pathname);
