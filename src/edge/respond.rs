@@ -121,7 +121,7 @@ pub(crate) fn media<B>(grant: &Grant, fetched: Fetched<B>) -> Result<Reply<B>, E
 /// The headers of a link's bytes, but for lengths and ranges.
 fn media_headers(grant: &Grant) -> Result<HeaderMap, EdgeError> {
     let mut headers = HeaderMap::new();
-    header::insert_media_safety(&mut headers);
+    header::insert_link_safety(&mut headers);
     insert_link_headers(&mut headers);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.extend(HeaderValue::from_str(&grant.etag).ok().map(|etag| (ETAG, etag)));
