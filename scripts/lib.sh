@@ -139,22 +139,26 @@ use_node() {
   export WRANGLER_SEND_METRICS=${WRANGLER_SEND_METRICS:-false} CLOUDFLARE_CF_FETCH_ENABLED=${CLOUDFLARE_CF_FETCH_ENABLED:-false}
 }
 
-# use_worker_tools: everything that builds the Worker. worker-build downloads what these variables do not name.
+# use_worker_tools: everything that builds the Worker.
 use_worker_tools() {
-  local bindgen_version dir npm_bin=$CLOAKROOM_ROOT/node_modules/.bin
+  local bindgen_version dir
   use_cargo
   use_node
   bindgen_version=$(locked_version wasm-bindgen)
   dir=$(find_cargo_tool wasm-bindgen wasm-bindgen "$bindgen_version") ||
     die "wasm-bindgen $bindgen_version is missing" "Run scripts/setup --worker"
   PATH=$dir:$PATH
-  export WASM_BINDGEN_BIN=$dir/wasm-bindgen
-  dir=$(find_cargo_tool worker-build worker-build "$WORKER_BUILD_VERSION") ||
-    die "worker-build $WORKER_BUILD_VERSION is missing" "Run scripts/setup --worker"
-  PATH=$dir:$PATH
-  [ ! -x "$npm_bin/esbuild" ] || export ESBUILD_BIN=$npm_bin/esbuild
-  [ ! -x "$npm_bin/wasm-opt" ] || export WASM_OPT_BIN=$npm_bin/wasm-opt
   export PATH
+}
+
+# use_worker_build: what builds a Worker in the usual way. It downloads what these variables do not name.
+use_worker_build() {
+  local dir npm_bin=$CLOAKROOM_ROOT/node_modules/.bin
+  dir=$(find_cargo_tool worker-build worker-build "$WORKER_BUILD_VERSION") ||
+    die "worker-build $WORKER_BUILD_VERSION is missing" "Run scripts/setup --bench"
+  PATH=$dir:$PATH
+  WASM_BINDGEN_BIN=$(command -v wasm-bindgen)
+  export PATH WASM_BINDGEN_BIN ESBUILD_BIN=$npm_bin/esbuild WASM_OPT_BIN=$npm_bin/wasm-opt
 }
 
 # bundle_gzip_bytes: the size of the built Worker, each module compressed by itself as for an upload.

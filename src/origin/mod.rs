@@ -18,7 +18,8 @@ pub mod plain;
 pub mod redirect;
 pub mod remote;
 
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{AUTHORIZATION, IF_NONE_MATCH, IF_RANGE, RANGE};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
@@ -28,6 +29,12 @@ use crate::protocol::{
 };
 use crate::upstream::{Body as _, Event, Job, Platform, Reply, UpstreamError, UpstreamRequest};
 
+/// The header in which Cloudflare says who the client is.
+pub const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("cf-connecting-ip");
+
+/// The headers of a request that the origin looks at.
+pub const READ_HEADERS: [HeaderName; 5] = [AUTHORIZATION, RANGE, IF_RANGE, IF_NONE_MATCH, CLIENT_ADDRESS];
+
 /// A client's request, as far as the origin looks at it.
 #[expect(missing_debug_implementations, reason = "headers and query hold access tokens")]
 pub struct ClientRequest {
@@ -35,7 +42,7 @@ pub struct ClientRequest {
     pub method: Method,
     /// The decoded query.
     pub query: Query,
-    /// All headers.
+    /// At least those of [`READ_HEADERS`] that are there.
     pub headers: HeaderMap,
     /// The client's address, as the platform saw it.
     pub client_ip: Option<String>,
@@ -208,7 +215,7 @@ pub fn upstream_error(error: UpstreamError) -> MatrixError {
 
 /// `Authorization: Bearer <token>` (RFC 6750).
 pub fn bearer_token(headers: &HeaderMap) -> Option<AccessToken> {
-    let value = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     if scheme.eq_ignore_ascii_case("bearer") { AccessToken::new(token.trim()) } else { None }
 }

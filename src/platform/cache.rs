@@ -11,24 +11,26 @@
 
 use std::cell::RefCell;
 
-use http::{HeaderMap, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use wasm_bindgen::{JsCast as _, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, Request, RequestInit, Response};
 use worker::worker_sys::FixedLengthStream;
 
 use super::Workers;
 use super::body::WorkerBody;
 use super::glue::{self, Cache};
-use super::headers::{header_map, push_header};
+use super::headers::{Names, push_header, read_headers};
+use super::task::settled;
 use crate::protocol::{ByteRange, Facts, Object, from_base64url, to_base64url};
 use crate::upstream::{Body as _, Cached, Host as _, ObjectCache};
 
 const CACHE_NAME: &str = "cloakroom-v1";
-const FACTS_HEADER: &str = "cloakroom-facts";
-const RECEIPT_HEADER: &str = "cloakroom-receipt";
+const FACTS_HEADER: HeaderName = HeaderName::from_static("cloakroom-facts");
+const RECEIPT_HEADER: HeaderName = HeaderName::from_static("cloakroom-receipt");
 
 thread_local! {
+    static NAMES: Names = Names::of(&[FACTS_HEADER, RECEIPT_HEADER, CONTENT_LENGTH, CONTENT_RANGE]);
     static CACHE: RefCell<Option<Cache>> = const { RefCell::new(None) };
 }
 
@@ -47,8 +49,9 @@ impl Workers {
                 Request::new_with_str_and_init(url, &init).ok()?.into()
             }
         };
-        let response: Response = cache().await?.match_request(&request).await.ok()?.dyn_into().ok()?;
-        let headers = header_map(&response.headers());
+        let found = cache().await?.match_request(&request).ok()?;
+        let response: Response = settled(found).await.ok()?.dyn_into().ok()?;
+        let headers = read_headers(&response.headers(), &NAMES);
         Some((response, headers))
     }
 
@@ -63,9 +66,9 @@ impl Workers {
         let mut headers = String::with_capacity(512);
         push_header(&mut headers, "content-type", "application/octet-stream");
         push_header(&mut headers, "cache-control", &format!("max-age={}", self.config.cache_ttl_secs));
-        push_header(&mut headers, FACTS_HEADER, &to_base64url(&json));
+        push_header(&mut headers, FACTS_HEADER.as_str(), &to_base64url(&json));
         if let Some(receipt) = receipt {
-            push_header(&mut headers, RECEIPT_HEADER, receipt);
+            push_header(&mut headers, RECEIPT_HEADER.as_str(), receipt);
         }
         let headers = glue::headers_object(&headers);
         let response = match body {
@@ -73,7 +76,8 @@ impl Workers {
             None => glue::respond_with(200, &headers, "", b"facts"),
         };
         let (Ok(response), Some(cache)) = (response, cache().await) else { return false };
-        cache.put(url, &response).await.is_ok()
+        let Ok(put) = cache.put(url, &response) else { return false };
+        settled(put).await.is_ok()
     }
 
     /// Puts an object and waits until all of its bytes are through; says whether they are.
@@ -89,14 +93,14 @@ impl Workers {
         let mut number = [0; 16];
         self.fill_random(&mut number);
         let receipt = to_base64url(&number);
-        let through = JsFuture::from(source.pipe_to(&counter.writable()));
+        let through = glue::handled(source.pipe_to(&counter.writable()));
         let readable: ReadableStream = counter.readable();
         let put = self.cache_put(&url, facts, Some(&receipt), Some(&readable)).await;
         if !put {
             // Nobody reads it any more: the pipe would wait for ever.
             let _ = readable.cancel();
         }
-        through.await.is_ok()
+        settled(through).await.is_ok()
             && put
             && self.cache_put(&self.cache_url("receipt", object), facts, Some(&receipt), None).await
     }
@@ -118,7 +122,7 @@ async fn cache() -> Option<Cache> {
     if let Some(cache) = CACHE.with_borrow(Clone::clone) {
         return Some(cache);
     }
-    let cache: Cache = glue::open_cache(CACHE_NAME).await.ok()?.unchecked_into();
+    let cache: Cache = settled(glue::open_cache(CACHE_NAME).ok()?).await.ok()?.unchecked_into();
     CACHE.set(Some(cache.clone()));
     Some(cache)
 }

@@ -3,13 +3,15 @@
 use std::rc::Rc;
 
 use http::{Method, StatusCode};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
 use web_sys::{Request, Response};
+use worker::worker_sys::Context;
 
 use super::environment;
-use super::headers::{header_map, some_headers};
+use super::headers::{Names, read_headers};
 use super::incoming::Url;
-use super::{Workers, pass, response};
+use super::task::Task;
+use super::{Workers, glue, pass, response};
 use crate::config::{Config, ConfigError, Role, WebOrigin};
 use crate::edge::{self, LinkRequest};
 use crate::origin::advertise::{self, Document};
@@ -17,25 +19,40 @@ use crate::origin::{self, ClientRequest};
 use crate::protocol::{MatrixError, Query, Route, header};
 use crate::upstream::Reply;
 
-#[worker::event(fetch)]
-async fn fetch(request: Request, env: worker::Env, context: worker::Context) -> worker::Result<Response> {
-    // The runtime may leave dot segments in, and `fetch` would resolve them: what is judged here must
-    // be what is asked there.
-    let url = super::glue::StandardUrl::new(&request.url())?.href();
-    let url = Url::split(&url);
-    let visitor = Visitor { request: &request, url, env: &env };
-    let sent = match environment::config(&env) {
+#[wasm_bindgen]
+impl Task {
+    /// Begins to serve a request; the outcome is its response.
+    pub fn serve(&mut self, request: Request, env: worker::Env, context: Context) {
+        self.begin(async move { serve(request, env, context).await.map(JsValue::from) });
+    }
+}
+
+thread_local! {
+    static CLIENT_HEADERS: Names = Names::of(&origin::READ_HEADERS);
+    static LINK_HEADERS: Names = Names::of(&edge::READ_HEADERS);
+}
+
+async fn serve(request: Request, env: worker::Env, context: Context) -> Result<Response, JsValue> {
+    // `fetch` resolves dot segments: what is judged here must be what is asked there.
+    let Ok(line) = glue::request_line(&request) else {
+        return fail(&MatrixError::new(StatusCode::BAD_REQUEST, "M_UNKNOWN", "The URL is not valid"));
+    };
+    let (method, url) = line.split_once('\n').unwrap_or_default();
+    // A method that `http` cannot hold is none that we serve.
+    let method = method.parse().unwrap_or(Method::TRACE);
+    let visitor = Visitor { request: &request, method, url: Url::split(url), env: &env };
+    match environment::config(&env) {
         Ok(config) => {
             let platform = Workers { config, env: Rc::new(env.clone()), context: Rc::new(context) };
             visitor.serve(&platform).await
         }
         Err(errors) => visitor.serve_misconfigured(&errors).await,
-    };
-    sent.map_err(worker::Error::from)
+    }
 }
 
 struct Visitor<'a> {
     request: &'a Request,
+    method: Method,
     url: Url<'a>,
     env: &'a worker::Env,
 }
@@ -57,8 +74,8 @@ impl Visitor<'_> {
             _ => {}
         }
         if at_edge {
-            let method = method(self.request);
-            let headers = some_headers(&self.request.headers(), edge::READ_HEADERS);
+            let method = self.method.clone();
+            let headers = read_headers(&self.request.headers(), &LINK_HEADERS);
             let link = LinkRequest { method, path: self.url.path, headers };
             return response::send(Some(platform), edge::link(platform, config, &link).await);
         }
@@ -71,13 +88,12 @@ impl Visitor<'_> {
 
     async fn serve_origin(&self, platform: &Workers, config: &Config) -> Result<Response, JsValue> {
         let route = Route::of(self.url.path);
-        let method = method(self.request);
-        let reads = matches!(method, Method::GET | Method::HEAD);
+        let reads = matches!(self.method, Method::GET | Method::HEAD);
         let reply = match route {
-            Route::Media(_) if method == Method::OPTIONS => preflight(),
-            Route::Media(path) if reads => origin::media(platform, config, &self.client(method), path).await,
-            Route::Config if reads => self.document(platform, config, method, Document::MediaConfig).await,
-            Route::Versions if reads => self.document(platform, config, method, Document::Versions).await,
+            Route::Media(_) if self.method == Method::OPTIONS => preflight(),
+            Route::Media(path) if reads => origin::media(platform, config, &self.client(), path).await,
+            Route::Config if reads => self.document(platform, config, Document::MediaConfig).await,
+            Route::Versions if reads => self.document(platform, config, Document::Versions).await,
             _ => return self.pass(&config.homeserver).await,
         };
         response::send(Some(platform), reply)
@@ -87,18 +103,18 @@ impl Visitor<'_> {
         &self,
         platform: &Workers,
         config: &Config,
-        method: Method,
         document: Document,
     ) -> Reply<super::body::WorkerBody> {
-        let client = self.client(method);
+        let client = self.client();
         advertise::document(platform, config, &client, self.url.path_and_query, document).await
     }
 
-    fn client(&self, method: Method) -> ClientRequest {
-        let headers = header_map(&self.request.headers());
-        let address =
-            headers.get("cf-connecting-ip").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        ClientRequest { method, query: Query::parse(self.url.query), headers, client_ip: address }
+    fn client(&self) -> ClientRequest {
+        let headers = read_headers(&self.request.headers(), &CLIENT_HEADERS);
+        let address = headers.get(origin::CLIENT_ADDRESS).and_then(|value| value.to_str().ok());
+        let client_ip = address.map(str::to_owned);
+        let query = Query::parse(self.url.query);
+        ClientRequest { method: self.method.clone(), query, headers, client_ip }
     }
 
     async fn pass(&self, homeserver: &WebOrigin) -> Result<Response, JsValue> {
@@ -122,7 +138,7 @@ impl Visitor<'_> {
             Route::Health => return health(role, errors),
             Route::Internal => return fail(&MatrixError::not_found()),
             // Or a browser could not read what is wrong.
-            Route::Media(_) if method(self.request) == Method::OPTIONS => {
+            Route::Media(_) if self.method == Method::OPTIONS => {
                 return response::send(None, preflight());
             }
             _ => {}
@@ -183,9 +199,4 @@ fn preflight<B>() -> Reply<B> {
     let mut reply = Reply::empty(StatusCode::NO_CONTENT);
     header::insert_cors(&mut reply.headers);
     reply
-}
-
-/// The method as it is; one that `http` cannot hold is none that we serve.
-fn method(request: &Request) -> Method {
-    request.method().parse().unwrap_or(Method::TRACE)
 }

@@ -1,15 +1,18 @@
 //! The homeserver's door: one function for all requests that we make in our own name.
 
+use std::cell::OnceCell;
+
 use http::{Method, StatusCode};
-use wasm_bindgen::JsCast as _;
+use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::Response;
 use zeroize::Zeroizing;
 
 use super::Workers;
 use super::body::WorkerBody;
 use super::glue;
-use super::headers::{header_map, push_header};
-use crate::upstream::{Homeserver, UpstreamError, UpstreamRequest, UpstreamResponse};
+use super::headers::{Names, push_header, read_headers};
+use super::task::{is_timeout, settled_within};
+use crate::upstream::{self, Homeserver, UpstreamError, UpstreamRequest, UpstreamResponse};
 
 /// How long the homeserver may take to answer: longer than the 20 s that it waits by default for
 /// media that is still being uploaded, and than the minute that clients ask for.
@@ -18,21 +21,42 @@ const HEADERS_TIMEOUT_MS: f64 = 100_000.0;
 impl Homeserver<WorkerBody> for Workers {
     async fn send(&self, request: UpstreamRequest) -> Result<UpstreamResponse<WorkerBody>, UpstreamError> {
         let url = format!("{}{}", self.config.homeserver.as_str(), *request.path);
-        let method = if request.method == Method::HEAD { "HEAD" } else { "GET" };
-        let sent = glue::fetch_headers(&url, method, &headers(&request), HEADERS_TIMEOUT_MS).await;
-        let response: Response = sent
-            .map_err(|error| match error.as_string().as_deref() {
-                Some("timed out") => UpstreamError::TimedOut,
-                _ => UpstreamError::Unreachable,
-            })?
+        let options = self.options(&request);
+        let asked = glue::fetch_url(&url, &options).map_err(|_| UpstreamError::Unreachable)?;
+        let response: Response = settled_within(HEADERS_TIMEOUT_MS, asked)
+            .await
+            .map_err(
+                |error| if is_timeout(&error) { UpstreamError::TimedOut } else { UpstreamError::Unreachable },
+            )?
             .dyn_into()
             .map_err(|_| UpstreamError::Unreachable)?;
         let status = StatusCode::from_u16(response.status())
             .ok()
             .filter(|status| (200..600).contains(&status.as_u16()))
             .ok_or(UpstreamError::OddStatus(response.status()))?;
-        let headers = header_map(&response.headers());
+        let headers = read_headers(&response.headers(), &NAMES);
         Ok(UpstreamResponse { status, headers, body: WorkerBody::Response(response) })
+    }
+}
+
+thread_local! {
+    static NAMES: Names = Names::of(&upstream::READ_HEADERS);
+    /// The options of a request that says nothing but who we are: those of every link.
+    static SERVICE: OnceCell<JsValue> = const { OnceCell::new() };
+}
+
+impl Workers {
+    fn options(&self, request: &UpstreamRequest) -> JsValue {
+        let method = if request.method == Method::HEAD { "HEAD" } else { "GET" };
+        let make = || glue::uncached(method, &headers(request));
+        let plain =
+            request.method == Method::GET && request.headers.is_empty() && request.client_ip.is_none();
+        match (&request.token, &self.config.homeserver_token) {
+            (Some(token), Some(ours)) if plain && token == ours => SERVICE.with(|options| {
+                options.get_or_init(|| glue::uncached_template(method, &headers(request))).clone()
+            }),
+            _ => make(),
+        }
     }
 }
 

@@ -2,17 +2,85 @@
 // in Rust; here they are only moved. Headers cross the border in one text, `name`, line, `value`,
 // line, …: a crossing with a string costs more than the lines it holds, and no header has a line end.
 
-// Every wait of the Rust side ends in a microtask. The runtime's own queueMicrotask makes a new native
-// function for each; a settled promise takes the one that is there, for a tenth of the time. What a task
-// throws is reported as before: after a trap, the next request gets a new instance of the program.
-const settled = Promise.resolve();
-const report = globalThis.reportError ?? console.error; // Node, where tests run, has no reportError
-globalThis.queueMicrotask = (task) => void settled.then(task).catch(report);
+/** Tasks that are done, for the next requests: one costs more to make than to use again. */
+export const idleTasks = [];
+const MAX_IDLE_TASKS = 64;
 
-/** All headers, as one text. */
-export function headersText(headers) {
+/** The least time between two looks at whether a task has waited for too long. */
+const TICK_MS = 30_000;
+
+/**
+ * Drives a task of the Rust side to its outcome: waits for one promise after the other, each as long as the
+ * task allows. After that the task goes on with "timed out", and what the promise stands for is left alone:
+ * it ends with the request that it was made for. What a task throws is reported: after a trap, the next
+ * request gets a new instance of the program.
+ */
+export function drive(task) {
+  return new Promise((resolve, reject) => {
+    let turn = 0; // what comes of an earlier promise is of no interest any more
+    let deadline = Infinity;
+    let timer;
+
+    const goOn = (fulfilled, value) => {
+      const now = ++turn;
+      try {
+        const step = task.resume(fulfilled, value);
+        const limit = task.limit_ms;
+        if (limit !== undefined) {
+          deadline = limit === Infinity ? Infinity : Date.now() + limit;
+          if (limit < Infinity) timer ??= setTimeout(look, Math.min(limit, TICK_MS));
+          step.then(
+            (value) => now === turn && goOn(true, value),
+            (error) => now === turn && goOn(false, error),
+          );
+          return;
+        }
+        if (idleTasks.length < MAX_IDLE_TASKS) idleTasks.push(task);
+        resolve(step);
+      } catch (error) {
+        reportError(error);
+        reject(error);
+      }
+      clearTimeout(timer);
+    };
+
+    // One timer for all waits: most are over long before it would tell anything.
+    const look = () => {
+      const left = deadline - Date.now();
+      timer = left > 0 && left < Infinity ? setTimeout(look, left) : undefined;
+      if (left <= 0) goOn(false, "timed out");
+    };
+
+    goOn(true);
+  });
+}
+
+/** The promise itself, whose rejection nobody has to see. */
+export function handled(promise) {
+  promise.catch(() => {});
+  return promise;
+}
+
+/** A URL of which it is plain to see that the URL standard would leave it as it is: links are such. */
+const STANDARD = /^https?:\/\/(?![^/]*xn--)(?:(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*|127\.0\.0\.1)(?::(?!80\/|443\/)(?:[1-5]\d{4}|[1-9]\d{0,3}))?\/[\w-]*$/;
+
+/** A URL as the URL standard writes it. The runtime may leave dot segments in. */
+export function standardUrl(url) {
+  return STANDARD.test(url) ? url : new URL(url).href;
+}
+
+/** Method and URL of a request, as one text. */
+export function requestLine(request) {
+  return `${request.method}\n${standardUrl(request.url)}`;
+}
+
+/** Those of the named headers that are there, as one text. Cheaper than to go through all of them. */
+export function headerText(headers, names) {
   let text = "";
-  for (const [name, value] of headers) text += `${name}\n${value}\n`;
+  for (const name of names) {
+    const value = headers.get(name);
+    if (value !== null) text += `${name}\n${value}\n`;
+  }
   return text;
 }
 
@@ -35,38 +103,23 @@ export function headersObject(text) {
  */
 export function respond(status, shared, own, body) {
   const response = new Response(body, { status, headers: shared });
-  for (const [name, value] of headerPairs(own)) response.headers.append(name, value);
+  const { headers } = response;
+  const lines = own.split("\n");
+  for (let at = 0; at + 1 < lines.length; at += 2) headers.append(lines[at], lines[at + 1]);
   return response;
 }
 
 /**
- * What every request of ours says, with headers of which none is there twice: no redirect is followed,
- * no cache asked or filled. Cloudflare's own cache must never answer an authorisation, so it is switched
- * off in two ways.
+ * What every request of ours says: no redirect is followed, no cache asked or filled. Cloudflare's own
+ * cache must never answer an authorisation, so it is switched off in two ways.
  */
 export function uncached(method, headers) {
-  return { method, headers: Object.fromEntries(headerPairs(headers)), redirect: "manual", cache: "no-store", cf: { cacheTtlByStatus: { "100-599": -1 } } };
+  return { method, headers: headersObject(headers), redirect: "manual", cache: "no-store", cf: { cacheTtlByStatus: { "100-599": -1 } } };
 }
 
-/**
- * What a promise comes to. Throws "timed out" after `timeoutMs`: what it stands for is left alone then,
- * and ends with the request that it was made for.
- */
-export async function inTime(promise, timeoutMs) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(reject, timeoutMs, "timed out");
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** An uncached `fetch` that waits `timeoutMs` for the headers, and for the body as long as it takes. */
-export function fetchHeaders(url, method, headers, timeoutMs) {
-  return inTime(fetch(url, uncached(method, headers)), timeoutMs);
+/** The same as an object of the runtime, for many requests. */
+export function uncachedTemplate(method, headers) {
+  return new Request("http://template.invalid", uncached(method, headers));
 }
 
 /** Reads a stream of at most `limit` bytes; undefined if it is longer. */

@@ -1,14 +1,20 @@
 //! Bindings: `glue.js`, and the globals of the runtime that `web-sys` does not know.
 
-use js_sys::{Object, Promise, Reflect};
+use js_sys::{Array, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, ReadableStream, Request, Response};
 
+use super::task::Task;
+
 #[wasm_bindgen(module = "/src/platform/glue.js")]
 extern "C" {
-    /// All headers as one text: `name`, line, `value`, line, …
-    #[wasm_bindgen(js_name = headersText)]
-    pub(super) fn headers_text(headers: &Headers) -> String;
+    /// Method and URL as one text: `method`, line, `URL`. Dot segments are resolved.
+    #[wasm_bindgen(js_name = requestLine, catch)]
+    pub(super) fn request_line(request: &Request) -> Result<String, JsValue>;
+
+    /// Those of the named headers that are there, as one text: `name`, line, `value`, line, …
+    #[wasm_bindgen(js_name = headerText)]
+    pub(super) fn header_text(headers: &Headers, names: &Array) -> String;
 
     /// Headers as an object of the runtime.
     #[wasm_bindgen(js_name = headersObject)]
@@ -36,18 +42,15 @@ extern "C" {
     /// What every request of ours says: no redirect is followed, no cache asked or filled.
     pub(super) fn uncached(method: &str, headers: &str) -> JsValue;
 
-    /// An uncached `fetch` with a time limit for the headers. Throws "timed out".
-    #[wasm_bindgen(js_name = fetchHeaders, catch)]
-    pub(super) async fn fetch_headers(
-        url: &str,
-        method: &str,
-        headers: &str,
-        timeout_ms: f64,
-    ) -> Result<JsValue, JsValue>;
+    /// Options of a request as those of `uncached`, which the runtime need not read anew each time.
+    #[wasm_bindgen(js_name = uncachedTemplate)]
+    pub(super) fn uncached_template(method: &str, headers: &str) -> JsValue;
 
-    /// What a promise comes to, within a time limit. Throws "timed out".
-    #[wasm_bindgen(js_name = inTime, catch)]
-    pub(super) async fn in_time(promise: &Promise, timeout_ms: f64) -> Result<JsValue, JsValue>;
+    /// The promise itself, whose rejection nobody has to see.
+    pub(super) fn handled(promise: Promise) -> Promise;
+
+    /// The promise of a task's outcome.
+    pub(super) fn drive(task: Task) -> Promise;
 
     /// Reads a stream up to a limit.
     #[wasm_bindgen(js_name = readAtMost)]
@@ -65,9 +68,13 @@ extern "C" {
 
 #[wasm_bindgen]
 extern "C" {
+    /// `fetch` of a URL.
+    #[wasm_bindgen(js_name = fetch, catch)]
+    pub(super) fn fetch_url(url: &str, init: &JsValue) -> Result<Promise, JsValue>;
+
     /// `fetch(request, init)`: the request object itself, handed on.
     #[wasm_bindgen(js_name = fetch, catch)]
-    pub(super) async fn fetch_request(request: &Request, init: &JsValue) -> Result<JsValue, JsValue>;
+    pub(super) fn fetch_request(request: &Request, init: &JsValue) -> Result<Promise, JsValue>;
 
     /// `console.warn`.
     #[wasm_bindgen(js_namespace = console, js_name = warn)]
@@ -75,7 +82,7 @@ extern "C" {
 
     /// `caches.open`.
     #[wasm_bindgen(js_namespace = caches, js_name = open, catch)]
-    pub(super) async fn open_cache(name: &str) -> Result<JsValue, JsValue>;
+    pub(super) fn open_cache(name: &str) -> Result<Promise, JsValue>;
 
     /// `Cache`.
     #[derive(Clone)]
@@ -83,35 +90,32 @@ extern "C" {
 
     /// `match`, of a `Request` or a URL.
     #[wasm_bindgen(method, js_name = match, catch)]
-    pub(super) async fn match_request(this: &Cache, request: &JsValue) -> Result<JsValue, JsValue>;
+    pub(super) fn match_request(this: &Cache, request: &JsValue) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch)]
-    pub(super) async fn put(this: &Cache, url: &str, response: &Response) -> Result<JsValue, JsValue>;
+    pub(super) fn put(this: &Cache, url: &str, response: &Response) -> Result<Promise, JsValue>;
 
-    /// A URL, parsed as the URL standard does: dot segments are resolved.
-    #[wasm_bindgen(js_name = URL)]
-    pub(super) type StandardUrl;
+    /// The environment's bindings, as `wrangler.toml` names them.
+    pub(super) type Bindings;
 
-    #[wasm_bindgen(constructor, js_class = "URL", catch)]
-    pub(super) fn new(url: &str) -> Result<StandardUrl, JsValue>;
-
-    #[wasm_bindgen(method, getter)]
-    pub(super) fn href(this: &StandardUrl) -> String;
+    /// The key store.
+    #[wasm_bindgen(method, getter, js_name = GRANTS)]
+    pub(super) fn grants(this: &Bindings) -> JsValue;
 
     /// A namespace of Workers KV.
     pub(super) type KvNamespace;
 
     /// The record as a text, or `null`.
     #[wasm_bindgen(method, catch)]
-    pub(super) async fn get(this: &KvNamespace, name: &str) -> Result<JsValue, JsValue>;
+    pub(super) fn get(this: &KvNamespace, name: &str) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, js_name = put, catch)]
-    pub(super) async fn put_record(
+    pub(super) fn put_record(
         this: &KvNamespace,
         name: &str,
         record: &str,
         options: &JsValue,
-    ) -> Result<JsValue, JsValue>;
+    ) -> Result<Promise, JsValue>;
 }
 
 /// `{name: value, …}`.

@@ -3,8 +3,11 @@
 //! line end.
 
 use std::cell::RefCell;
+use std::thread::LocalKey;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use js_sys::Array;
+use wasm_bindgen::JsValue;
 use web_sys::Headers;
 
 use super::glue;
@@ -18,27 +21,27 @@ thread_local! {
     static SHARED: RefCell<Vec<(String, Headers)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Copies headers. What is no header to `http` cannot be one of those that we look at.
-pub(super) fn header_map(headers: &Headers) -> HeaderMap {
+/// The names of the headers that are looked at in one kind of message, as JavaScript has them.
+pub(super) struct Names(Array);
+
+impl Names {
+    pub(super) fn of(names: &[HeaderName]) -> Self {
+        Self(names.iter().map(|name| JsValue::from_str(name.as_str())).collect())
+    }
+}
+
+/// Those of the named headers that are there. What `http` takes for no header is left out.
+pub(super) fn read_headers(headers: &Headers, names: &'static LocalKey<Names>) -> HeaderMap {
     let mut map = HeaderMap::new();
-    let text = glue::headers_text(headers);
+    let text = names.with(|names| glue::header_text(headers, &names.0));
     let mut lines = text.split('\n');
     while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(value.as_bytes()))
         {
-            map.append(name, value);
+            map.insert(name, value);
         }
     }
     map
-}
-
-/// Those of the named headers that are there: where few of many matter.
-pub(super) fn some_headers<const N: usize>(headers: &Headers, names: [HeaderName; N]) -> HeaderMap {
-    let values = names.into_iter().filter_map(|name| {
-        let value = headers.get(name.as_str()).ok()??;
-        Some((name, HeaderValue::try_from(value).ok()?))
-    });
-    values.collect()
 }
 
 /// Headers of a response: an object with those that whole groups of responses share, and a text with

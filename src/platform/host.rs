@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use js_sys::Promise;
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
 
 use super::Workers;
 use super::body::WorkerBody;
 use super::glue::console_warn;
+use super::task;
 use crate::protocol::Object;
 use crate::upstream::{Event, Host, Job, UpstreamRequest, run_job};
 
@@ -44,8 +44,8 @@ impl Host<WorkerBody> for Workers {
 
     fn fill(&self, object: &Object, request: UpstreamRequest) -> Option<impl Future<Output = bool>> {
         let name = begin_fill(object, self.now_ms())?;
-        let held = JsFuture::from(self.run(Job::Fill(object.clone(), request), Some(name)));
-        Some(async move { held.await.is_ok_and(|held| held.is_truthy()) })
+        let held = self.run(Job::Fill(object.clone(), request), Some(name));
+        Some(async move { task::settled(held).await.is_ok_and(|held| held.is_truthy()) })
     }
 
     fn log(&self, event: Event) {
@@ -58,15 +58,15 @@ impl Workers {
     /// promise, because two may wait for it: the platform, and a client.
     fn run(&self, job: Job<WorkerBody>, filling: Option<String>) -> Promise {
         let platform = self.clone();
-        let held = future_to_promise(async move {
+        let held = task::start(async move {
             let held = run_job(&platform, job).await;
             if let Some(name) = filling {
                 FILLING.with_borrow_mut(|filling| filling.remove(&name));
             }
             Ok(held.into())
         });
-        let ended = JsFuture::from(held.clone());
-        self.context.wait_until(async move { drop(ended.await) });
+        // It fails only once the response is long sent, when nothing is started any more.
+        let _ = self.context.wait_until(&held);
         held
     }
 }

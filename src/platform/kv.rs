@@ -1,19 +1,16 @@
 //! The key store's door: Workers KV.
 
-use js_sys::Reflect;
 use wasm_bindgen::{JsCast as _, JsValue};
 use zeroize::Zeroizing;
 
 use super::Workers;
-use super::glue::{self, KvNamespace};
+use super::glue::{self, Bindings, KvNamespace};
+use super::task::settled;
 use crate::upstream::{KeyStore, KeyStoreError};
-
-/// The binding in `wrangler.toml`.
-pub(super) const BINDING: &str = "GRANTS";
 
 /// The namespace that is bound, if one is.
 pub(super) fn namespace(env: &worker::Env) -> Option<KvNamespace> {
-    let value = Reflect::get(env, &JsValue::from_str(BINDING)).ok()?;
+    let value = env.unchecked_ref::<Bindings>().grants();
     value.is_object().then(|| value.unchecked_into())
 }
 
@@ -22,12 +19,14 @@ impl KeyStore for Workers {
         let store = namespace(&self.env).ok_or(KeyStoreError)?;
         #[expect(clippy::cast_precision_loss, reason = "at most days, in seconds")]
         let options = glue::object(&[("expirationTtl", JsValue::from_f64(ttl_secs as f64))]);
-        store.put_record(name, record, &options).await.map(drop).map_err(|_| KeyStoreError)
+        let put = store.put_record(name, record, &options).map_err(|_| KeyStoreError)?;
+        settled(put).await.map(drop).map_err(|_| KeyStoreError)
     }
 
     async fn get(&self, name: &str) -> Result<Option<Zeroizing<String>>, KeyStoreError> {
         let store = namespace(&self.env).ok_or(KeyStoreError)?;
-        let record = store.get(name).await.map_err(|_| KeyStoreError)?;
+        let got = store.get(name).map_err(|_| KeyStoreError)?;
+        let record = settled(got).await.map_err(|_| KeyStoreError)?;
         Ok(record.as_string().map(Zeroizing::new))
     }
 }

@@ -1,8 +1,9 @@
 //! The platform: the only folder that names Cloudflare Workers, JavaScript or the clock.
 //!
-//! [`entry`] takes each request, tells origin from edge by its host, and hands it on; the other
-//! files implement the doors of [`crate::upstream`]: `fetch` (homeserver), `cache`, `kv`, `host`, and
-//! `body` and `response` for what goes back. `glue.js` holds the few lines that are JavaScript.
+//! `main.js` is where a request enters; [`entry`] tells origin from edge by its host, and hands it on, as
+//! a [`task`] that JavaScript drives. The other files implement the doors of [`crate::upstream`]: `fetch`
+//! (homeserver), `cache`, `kv`, `host`, and `body` and `response` for what goes back. `glue.js` holds the
+//! few lines that are better said in JavaScript.
 
 mod body;
 mod cache;
@@ -17,6 +18,7 @@ mod kv;
 mod pass;
 mod peers;
 mod response;
+mod task;
 
 use std::rc::Rc;
 
@@ -28,7 +30,7 @@ use crate::upstream::Platform;
 pub(crate) struct Workers {
     config: Rc<Config>,
     env: Rc<worker::Env>,
-    context: Rc<worker::Context>,
+    context: Rc<worker::worker_sys::Context>,
 }
 
 impl Platform for Workers {

@@ -7,6 +7,7 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{Request, Response};
 
 use super::glue;
+use super::task::settled;
 use crate::config::WebOrigin;
 use crate::protocol::{MatrixError, header};
 
@@ -23,7 +24,8 @@ pub(super) async fn through(
     let unreachable = || bad_gateway("the homeserver cannot be reached");
     let request = Request::new_with_str_and_init(&url, request.unchecked_ref()).map_err(|_| unreachable())?;
     let init = glue::object(&[("redirect", JsValue::from_str("manual"))]);
-    let response = glue::fetch_request(&request, &init).await.map_err(|_| unreachable())?;
+    let asked = glue::fetch_request(&request, &init).map_err(|_| unreachable())?;
+    let response = settled(asked).await.map_err(|_| unreachable())?;
     let response: Response = response.dyn_into().map_err(|_| unreachable())?;
     match response.status() {
         // 101: an upgrade; its socket lives in the response object.

@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 
 use http::StatusCode;
-use js_sys::{Reflect, Uint8Array};
+use js_sys::{Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use super::Workers;
 use super::glue;
+use super::task::settled;
 use crate::policy::{FETCH_TIMEOUT_MS, MAX_BODY_BYTES, Memory, TargetUrl};
 use crate::upstream::{PeerAnswer, Peers};
 
@@ -18,9 +19,9 @@ thread_local! {
 #[wasm_bindgen(module = "/src/platform/peers.js")]
 extern "C" {
     #[wasm_bindgen(js_name = fetchDocument)]
-    async fn fetch_document(url: &str, init: &JsValue, timeout_ms: f64, limit: f64) -> JsValue;
+    fn fetch_document(url: &str, init: &JsValue, timeout_ms: f64, limit: f64) -> Promise;
 
-    async fn sleep(ms: u32);
+    fn sleep(ms: u32) -> Promise;
 }
 
 impl Peers for Workers {
@@ -28,7 +29,8 @@ impl Peers for Workers {
         #[expect(clippy::cast_precision_loss, reason = "64 KiB")]
         let limit = MAX_BODY_BYTES as f64;
         let init = glue::uncached("GET", "accept\napplication/json\n");
-        let answer = fetch_document(&url.to_string(), &init, FETCH_TIMEOUT_MS.into(), limit).await;
+        let answer = fetch_document(&url.to_string(), &init, FETCH_TIMEOUT_MS.into(), limit);
+        let answer = settled(answer).await.ok()?;
         let member = |name| Reflect::get(&answer, &JsValue::from_str(name)).ok();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a status is below 1000")]
         let status = StatusCode::from_u16(member("status")?.as_f64()? as u16).ok()?;
@@ -42,6 +44,7 @@ impl Peers for Workers {
     }
 
     async fn sleep(&self, ms: u32) {
-        sleep(ms).await;
+        // It is never rejected.
+        let _ = settled(sleep(ms)).await;
     }
 }

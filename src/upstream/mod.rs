@@ -10,7 +10,11 @@ mod reply;
 pub use job::{Event, Job, run_job};
 pub use reply::{Reply, ReplyBody};
 
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    LOCATION, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use zeroize::Zeroizing;
 
 use crate::policy::{Memory, TargetUrl};
@@ -30,6 +34,21 @@ pub const SKIP_BYTES: u64 = 64 * 1024 * 1024;
 /// How long a body that is read whole may take, from its headers to its last byte, before it counts as
 /// broken: 30 s. A client waits for it without a response, and 1 MiB comes in a fraction of that.
 pub const BODY_TIMEOUT_MS: u32 = 30_000;
+
+/// The headers of a response that anything here looks at: facts of media, and what is relayed.
+pub const READ_HEADERS: [HeaderName; 11] = [
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    CONTENT_DISPOSITION,
+    CONTENT_ENCODING,
+    CONTENT_RANGE,
+    ETAG,
+    LOCATION,
+    RETRY_AFTER,
+    WWW_AUTHENTICATE,
+    CACHE_CONTROL,
+    VARY,
+];
 
 /// A body on its way: a stream, or bytes in memory. What a dropped stream leaves behind is the
 /// platform's to clean; [`Body::cancel`] says it at once.
@@ -81,7 +100,7 @@ pub struct UpstreamRequest {
 pub struct UpstreamResponse<B> {
     /// The status, 200-599.
     pub status: StatusCode,
-    /// All headers, unfiltered.
+    /// Those of [`READ_HEADERS`] that are there.
     pub headers: HeaderMap,
     /// The body, possibly empty.
     pub body: B,

@@ -35,7 +35,7 @@ const options = {
 const miniflare = new Miniflare(convertV4MiniflareOptions(options));
 await miniflare.ready;
 
-// What worker-build makes: one module of JavaScript, and the WebAssembly that it imports.
+// What scripts/build makes: one module of JavaScript, and the WebAssembly that it imports.
 function modulesOf(main) {
   const code = readFileSync(main, "utf8");
   const wasm = [...code.matchAll(/from\s*"\.\/([\w.]+\.wasm)"/g)].map(([, name]) => name);

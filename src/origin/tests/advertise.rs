@@ -7,7 +7,7 @@ const CONFIG: &str = "/_matrix/media/r0/config?x=y";
 
 fn ask(fakes: &Fakes, policy: &str, token: bool) -> Reply<FakeBody> {
     let mut headers = HeaderMap::new();
-    headers.extend(token.then(|| (http::header::AUTHORIZATION, "Bearer user".parse().unwrap())));
+    headers.extend(token.then(|| (AUTHORIZATION, "Bearer user".parse().unwrap())));
     let client_ip = Some("192.0.2.7".to_owned());
     let client = ClientRequest { method: Method::GET, query: Query::parse("x=y"), headers, client_ip };
     block_on(document(
