@@ -11,7 +11,7 @@
 
 use std::cell::RefCell;
 
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{ReadableStream, Request, RequestInit, Response};
@@ -30,7 +30,7 @@ const FACTS_HEADER: HeaderName = HeaderName::from_static("cloakroom-facts");
 const RECEIPT_HEADER: HeaderName = HeaderName::from_static("cloakroom-receipt");
 
 thread_local! {
-    static NAMES: Names = Names::of(&[FACTS_HEADER, RECEIPT_HEADER, CONTENT_LENGTH, CONTENT_RANGE]);
+    static NAMES: Names = Names::of(&[FACTS_HEADER, RECEIPT_HEADER, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_ENCODING]);
     static CACHE: RefCell<Option<Cache>> = const { RefCell::new(None) };
 }
 

@@ -6,14 +6,13 @@
 export const idleTasks = [];
 const MAX_IDLE_TASKS = 64;
 
-/** The least time between two looks at whether a task has waited for too long. */
+/** The most time between two looks at whether a task has waited for too long; no limit is shorter. */
 const TICK_MS = 30_000;
 
 /**
  * Drives a task of the Rust side to its outcome: waits for one promise after the other, each as long as the
  * task allows. After that the task goes on with "timed out", and what the promise stands for is left alone:
- * it ends with the request that it was made for. What a task throws is reported: after a trap, the next
- * request gets a new instance of the program.
+ * it ends with the request that it was made for.
  */
 export function drive(task) {
   return new Promise((resolve, reject) => {
@@ -38,7 +37,7 @@ export function drive(task) {
         if (idleTasks.length < MAX_IDLE_TASKS) idleTasks.push(task);
         resolve(step);
       } catch (error) {
-        reportError(error);
+        reportTrap(error);
         reject(error);
       }
       clearTimeout(timer);
@@ -47,12 +46,23 @@ export function drive(task) {
     // One timer for all waits: most are over long before it would tell anything.
     const look = () => {
       const left = deadline - Date.now();
-      timer = left > 0 && left < Infinity ? setTimeout(look, left) : undefined;
+      timer = left > 0 && left < Infinity ? setTimeout(look, Math.min(left, TICK_MS)) : undefined;
       if (left <= 0) goOn(false, "timed out");
     };
 
     goOn(true);
   });
+}
+
+/** The same from the next microtask on: a task does not run within another one. */
+export async function driveLater(task) {
+  await undefined;
+  return drive(task);
+}
+
+/** After a trap the next request gets a new instance of the program: `main.js` hears of it so. */
+function reportTrap(error) {
+  if (error instanceof WebAssembly.RuntimeError) reportError(error);
 }
 
 /** The promise itself, whose rejection nobody has to see. */
@@ -171,6 +181,7 @@ export function bodyStream(source, length, push, end) {
   };
 
   const fail = async (controller, reason) => {
+    reportTrap(reason);
     if (ended) return; // the client has left: its cancel made the read fail
     finish(String(reason));
     controller.error(reason);

@@ -49,8 +49,9 @@ extern "C" {
     /// The promise itself, whose rejection nobody has to see.
     pub(super) fn handled(promise: Promise) -> Promise;
 
-    /// The promise of a task's outcome.
-    pub(super) fn drive(task: Task) -> Promise;
+    /// The promise of a task's outcome; the task begins with the next microtask.
+    #[wasm_bindgen(js_name = driveLater)]
+    pub(super) fn drive_later(task: Task) -> Promise;
 
     /// Reads a stream up to a limit.
     #[wasm_bindgen(js_name = readAtMost)]

@@ -89,7 +89,7 @@ impl Task {
 pub(super) fn start(future: impl Future<Output = Outcome> + 'static) -> Promise {
     let mut task = Task::new();
     task.begin(future);
-    glue::drive(task)
+    glue::drive_later(task)
 }
 
 /// Waits for a promise as long as it takes. Only within a task.

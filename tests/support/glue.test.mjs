@@ -1,9 +1,9 @@
 // The JavaScript of the platform, where the real Worker cannot show all of its cases.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 
-import { standardUrl } from "../../src/platform/glue.js";
+import { bodyStream, drive, idleTasks, standardUrl } from "../../src/platform/glue.js";
 
 const TOKEN = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCdE";
 
@@ -38,4 +38,102 @@ test("so is one of any characters", () => {
     const url = `http${next(2) ? "s" : ""}://${Array.from({ length: 1 + next(12) }, () => alphabet[next(alphabet.length)]).join("")}`;
     assert.equal(ours(url), standard(url), JSON.stringify(url));
   }
+});
+
+/** A task as the Rust side makes them: `waits` are promises with their limits; it records what came of each. */
+function taskOf(waits, outcome = "outcome") {
+  const came = [];
+  let at = 0;
+  return {
+    came,
+    limit_ms: undefined,
+    resume(fulfilled, value) {
+      if (at > 0) came.push([fulfilled, value]);
+      const [promise, limit] = waits[at++] ?? [outcome, undefined];
+      this.limit_ms = limit;
+      return promise;
+    },
+  };
+}
+const never = new Promise(() => {});
+const turns = async () => {
+  for (let count = 0; count < 10; count++) await undefined;
+};
+
+test("a task waits for one promise after the other, is told what came of each, and serves again", async () => {
+  const thenable = { then: (fulfil) => fulfil("of a thenable") };
+  const task = taskOf([[Promise.resolve(1), Infinity], [Promise.reject("no"), 1000], [thenable, Infinity]]);
+  assert.equal(await drive(task), "outcome");
+  assert.deepEqual(task.came, [[true, 1], [false, "no"], [true, "of a thenable"]]);
+  assert.equal(idleTasks.pop(), task);
+});
+
+test("a task waits as long as it says and no longer, whatever it waited for before", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  try {
+    for (const [headersMs, limitMs] of [[0, 30_000], [31_000, 30_000], [59_000, 30_000], [90_000, 30_000], [0, 100_000], [29_999, 100_000]]) {
+      let answer;
+      const headers = new Promise((resolve) => (answer = resolve));
+      const task = taskOf([[headers, 100_000], [never, limitMs]]);
+      const driven = drive(task);
+      const pass = async (ms) => {
+        for (let left = ms; left > 0; left -= 1000) mock.timers.tick(Math.min(left, 1000)), await turns();
+      };
+      await pass(headersMs);
+      answer("headers");
+      await turns();
+      await pass(limitMs - 1);
+      assert.deepEqual(task.came, [[true, "headers"]], `${headersMs} ms, then ${limitMs} ms are not over`);
+      await pass(1);
+      assert.deepEqual(task.came[1], [false, "timed out"], `${headersMs} ms, then ${limitMs} ms are over`);
+      assert.equal(await driven, "outcome");
+    }
+  } finally {
+    mock.timers.reset();
+  }
+});
+
+test("what comes too late is of no interest", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  try {
+    let late;
+    const task = taskOf([[new Promise((resolve) => (late = resolve)), 1000], [never, 1000]]);
+    const driven = drive(task);
+    mock.timers.tick(1000);
+    late("late");
+    await turns();
+    assert.deepEqual(task.came, [[false, "timed out"]]);
+    mock.timers.tick(30_000);
+    assert.equal(await driven, "outcome");
+    assert.equal(task.came.length, 2);
+  } finally {
+    mock.timers.reset();
+  }
+});
+
+test("a trap is reported, wherever it happens; an error is only the request's", async () => {
+  const reported = [];
+  globalThis.reportError = (error) => reported.push(error);
+  const trap = new WebAssembly.RuntimeError("unreachable");
+  idleTasks.length = 0;
+  const failing = (error) => ({
+    resume() {
+      throw error;
+    },
+  });
+  await assert.rejects(drive(failing(new Error("an error"))), /an error/);
+  assert.deepEqual(reported, []);
+  await assert.rejects(drive(failing(trap)), /unreachable/);
+  assert.deepEqual(reported, [trap]);
+  assert.deepEqual(idleTasks, [], "a task that failed serves no other request");
+
+  const reader = { readAtLeast: async () => ({ value: new Uint8Array(4) }), cancel: async () => {} };
+  const ended = [];
+  const push = () => {
+    throw trap;
+  };
+  const stream = bodyStream({ getReader: () => reader }, 4, push, (reason) => ended.push(reason));
+  await assert.rejects(new Response(stream).text());
+  assert.deepEqual([reported, ended.length], [[trap, trap], 1]);
+  delete globalThis.reportError;
 });
