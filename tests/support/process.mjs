@@ -3,6 +3,7 @@
 // Output goes straight into a file, not through a pipe: it is complete even when the test process dies, and never blocks the child.
 
 import { spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { appendFileSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -54,13 +55,19 @@ export function tempDir(name = "test") {
   return folder;
 }
 
-/** A port of 127.0.0.1 that nobody listens on at this moment. */
+/**
+ * A port of 127.0.0.1 that nobody listens on at this moment. It lies below those that the system gives to whoever asks for any: between
+ * choosing it and listening on it, nothing else takes it by chance.
+ */
 export async function freePort() {
-  const server = createServer();
-  await new Promise((done, fail) => server.once("error", fail).listen(0, "127.0.0.1", done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
+  for (;;) {
+    const port = randomInt(10_000, 32_000);
+    const server = createServer();
+    const free = await new Promise((done) => server.once("error", () => done(false)).listen(port, "127.0.0.1", () => done(true)));
+    if (!free) continue;
+    await new Promise((done) => server.close(done));
+    return port;
+  }
 }
 
 function newLogFile(name) {
