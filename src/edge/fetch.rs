@@ -7,8 +7,8 @@ use super::respond::EdgeError;
 use crate::config::Config;
 use crate::protocol::{ByteRange, Content, Facts, Grant};
 use crate::upstream::{
-    BUFFER_BYTES, Body, Event, Job, Platform, SKIP_BYTES, SMALL_BYTES, UpstreamError, UpstreamRequest,
-    UpstreamResponse,
+    Account, BUFFER_BYTES, Body, Event, Job, Platform, SKIP_BYTES, SMALL_BYTES, UpstreamError,
+    UpstreamRequest, UpstreamResponse,
 };
 
 /// For how long the origin serves an object as not opted in that the service account was refused.
@@ -136,7 +136,7 @@ fn request(config: &Config, grant: &Grant, range: Option<ByteRange>) -> Upstream
     UpstreamRequest {
         method: Method::GET,
         path: Zeroizing::new(grant.object.client_path()),
-        token: config.homeserver_token.clone(),
+        account: Account::Service(config.homeserver_token.clone()),
         headers: range.map(|range| (http::header::RANGE, range)).into_iter().collect::<HeaderMap>(),
         client_ip: None,
     }

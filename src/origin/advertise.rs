@@ -12,7 +12,9 @@ use zeroize::Zeroizing;
 use super::{ClientRequest, bearer_token, has_query_token, upstream_error};
 use crate::config::Config;
 use crate::protocol::{Algorithm, Delivery, Facts, MatrixError, PREFIX, header};
-use crate::upstream::{Body as _, Event, Platform, Reply, ReplyBody, UpstreamRequest, UpstreamResponse};
+use crate::upstream::{
+    Account, Body as _, Event, Platform, Reply, ReplyBody, UpstreamRequest, UpstreamResponse,
+};
 
 /// A document longer than this is not read; both are a few hundred bytes in practice.
 const DOCUMENT_BYTES: usize = 256 * 1024;
@@ -43,17 +45,17 @@ pub async fn document<P: Platform>(
     let anonymous = bearer_token(&client.headers).is_none() && !has_query_token(&client.query);
     let for_peers =
         anonymous && document == Document::MediaConfig && config.unauthenticated.advertised().is_some();
-    let (path, token, client_ip) = if for_peers {
+    let (path, account, client_ip) = if for_peers {
         // Nothing of an anonymous request goes along with the service account's token: with the address,
         // the homeserver would take strangers' for the account's own.
-        (CONFIG_PATH, config.homeserver_token.clone(), None)
+        (CONFIG_PATH, Account::Service(config.homeserver_token.clone()), None)
     } else {
-        (path_and_query, bearer_token(&client.headers), client.client_ip.clone())
+        (path_and_query, Account::Client(bearer_token(&client.headers)), client.client_ip.clone())
     };
     let request = UpstreamRequest {
         method: Method::GET,
         path: Zeroizing::new(path.to_owned()),
-        token,
+        account,
         headers: HeaderMap::new(),
         client_ip,
     };

@@ -27,7 +27,7 @@ use crate::policy::{Asked, Decision, Locality, Token};
 use crate::protocol::{
     AccessToken, Endpoint, Facts, MatrixError, MediaPath, MediaRequest, OptIn, Passed, Query,
 };
-use crate::upstream::{Body as _, Event, Job, Platform, Reply, UpstreamError, UpstreamRequest};
+use crate::upstream::{Account, Body as _, Event, Job, Platform, Reply, UpstreamError, UpstreamRequest};
 
 /// The header in which Cloudflare says who the client is.
 pub const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("cf-connecting-ip");
@@ -191,7 +191,7 @@ impl<P: Platform> Visit<'_, P> {
         UpstreamRequest {
             method,
             path: Zeroizing::new(passed.append_to(&path)),
-            token: self.token.clone(),
+            account: Account::Client(self.token.clone()),
             headers: HeaderMap::new(),
             client_ip: self.client.client_ip.clone(),
         }

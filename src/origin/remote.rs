@@ -14,7 +14,7 @@ use crate::policy::{
     Verdict, record_key,
 };
 use crate::protocol::ServerName;
-use crate::upstream::{Body as _, Event, Platform, Reply, UpstreamRequest};
+use crate::upstream::{Account, Body as _, Event, Platform, Reply, UpstreamRequest};
 
 /// How often a request looks whether another one has found its peer's policy.
 const LOOK_AGAIN_MS: u32 = 100;
@@ -71,7 +71,7 @@ async fn whoami<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Reply<P::Body>>
     let request = UpstreamRequest {
         method: Method::GET,
         path: Zeroizing::new(visit.request.passed.append_to(WHOAMI)),
-        token: visit.token.clone(),
+        account: Account::Client(visit.token.clone()),
         headers: HeaderMap::new(),
         client_ip: visit.client.client_ip.clone(),
     };

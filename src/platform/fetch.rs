@@ -12,7 +12,7 @@ use super::body::WorkerBody;
 use super::glue;
 use super::headers::{Names, push_header, read_headers};
 use super::task::{is_timeout, settled_within};
-use crate::upstream::{self, Homeserver, UpstreamError, UpstreamRequest, UpstreamResponse};
+use crate::upstream::{self, Account, Homeserver, UpstreamError, UpstreamRequest, UpstreamResponse};
 
 /// How long the homeserver may take to answer: longer than the 20 s that it waits by default for
 /// media that is still being uploaded, and than the minute that clients ask for.
@@ -21,7 +21,7 @@ const HEADERS_TIMEOUT_MS: f64 = 100_000.0;
 impl Homeserver<WorkerBody> for Workers {
     async fn send(&self, request: UpstreamRequest) -> Result<UpstreamResponse<WorkerBody>, UpstreamError> {
         let url = format!("{}{}", self.config.homeserver.as_str(), *request.path);
-        let options = self.options(&request);
+        let options = options(&request);
         let asked = glue::fetch_url(&url, &options).map_err(|_| UpstreamError::Unreachable)?;
         let response: Response = settled_within(HEADERS_TIMEOUT_MS, asked)
             .await
@@ -45,18 +45,16 @@ thread_local! {
     static SERVICE: OnceCell<JsValue> = const { OnceCell::new() };
 }
 
-impl Workers {
-    fn options(&self, request: &UpstreamRequest) -> JsValue {
-        let method = if request.method == Method::HEAD { "HEAD" } else { "GET" };
-        let make = || glue::uncached(method, &headers(request));
-        let plain =
-            request.method == Method::GET && request.headers.is_empty() && request.client_ip.is_none();
-        match (&request.token, &self.config.homeserver_token) {
-            (Some(token), Some(ours)) if plain && token == ours => SERVICE.with(|options| {
-                options.get_or_init(|| glue::uncached_template(method, &headers(request))).clone()
-            }),
-            _ => make(),
+fn options(request: &UpstreamRequest) -> JsValue {
+    if request.method == Method::HEAD {
+        return glue::uncached("HEAD", &headers(request));
+    }
+    match request.account {
+        Account::Service(_) if request.headers.is_empty() && request.client_ip.is_none() => {
+            let make = || glue::uncached_template("GET", &headers(request));
+            SERVICE.with(|options| options.get_or_init(make).clone())
         }
+        _ => glue::uncached("GET", &headers(request)),
     }
 }
 
@@ -64,7 +62,7 @@ impl Workers {
 fn headers(request: &UpstreamRequest) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(512));
     push_header(&mut text, "accept-encoding", "identity");
-    if let Some(token) = &request.token {
+    if let Some(token) = request.account.token() {
         push_header(&mut text, "authorization", &Zeroizing::new(format!("Bearer {}", token.expose())));
     }
     if let Some(address) = &request.client_ip {

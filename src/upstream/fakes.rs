@@ -232,7 +232,7 @@ impl Homeserver<FakeBody> for Fakes {
         let seen = Seen {
             method: request.method.to_string(),
             path: request.path.to_string(),
-            token: request.token.as_ref().map(AccessToken::expose).map(str::to_owned),
+            token: request.account.token().map(AccessToken::expose).map(str::to_owned),
             condition: header(http::header::IF_NONE_MATCH),
             range: header(http::header::RANGE),
             client_ip: request.client_ip,

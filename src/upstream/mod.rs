@@ -78,6 +78,25 @@ pub enum BodyError {
     },
 }
 
+/// Whose access token a request carries, as `Authorization: Bearer …`.
+#[expect(missing_debug_implementations, reason = "tokens are secrets")]
+#[derive(Clone)]
+pub enum Account {
+    /// The client's own, where it came in the header.
+    Client(Option<AccessToken>),
+    /// The service account's, where one is configured.
+    Service(Option<AccessToken>),
+}
+
+impl Account {
+    /// The token, if there is one.
+    pub fn token(&self) -> Option<&AccessToken> {
+        match self {
+            Self::Client(token) | Self::Service(token) => token.as_ref(),
+        }
+    }
+}
+
 /// A request to the homeserver. The path holds what the client sent and may hold its access token:
 /// `Debug` is left out on purpose.
 #[expect(missing_debug_implementations, reason = "path and token are secrets")]
@@ -87,8 +106,8 @@ pub struct UpstreamRequest {
     pub method: Method,
     /// Path and query, rebuilt from typed values.
     pub path: Zeroizing<String>,
-    /// `Authorization: Bearer …`, where the token came so.
-    pub token: Option<AccessToken>,
+    /// Who asks.
+    pub account: Account,
     /// `If-None-Match` or `Range`, nothing else.
     pub headers: HeaderMap,
     /// What `X-Forwarded-For` is set to.
