@@ -12,7 +12,7 @@ use crate::upstream::{BODY_TIMEOUT_MS, Body, BodyError};
 
 /// What a read of a whole body comes to. A sender that has said how much will come and then sends
 /// nothing must not keep a client waiting for the first byte.
-async fn read_whole(read: Promise) -> Result<JsValue, BodyError> {
+async fn read_whole(read: Result<Promise, JsValue>) -> Result<JsValue, BodyError> {
     settled_within(BODY_TIMEOUT_MS.into(), read).await.map_err(|_| BodyError::Broken)
 }
 
@@ -44,8 +44,7 @@ impl Body for WorkerBody {
         let buffer = match self {
             Self::Buffer(buffer) => buffer,
             Self::Response(response) => {
-                let read = response.array_buffer().map_err(|_| BodyError::Broken)?;
-                Rc::new(read_whole(read).await?.dyn_into().map_err(|_| BodyError::Broken)?)
+                Rc::new(read_whole(response.array_buffer()).await?.dyn_into().map_err(|_| BodyError::Broken)?)
             }
         };
         if u64::from(buffer.byte_length()) == size {
@@ -69,7 +68,7 @@ impl Body for WorkerBody {
                 let Some(stream) = Self::stream(&response) else { return Ok(Vec::new()) };
                 #[expect(clippy::cast_precision_loss, reason = "limits are far below 2^53")]
                 let read = glue::read_at_most(&stream, limit as f64);
-                read_whole(read).await?.dyn_into().map_err(|_| BodyError::TooLong { limit })?
+                read_whole(Ok(read)).await?.dyn_into().map_err(|_| BodyError::TooLong { limit })?
             }
         };
         Ok(bytes.to_vec())

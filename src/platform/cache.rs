@@ -49,7 +49,7 @@ impl Workers {
                 Request::new_with_str_and_init(url, &init).ok()?.into()
             }
         };
-        let found = cache().await?.match_request(&request).ok()?;
+        let found = cache().await?.match_request(&request);
         let response: Response = settled(found).await.ok()?.dyn_into().ok()?;
         let headers = read_headers(&response.headers(), &NAMES);
         Some((response, headers))
@@ -76,8 +76,7 @@ impl Workers {
             None => glue::respond_with(200, &headers, "", b"facts"),
         };
         let (Ok(response), Some(cache)) = (response, cache().await) else { return false };
-        let Ok(put) = cache.put(url, &response) else { return false };
-        settled(put).await.is_ok()
+        settled(cache.put(url, &response)).await.is_ok()
     }
 
     /// Puts an object and waits until all of its bytes are through; says whether they are.
@@ -100,7 +99,7 @@ impl Workers {
             // Nobody reads it any more: the pipe would wait for ever.
             let _ = readable.cancel();
         }
-        settled(through).await.is_ok()
+        settled(Ok(through)).await.is_ok()
             && put
             && self.cache_put(&self.cache_url("receipt", object), facts, Some(&receipt), None).await
     }
@@ -122,7 +121,7 @@ async fn cache() -> Option<Cache> {
     if let Some(cache) = CACHE.with_borrow(Clone::clone) {
         return Some(cache);
     }
-    let cache: Cache = settled(glue::open_cache(CACHE_NAME).ok()?).await.ok()?.unchecked_into();
+    let cache: Cache = settled(glue::open_cache(CACHE_NAME)).await.ok()?.unchecked_into();
     CACHE.set(Some(cache.clone()));
     Some(cache)
 }

@@ -22,7 +22,7 @@ impl Homeserver<WorkerBody> for Workers {
     async fn send(&self, request: UpstreamRequest) -> Result<UpstreamResponse<WorkerBody>, UpstreamError> {
         let url = format!("{}{}", self.config.homeserver.as_str(), *request.path);
         let options = options(&request);
-        let asked = glue::fetch_url(&url, &options).map_err(|_| UpstreamError::Unreachable)?;
+        let asked = glue::fetch_url(&url, &options);
         let response: Response = settled_within(HEADERS_TIMEOUT_MS, asked)
             .await
             .map_err(

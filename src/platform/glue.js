@@ -94,17 +94,16 @@ export function headerText(headers, names) {
   return text;
 }
 
-/** The inverse: names and values in pairs. */
-function headerPairs(text) {
+/** The inverse: adds the headers of a text. */
+function appendHeaders(headers, text) {
   const lines = text.split("\n");
-  const pairs = [];
-  for (let at = 0; at + 1 < lines.length; at += 2) pairs.push([lines[at], lines[at + 1]]);
-  return pairs;
+  for (let at = 0; at + 1 < lines.length; at += 2) headers.append(lines[at], lines[at + 1]);
+  return headers;
 }
 
 /** Headers as an object of the runtime. */
 export function headersObject(text) {
-  return new Headers(headerPairs(text));
+  return appendHeaders(new Headers(), text);
 }
 
 /**
@@ -113,9 +112,7 @@ export function headersObject(text) {
  */
 export function respond(status, shared, own, body) {
   const response = new Response(body, { status, headers: shared });
-  const { headers } = response;
-  const lines = own.split("\n");
-  for (let at = 0; at + 1 < lines.length; at += 2) headers.append(lines[at], lines[at + 1]);
+  appendHeaders(response.headers, own);
   return response;
 }
 

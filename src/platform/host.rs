@@ -45,7 +45,7 @@ impl Host<WorkerBody> for Workers {
     fn fill(&self, object: &Object, request: UpstreamRequest) -> Option<impl Future<Output = bool>> {
         let name = begin_fill(object, self.now_ms())?;
         let held = self.run(Job::Fill(object.clone(), request), Some(name));
-        Some(async move { task::settled(held).await.is_ok_and(|held| held.is_truthy()) })
+        Some(async move { task::settled(Ok(held)).await.is_ok_and(|held| held.is_truthy()) })
     }
 
     fn log(&self, event: Event) {

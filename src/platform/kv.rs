@@ -19,14 +19,12 @@ impl KeyStore for Workers {
         let store = namespace(&self.env).ok_or(KeyStoreError)?;
         #[expect(clippy::cast_precision_loss, reason = "at most days, in seconds")]
         let options = glue::object(&[("expirationTtl", JsValue::from_f64(ttl_secs as f64))]);
-        let put = store.put_record(name, record, &options).map_err(|_| KeyStoreError)?;
-        settled(put).await.map(drop).map_err(|_| KeyStoreError)
+        settled(store.put_record(name, record, &options)).await.map(drop).map_err(|_| KeyStoreError)
     }
 
     async fn get(&self, name: &str) -> Result<Option<Zeroizing<String>>, KeyStoreError> {
         let store = namespace(&self.env).ok_or(KeyStoreError)?;
-        let got = store.get(name).map_err(|_| KeyStoreError)?;
-        let record = settled(got).await.map_err(|_| KeyStoreError)?;
+        let record = settled(store.get(name)).await.map_err(|_| KeyStoreError)?;
         Ok(record.as_string().map(Zeroizing::new))
     }
 }

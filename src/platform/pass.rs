@@ -24,8 +24,7 @@ pub(super) async fn through(
     let unreachable = || bad_gateway("the homeserver cannot be reached");
     let request = Request::new_with_str_and_init(&url, request.unchecked_ref()).map_err(|_| unreachable())?;
     let init = glue::object(&[("redirect", JsValue::from_str("manual"))]);
-    let asked = glue::fetch_request(&request, &init).map_err(|_| unreachable())?;
-    let response = settled(asked).await.map_err(|_| unreachable())?;
+    let response = settled(glue::fetch_request(&request, &init)).await.map_err(|_| unreachable())?;
     let response: Response = response.dyn_into().map_err(|_| unreachable())?;
     match response.status() {
         // 101: an upgrade; its socket lives in the response object.

@@ -30,7 +30,7 @@ impl Peers for Workers {
         let limit = MAX_BODY_BYTES as f64;
         let init = glue::uncached("GET", "accept\napplication/json\n");
         let answer = fetch_document(&url.to_string(), &init, FETCH_TIMEOUT_MS.into(), limit);
-        let answer = settled(answer).await.ok()?;
+        let answer = settled(Ok(answer)).await.ok()?;
         let member = |name| Reflect::get(&answer, &JsValue::from_str(name)).ok();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a status is below 1000")]
         let status = StatusCode::from_u16(member("status")?.as_f64()? as u16).ok()?;
@@ -45,6 +45,6 @@ impl Peers for Workers {
 
     async fn sleep(&self, ms: u32) {
         // It is never rejected.
-        let _ = settled(sleep(ms)).await;
+        let _ = settled(Ok(sleep(ms))).await;
     }
 }

@@ -92,20 +92,20 @@ pub(super) fn start(future: impl Future<Output = Outcome> + 'static) -> Promise 
     glue::drive_later(task)
 }
 
-/// Waits for a promise as long as it takes. Only within a task.
+/// Waits for a promise, if there is one, as long as it takes. Only within a task.
 ///
 /// # Errors
-/// What the promise was rejected with.
-pub(super) async fn settled(promise: Promise) -> Outcome {
+/// Why there is none, or what it was rejected with.
+pub(super) async fn settled(promise: Result<Promise, JsValue>) -> Outcome {
     settled_within(f64::INFINITY, promise).await
 }
 
-/// Waits for a promise for at most `limit_ms`. Only within a task.
+/// The same for at most `limit_ms`.
 ///
 /// # Errors
-/// What the promise was rejected with, or the text that [`is_timeout`] knows.
-pub(super) async fn settled_within(limit_ms: f64, promise: Promise) -> Outcome {
-    let mut promise = Some(promise);
+/// Also the text that [`is_timeout`] knows.
+pub(super) async fn settled_within(limit_ms: f64, promise: Result<Promise, JsValue>) -> Outcome {
+    let mut promise = Some(promise?);
     poll_fn(move |_| match promise.take() {
         Some(promise) => {
             EXCHANGE.set(Some(Exchange::Awaited(promise, limit_ms)));
