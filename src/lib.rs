@@ -19,9 +19,9 @@
 //! 5. [`client`] follows the link and decrypts.
 //!
 //! [`cipher`] is the keystream that 4 and 5 share, [`config`] what an operator may set, and
-//! [`upstream`] the doors (small traits) through which 3 and 4 reach the homeserver, the cache and
-//! the key store. All of these are pure: they name no platform and no clock, and are tested
-//! natively. `platform` (feature `worker`) is the only folder that names the Cloudflare runtime.
+//! [`ports`] the small traits through which 3 and 4 reach the homeserver, the cache and the key store. All of
+//! these are pure: they name no platform and no clock, and are tested natively. `platform` (feature `worker`)
+//! is the only folder that names the Cloudflare runtime.
 //!
 //! # What it does not do
 //!
@@ -33,9 +33,7 @@ pub mod client;
 pub mod config;
 pub mod edge;
 pub mod origin;
-pub mod policy;
-pub mod protocol;
-pub mod upstream;
-
-#[cfg(all(feature = "worker", target_arch = "wasm32"))]
 mod platform;
+pub mod policy;
+pub mod ports;
+pub mod protocol;

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::respond::EdgeError;
 use crate::config::Config;
 use crate::protocol::{ByteRange, Content, Facts, Grant};
-use crate::upstream::{
+use crate::ports::{
     Account, BUFFER_BYTES, Body, Event, Job, Platform, SKIP_BYTES, SMALL_BYTES, UpstreamError,
     UpstreamRequest, UpstreamResponse,
 };

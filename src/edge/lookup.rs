@@ -2,7 +2,7 @@
 
 use super::respond::EdgeError;
 use crate::protocol::{Grant, RedirectToken};
-use crate::upstream::Platform;
+use crate::ports::Platform;
 
 /// Reads `/<token>` and looks its grant up. What is malformed, unknown, expired or of another
 /// version is not found, and nothing outside tells these apart.

@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderName, Method};
 
 use crate::config::Config;
 use crate::protocol::{Grant, Requested};
-use crate::upstream::{Platform, Reply};
+use crate::ports::{Platform, Reply};
 
 /// The headers of a request that the edge looks at.
 pub const READ_HEADERS: [HeaderName; 2] = [RANGE, IF_RANGE];

@@ -8,8 +8,8 @@ use crate::cipher::{Keystream, WindowError};
 use crate::protocol::{
     Algorithm, Content, Facts, Key, MediaId, Metadata, Object, Pins, RedirectToken, ServerName, Variant,
 };
-use crate::upstream::fakes::{FakeBody, Fakes, StoreFault, config, header, read, response};
-use crate::upstream::{Event, UpstreamError};
+use crate::ports::fakes::{FakeBody, Fakes, StoreFault, config, header, read, response};
+use crate::ports::{Event, UpstreamError};
 
 const MEDIA: &[u8] = b"\x89PNG the bytes of a picture";
 const KEY: [u8; 32] = [5; 32];

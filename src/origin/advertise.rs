@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::{ClientRequest, bearer_token, has_query_token, upstream_error};
 use crate::config::Config;
 use crate::protocol::{Algorithm, Delivery, Facts, MatrixError, PREFIX, header};
-use crate::upstream::{
+use crate::ports::{
     Account, Body as _, Event, Platform, Reply, ReplyBody, UpstreamRequest, UpstreamResponse,
 };
 

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::Visit;
 use crate::protocol::{Facts, MatrixError, header};
-use crate::upstream::{Body, Platform, Reply, ReplyBody, UpstreamResponse};
+use crate::ports::{Body, Platform, Reply, ReplyBody, UpstreamResponse};
 
 /// The homeserver allows it.
 pub(crate) enum Allowed<B> {

@@ -4,7 +4,7 @@ use super::Visit;
 use crate::cipher::KEYSTREAM_BYTES;
 use crate::config::EncryptedMedia;
 use crate::protocol::{Content, Facts, Grant, Key, Metadata, OptIn, Pins, RedirectToken, to_base64url};
-use crate::upstream::{Event, Platform};
+use crate::ports::{Event, Platform};
 
 /// How much longer the key store keeps a grant than it is good for, so that a download that began
 /// in time finds it from another data centre too.

@@ -27,7 +27,7 @@ use crate::policy::{Asked, Decision, Locality, Token};
 use crate::protocol::{
     AccessToken, Endpoint, Facts, MatrixError, MediaPath, MediaRequest, OptIn, Passed, Query,
 };
-use crate::upstream::{Account, Body as _, Event, Job, Platform, Reply, UpstreamError, UpstreamRequest};
+use crate::ports::{Account, Body as _, Event, Job, Platform, Reply, UpstreamError, UpstreamRequest};
 
 /// The header in which Cloudflare says who the client is.
 pub const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("cf-connecting-ip");

@@ -8,7 +8,7 @@ use super::Visit;
 use super::authorise::{bad_gateway, no_media, relay};
 use crate::cipher::Window;
 use crate::protocol::{ByteRange, Disposition, Facts, Pins, Requested, header};
-use crate::upstream::{
+use crate::ports::{
     BUFFER_BYTES, Body as _, Event, Job, Platform, Reply, ReplyBody, SKIP_BYTES, UpstreamResponse,
 };
 

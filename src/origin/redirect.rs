@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::mint::Minted;
 use crate::config::Config;
 use crate::protocol::{Answer, Content, Delivery, header};
-use crate::upstream::Reply;
+use crate::ports::Reply;
 
 /// 307 (`redirect`) or 200 (`json`) with the answer as body, marked by the answer header.
 pub(crate) fn answer<B>(config: &Config, delivery: Delivery, minted: &Minted) -> Reply<B> {

@@ -14,7 +14,7 @@ use crate::policy::{
     Verdict, record_key,
 };
 use crate::protocol::ServerName;
-use crate::upstream::{Account, Body as _, Event, Platform, Reply, UpstreamRequest};
+use crate::ports::{Account, Body as _, Event, Platform, Reply, UpstreamRequest};
 
 /// How often a request looks whether another one has found its peer's policy.
 const LOOK_AGAIN_MS: u32 = 100;

@@ -4,8 +4,8 @@ use futures_executor::block_on;
 
 use super::*;
 use crate::protocol::{Answer, Content, Grant, Route, header::ANSWER};
-use crate::upstream::fakes::{FakeBody, Fakes, Seen, StoreFault, config, header, read, response};
-use crate::upstream::{Job, UpstreamResponse};
+use crate::ports::fakes::{FakeBody, Fakes, Seen, StoreFault, config, header, read, response};
+use crate::ports::{Job, UpstreamResponse};
 
 mod advertise;
 mod links;

@@ -1,38 +1,5 @@
-//! The platform: the only folder that names Cloudflare Workers, JavaScript or the clock.
-//!
-//! `main.js` is where a request enters; [`entry`] tells origin from edge by its host, and hands it on, as
-//! a [`task`] that JavaScript drives. The other files implement the doors of [`crate::upstream`]: `fetch`
-//! (homeserver), `cache`, `kv`, `host`, and `body` and `response` for what goes back. `glue.js` holds the
-//! few lines that are better said in JavaScript.
+//! Platforms: the only folder that names a runtime, JavaScript or the clock. Each folder implements the
+//! ports ([`crate::ports`]) for one platform.
 
-mod body;
-mod cache;
-mod entry;
-mod environment;
-mod fetch;
-mod glue;
-mod headers;
-mod host;
-mod incoming;
-mod kv;
-mod pass;
-mod peers;
-mod response;
-mod task;
-
-use std::rc::Rc;
-
-use crate::config::Config;
-use crate::upstream::Platform;
-
-/// The doors of one request, on Cloudflare Workers. Cloning shares.
-#[derive(Clone)]
-pub(crate) struct Workers {
-    config: Rc<Config>,
-    env: Rc<worker::Env>,
-    context: Rc<worker::worker_sys::Context>,
-}
-
-impl Platform for Workers {
-    type Body = body::WorkerBody;
-}
+#[cfg(all(feature = "worker", target_arch = "wasm32"))]
+mod workers;

@@ -9,7 +9,7 @@ import { LARGE_BYTES, SMALL_BYTES, drain, expectError, expectMedia, expectPlain,
 
 const SLOW = process.env.CLOAKROOM_SLOW_TESTS === "1";
 const LONG_POLL_MS = SLOW ? 60_000 : 5_000;
-// HEADERS_TIMEOUT_MS of src/platform/fetch.rs.
+// HEADERS_TIMEOUT_MS of src/platform/workers/fetch.rs.
 const TIMEOUT_MS = 100_000;
 const TEST_LIMIT_MS = TIMEOUT_MS + 30_000;
 const skip = !SLOW && "takes 100 s: set CLOAKROOM_SLOW_TESTS=1";

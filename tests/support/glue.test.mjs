@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { bodyStream, drive, idleTasks, standardUrl } from "../../src/platform/glue.js";
+import { bodyStream, drive, idleTasks, standardUrl } from "../../src/platform/workers/glue.js";
 
 const TOKEN = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCdE";
 

@@ -6,7 +6,7 @@ use crate::policy::{
     record_key,
 };
 use crate::protocol::ServerName;
-use crate::upstream::{PeerAnswer, Peers as _};
+use crate::ports::{PeerAnswer, Peers as _};
 
 const LEGACY: &str = "/_matrix/media/r0/download/example.org/abc";
 const LEGACY_REMOTE: &str = "/_matrix/media/v3/download/remote.example.com/abc";

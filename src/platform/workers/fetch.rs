@@ -12,7 +12,7 @@ use super::body::WorkerBody;
 use super::glue;
 use super::headers::{Names, push_header, read_headers};
 use super::task::{is_timeout, settled_within};
-use crate::upstream::{self, Account, Homeserver, UpstreamError, UpstreamRequest, UpstreamResponse};
+use crate::ports::{self, Account, Homeserver, UpstreamError, UpstreamRequest, UpstreamResponse};
 
 /// How long the homeserver may take to answer: longer than the 20 s that it waits by default for
 /// media that is still being uploaded, and than the minute that clients ask for.
@@ -40,7 +40,7 @@ impl Homeserver<WorkerBody> for Workers {
 }
 
 thread_local! {
-    static NAMES: Names = Names::of(&upstream::READ_HEADERS);
+    static NAMES: Names = Names::of(&ports::READ_HEADERS);
     /// The options of a request that says nothing but who we are: those of every link.
     static SERVICE: OnceCell<JsValue> = const { OnceCell::new() };
 }

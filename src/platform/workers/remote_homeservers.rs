@@ -10,13 +10,13 @@ use super::Workers;
 use super::glue;
 use super::task::settled;
 use crate::policy::{FETCH_TIMEOUT_MS, MAX_BODY_BYTES, Memory, TargetUrl};
-use crate::upstream::{PeerAnswer, Peers};
+use crate::ports::{PeerAnswer, Peers};
 
 thread_local! {
     static MEMORY: RefCell<Memory> = RefCell::default();
 }
 
-#[wasm_bindgen(module = "/src/platform/peers.js")]
+#[wasm_bindgen(module = "/src/platform/workers/remote_homeservers.js")]
 extern "C" {
     #[wasm_bindgen(js_name = fetchDocument)]
     fn fetch_document(url: &str, init: &JsValue, timeout_ms: f64, limit: f64) -> Promise;

@@ -10,7 +10,7 @@ use super::body::WorkerBody;
 use super::glue::console_warn;
 use super::task;
 use crate::protocol::Object;
-use crate::upstream::{Event, Host, Job, UpstreamRequest, run_job};
+use crate::ports::{Event, Host, Job, UpstreamRequest, run_job};
 
 /// A fill that has not ended after this long was cut off with its request.
 const FILL_FORGOTTEN_MS: u64 = 10 * 60 * 1000;

@@ -23,7 +23,7 @@ use super::glue::{self, Cache};
 use super::headers::{Names, push_header, read_headers};
 use super::task::settled;
 use crate::protocol::{ByteRange, Facts, Object, from_base64url, to_base64url};
-use crate::upstream::{Body as _, Cached, Host as _, ObjectCache};
+use crate::ports::{Body as _, Cached, Host as _, ObjectCache};
 
 const CACHE_NAME: &str = "cloakroom-v1";
 const FACTS_HEADER: HeaderName = HeaderName::from_static("cloakroom-facts");

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::Workers;
 use super::glue::{self, Bindings, KvNamespace};
 use super::task::settled;
-use crate::upstream::{KeyStore, KeyStoreError};
+use crate::ports::{KeyStore, KeyStoreError};
 
 /// The namespace that is bound, if one is.
 pub(super) fn namespace(env: &worker::Env) -> Option<KvNamespace> {

@@ -6,7 +6,7 @@ use web_sys::{Headers, ReadableStream, Request, Response};
 
 use super::task::Task;
 
-#[wasm_bindgen(module = "/src/platform/glue.js")]
+#[wasm_bindgen(module = "/src/platform/workers/glue.js")]
 extern "C" {
     /// Method and URL as one text: `method`, line, `URL`. Dot segments are resolved.
     #[wasm_bindgen(js_name = requestLine, catch)]

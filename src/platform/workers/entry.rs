@@ -17,7 +17,7 @@ use crate::edge::{self, LinkRequest};
 use crate::origin::advertise::{self, Document};
 use crate::origin::{self, ClientRequest};
 use crate::protocol::{MatrixError, Query, Route, header};
-use crate::upstream::Reply;
+use crate::ports::Reply;
 
 #[wasm_bindgen]
 impl Task {

@@ -13,7 +13,7 @@ use super::body::{self, WorkerBody};
 use super::glue;
 use super::headers::response_headers;
 use crate::cipher::Window;
-use crate::upstream::{BUFFER_BYTES, Event, Host as _, Reply, ReplyBody};
+use crate::ports::{BUFFER_BYTES, Event, Host as _, Reply, ReplyBody};
 
 /// The shared staging area in wasm memory: every chunk and every buffered body passes through it, so
 /// that a stream costs its key and position here.

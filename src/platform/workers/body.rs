@@ -8,7 +8,7 @@ use web_sys::{ReadableStream, Response};
 
 use super::glue;
 use super::task::settled_within;
-use crate::upstream::{BODY_TIMEOUT_MS, Body, BodyError};
+use crate::ports::{BODY_TIMEOUT_MS, Body, BodyError};
 
 /// What a read of a whole body comes to. A sender that has said how much will come and then sends
 /// nothing must not keep a client waiting for the first byte.
