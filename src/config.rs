@@ -57,7 +57,7 @@ pub struct Config {
     pub unauthenticated: Unauthenticated,
     /// `REMOTE_POLICY`.
     pub remote_policy: RemotePolicy,
-    /// `REMOTE_POLICY_TTL_SECS`, and a sixth of it where a peer did not answer.
+    /// `REMOTE_POLICY_TTL_SECS`, and a sixth of it where a remote homeserver did not answer.
     pub remote_policy_times: CacheTimes,
     /// `ALLOW_PRIVATE_NETWORK`.
     pub allow_private_network: bool,
@@ -157,8 +157,8 @@ impl Config {
         let edge = reader.required("EDGE_URL", origin, WebOrigin::parse);
         let policies = "'unset', 'm.cached', 'm.local', 'm.unspecified' or 'm.none'";
         let unauthenticated = reader.word("MEDIA_UNAUTHENTICATED", "unset", policies, Unauthenticated::parse);
-        let peers_read_config = unauthenticated.is_some_and(|policy| policy.advertised().is_some());
-        let homeserver_token = reader.homeserver_token(role != Some(Role::Origin) || peers_read_config);
+        let remotes_read_config = unauthenticated.is_some_and(|policy| policy.advertised().is_some());
+        let homeserver_token = reader.homeserver_token(role != Some(Role::Origin) || remotes_read_config);
         let grant_ttl_secs = reader.number("GRANT_TTL_SECS", 300, 10, 86_400);
         let redirect_min_bytes = reader.number("REDIRECT_MIN_BYTES", 64 * 1024, 0, u64::MAX);
         let plain_redirect = reader.switch("PLAIN_REDIRECT");

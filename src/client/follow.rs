@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::request::Trail;
 use super::{Advertised, Body, BodyError, ClientError, HomeserverUrl, NotAdvertised, Party};
 use super::{RangeRequest, Refusal, Request, WebOrigin};
-use crate::protocol::{Algorithm, Answer, Delivery, Facts, Object, OptIn, header};
+use crate::protocol::{Algorithm, Answer, Delivery, Object, ObjectInfo, OptIn, header};
 
 /// How many answers a client follows before it asks without opting in.
 const MAX_ANSWERS: u8 = 2;
@@ -272,7 +272,7 @@ impl Plan {
         match status {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
                 let body = Body::plain(status, headers, None, self.wish.range.as_ref())?;
-                let Facts { content_type, content_disposition, .. } = Facts::from_headers(headers);
+                let ObjectInfo { content_type, content_disposition, .. } = ObjectInfo::from_headers(headers);
                 Ok(Turn::Save(Box::new(Media { body, content_type, content_disposition, way: Way::Plain })))
             }
             StatusCode::MOVED_PERMANENTLY

@@ -48,7 +48,7 @@ pub enum NotShared {
 pub fn share(config: Option<&[u8]>, locality: Locality, served: Option<bool>) -> Result<Share, NotShared> {
     // What cannot be read is no policy, as among homeservers.
     let policy = config.and_then(published).unwrap_or_default();
-    let asked = Asked { endpoint: Endpoint::Legacy, token: Token::Absent, locality, held: false };
+    let asked = Asked { endpoint: Endpoint::Legacy, token: Token::Absent, locality, cached: false };
     match (policy.decide(asked), served) {
         (Decision::Refuse(_), _) => Err(NotShared::Policy(policy)),
         (_, None) => Ok(Share::Try),

@@ -5,11 +5,11 @@ use zeroize::Zeroizing;
 
 use super::respond::EdgeError;
 use crate::config::Config;
-use crate::protocol::{ByteRange, Content, Facts, Grant};
 use crate::ports::{
-    Account, BUFFER_BYTES, Body, Event, Job, Platform, SKIP_BYTES, SMALL_BYTES, UpstreamError,
+    Account, BUFFER_BYTES, BackgroundTask, Body, Event, Platform, SKIP_BYTES, SMALL_BYTES, UpstreamError,
     UpstreamRequest, UpstreamResponse,
 };
+use crate::protocol::{ByteRange, Content, Grant, ObjectInfo};
 
 /// For how long the origin serves an object as not opted in that the service account was refused.
 const REFUSED_SECS: u64 = 600;
@@ -43,8 +43,8 @@ pub(crate) async fn object<P: Platform>(
     }
     let skip = range.map_or(0, |range| range.start);
     let response = ask(platform, config, grant, range).await?;
-    let facts = Facts::from_headers(&response.headers);
-    if !grant.pins.match_facts(&facts) {
+    let info = ObjectInfo::from_headers(&response.headers);
+    if !grant.pins.match_info(&info) {
         response.body.cancel();
         return Err(EdgeError::Changed);
     }
@@ -52,11 +52,12 @@ pub(crate) async fn object<P: Platform>(
         return from_part(platform, config, grant, range, response, cacheable).await;
     }
     if is_small(grant, grant.pins.size) || (cacheable && grant.pins.size <= BUFFER_BYTES) {
-        return from_small(platform, grant, range, facts, response.body, cacheable).await;
+        return from_small(platform, grant, range, info, response.body, cacheable).await;
     }
     if skip <= SKIP_BYTES {
         if cacheable {
-            platform.later(Job::Fill(grant.object.clone(), request(config, grant, None)));
+            platform
+                .run_in_background(BackgroundTask::Fill(grant.object.clone(), request(config, grant, None)));
         }
         return Ok(Fetched { body: response.body, start: 0, promised: grant.pins.size, range });
     }
@@ -81,7 +82,7 @@ async fn from_cache<P: Platform>(
     range: Option<ByteRange>,
 ) -> Option<Fetched<P::Body>> {
     let cached = platform.open(&grant.object, range).await?;
-    if !grant.pins.match_facts(&cached.facts) {
+    if !grant.pins.match_info(&cached.info) {
         // The homeserver knows better what is true now.
         cached.body.cancel();
         return None;
@@ -157,7 +158,7 @@ async fn from_part<P: Platform>(
         return Err(EdgeError::Unreachable);
     };
     if cacheable {
-        platform.later(Job::Fill(grant.object.clone(), request(config, grant, None)));
+        platform.run_in_background(BackgroundTask::Fill(grant.object.clone(), request(config, grant, None)));
     }
     let promised = range.length();
     let body = if is_small(grant, promised) {
@@ -185,19 +186,19 @@ async fn from_small<P: Platform>(
     platform: &P,
     grant: &Grant,
     range: Option<ByteRange>,
-    facts: Facts,
+    info: ObjectInfo,
     body: P::Body,
     cacheable: bool,
 ) -> Result<Fetched<P::Body>, EdgeError> {
     let body = buffered(platform, body, grant.pins.size).await?;
-    if let Some(copy) = body.share().filter(|_| cacheable) {
-        platform.later(Job::Put(grant.object.clone(), facts, copy));
+    if let Some(copy) = body.try_clone().filter(|_| cacheable) {
+        platform.run_in_background(BackgroundTask::Put(grant.object.clone(), info, copy));
     }
     Ok(Fetched { body, start: 0, promised: grant.pins.size, range })
 }
 
 fn whole<B: Body>(grant: &Grant, response: UpstreamResponse<B>) -> Result<Fetched<B>, EdgeError> {
-    let matches = grant.pins.match_facts(&Facts::from_headers(&response.headers));
+    let matches = grant.pins.match_info(&ObjectInfo::from_headers(&response.headers));
     if response.status != StatusCode::OK || !matches {
         response.body.cancel();
         return Err(if matches { EdgeError::Unreachable } else { EdgeError::Changed });

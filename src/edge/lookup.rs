@@ -1,8 +1,8 @@
 //! Step 1: the grant under the token.
 
 use super::respond::EdgeError;
-use crate::protocol::{Grant, RedirectToken};
 use crate::ports::Platform;
+use crate::protocol::{Grant, RedirectToken};
 
 /// Reads `/<token>` and looks its grant up. What is malformed, unknown, expired or of another
 /// version is not found, and nothing outside tells these apart.

@@ -18,8 +18,8 @@ use http::header::{IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderName, Method};
 
 use crate::config::Config;
-use crate::protocol::{Grant, Requested};
 use crate::ports::{Platform, Reply};
+use crate::protocol::{Grant, Requested};
 
 /// The headers of a request that the edge looks at.
 pub const READ_HEADERS: [HeaderName; 2] = [RANGE, IF_RANGE];

@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::fetch::Fetched;
 use crate::cipher::{Keystream, Window};
-use crate::protocol::{ByteRange, Content, Grant, MatrixError, Metadata, header};
 use crate::ports::{Event, Platform, Reply};
+use crate::protocol::{ByteRange, Content, Grant, MatrixError, Metadata, header};
 
 /// Why a link gives no bytes. The reasons are for the log; a client learns a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

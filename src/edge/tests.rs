@@ -5,11 +5,11 @@ use http::StatusCode;
 
 use super::*;
 use crate::cipher::{Keystream, WindowError};
-use crate::protocol::{
-    Algorithm, Content, Facts, Key, MediaId, Metadata, Object, Pins, RedirectToken, ServerName, Variant,
-};
 use crate::ports::fakes::{FakeBody, Fakes, StoreFault, config, header, read, response};
 use crate::ports::{Event, UpstreamError};
+use crate::protocol::{
+    Algorithm, Content, Key, MediaId, Metadata, Object, ObjectInfo, Pins, RedirectToken, ServerName, Variant,
+};
 
 const MEDIA: &[u8] = b"\x89PNG the bytes of a picture";
 const KEY: [u8; 32] = [5; 32];
@@ -87,7 +87,7 @@ fn a_second_download_asks_nobody() {
     let fakes = Fakes::with_object(MEDIA);
     let path = store(&fakes, &grant(encrypted(), 27, None));
     get(&fakes, &path, &[]);
-    fakes.run_jobs();
+    fakes.run_background_tasks();
     fakes.methods();
     assert_eq!(read(get(&fakes, &path, &[])).unwrap(), ciphertext());
     assert_eq!(read(get(&fakes, &path, &[("range", "bytes=3-9")])).unwrap(), &ciphertext()[3..10]);
@@ -207,7 +207,8 @@ fn an_object_that_changed_is_a_409_and_none_of_it_is_sent() {
 #[test]
 fn a_stale_cache_is_passed_over() {
     let fakes = Fakes::with_object(MEDIA);
-    let stale = Facts { size: Some(3), content_type: String::new(), content_disposition: None, etag: None };
+    let stale =
+        ObjectInfo { size: Some(3), content_type: String::new(), content_disposition: None, etag: None };
     fakes.objects.borrow_mut().insert(object().cache_name(), (stale, b"old".to_vec()));
     let path = store(&fakes, &grant(encrypted(), 27, None));
     assert_eq!(read(get(&fakes, &path, &[])).unwrap(), ciphertext());
@@ -252,7 +253,7 @@ fn a_short_body_never_looks_complete() {
     let small = Fakes::new(|_| response(200, &[("content-length", "27")], &MEDIA[..20]));
     let path = store(&small, &grant(encrypted(), 27, None));
     assert_eq!(get(&small, &path, &[]).status, 502);
-    assert!(small.jobs.borrow().is_empty());
+    assert!(small.background_tasks.borrow().is_empty());
 
     let size = 2 * 1024 * 1024;
     let large = Fakes::new(move |_| response(200, &[("content-length", "2097152")], &vec![0; 1000]));
@@ -260,7 +261,7 @@ fn a_short_body_never_looks_complete() {
     let reply = get(&large, &path, &[]);
     assert_eq!(header(&reply, "content-length"), Some("2097152"));
     assert_eq!(read(reply), Err(WindowError::Truncated { got: 1000, promised: size }));
-    large.run_jobs();
+    large.run_background_tasks();
     assert!(large.objects.borrow().is_empty());
     assert_eq!(*large.events.borrow(), [Event::CacheFillFailed]);
 }

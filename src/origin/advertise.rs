@@ -1,7 +1,7 @@
-//! What tells clients and peers about us: `/_matrix/client/versions` and the media config, each with
+//! What tells clients and remote homeservers about us: `/_matrix/client/versions` and the media config, each with
 //! a few members added to what the homeserver says.
 //!
-//! While a policy is set, the media config can be read without a token: peers have none, and it is
+//! While a policy is set, the media config can be read without a token: remote homeservers have none, and it is
 //! there that they learn the policy. The homeserver would refuse them, so the service account asks.
 
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, VARY};
@@ -11,10 +11,10 @@ use zeroize::Zeroizing;
 
 use super::{ClientRequest, bearer_token, has_query_token, upstream_error};
 use crate::config::Config;
-use crate::protocol::{Algorithm, Delivery, Facts, MatrixError, PREFIX, header};
 use crate::ports::{
     Account, Body as _, Event, Platform, Reply, ReplyBody, UpstreamRequest, UpstreamResponse,
 };
+use crate::protocol::{Algorithm, Delivery, MatrixError, ObjectInfo, PREFIX, header};
 
 /// A document longer than this is not read; both are a few hundred bytes in practice.
 const DOCUMENT_BYTES: usize = 256 * 1024;
@@ -43,9 +43,9 @@ pub async fn document<P: Platform>(
     document: Document,
 ) -> Reply<P::Body> {
     let anonymous = bearer_token(&client.headers).is_none() && !has_query_token(&client.query);
-    let for_peers =
+    let for_remotes =
         anonymous && document == Document::MediaConfig && config.unauthenticated.advertised().is_some();
-    let (path, account, client_ip) = if for_peers {
+    let (path, account, client_ip) = if for_remotes {
         // Nothing of an anonymous request goes along with the service account's token: with the address,
         // the homeserver would take strangers' for the account's own.
         (CONFIG_PATH, Account::Service(config.homeserver_token.clone()), None)
@@ -66,15 +66,15 @@ pub async fn document<P: Platform>(
             return Reply::error(&upstream_error(error));
         }
     };
-    if for_peers && matches!(response.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-        // That is about the service account's token, not about the one that the peer did not send.
+    if for_remotes && matches!(response.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        // That is about the service account's token, not about the one that the remote homeserver did not send.
         response.body.cancel();
         platform.log(Event::ServiceAccountRefused);
         let reply = Reply::error(&MatrixError::missing_token());
         return if client.method == Method::HEAD { reply.without_body() } else { reply };
     }
     let (status, mut headers) = (response.status, relayed_headers(&response));
-    if Facts::from_headers(&response.headers).size.is_some_and(|size| size > DOCUMENT_BYTES as u64) {
+    if ObjectInfo::from_headers(&response.headers).size.is_some_and(|size| size > DOCUMENT_BYTES as u64) {
         let reply = Reply { status, headers, body: ReplyBody::Relay(response.body) };
         return if client.method == Method::HEAD { reply.without_body() } else { reply };
     }

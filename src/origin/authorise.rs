@@ -4,13 +4,13 @@ use http::header::{CONTENT_RANGE, IF_NONE_MATCH, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::Visit;
-use crate::protocol::{Facts, MatrixError, header};
 use crate::ports::{Body, Platform, Reply, ReplyBody, UpstreamResponse};
+use crate::protocol::{MatrixError, ObjectInfo, header};
 
 /// The homeserver allows it.
 pub(crate) enum Allowed<B> {
-    /// And these are the object's facts.
-    Facts(Facts),
+    /// With the info of the object.
+    ObjectInfo(ObjectInfo),
     /// And sends the client elsewhere itself (a presigned URL): relayed as it is.
     Redirected(Reply<B>),
 }
@@ -26,7 +26,7 @@ const RELAYED: [HeaderName; 6] = [
     http::header::WWW_AUTHENTICATE,
 ];
 
-/// Asks with `HEAD`. With known facts the question is conditional on their `ETag`, verbatim: Synapse
+/// Asks with `HEAD`. With known info the question is conditional on their `ETag`, verbatim: Synapse
 /// reads the whole file to answer a plain `HEAD`, and almost nothing for a conditional one.
 ///
 /// # Errors
@@ -34,23 +34,22 @@ const RELAYED: [HeaderName; 6] = [
 /// no body and losing `soft_logout` would cost users their keys.
 pub(crate) async fn head<P: Platform>(
     visit: &Visit<'_, P>,
-    known: Option<&Facts>,
+    known: Option<&ObjectInfo>,
 ) -> Result<Allowed<P::Body>, Reply<P::Body>> {
     let mut request = visit.upstream(Method::HEAD);
-    let etag =
-        known.and_then(|facts| facts.etag.as_deref()).and_then(|etag| HeaderValue::from_str(etag).ok());
+    let etag = known.and_then(|info| info.etag.as_deref()).and_then(|etag| HeaderValue::from_str(etag).ok());
     let conditional = etag.is_some();
     request.headers.extend(etag.map(|etag| (IF_NONE_MATCH, etag)));
     let response = visit.platform.send(request).await.map_err(|error| visit.unreachable(error))?;
     match (response.status, known) {
-        (StatusCode::NOT_MODIFIED, Some(facts)) if conditional => {
+        (StatusCode::NOT_MODIFIED, Some(info)) if conditional => {
             response.body.cancel();
-            Ok(Allowed::Facts(facts.clone()))
+            Ok(Allowed::ObjectInfo(info.clone()))
         }
-        // Not any other 2xx: what has no media under `GET` has no facts of media under `HEAD`.
+        // Not any other 2xx: what has no media under `GET` has no info of media under `HEAD`.
         (StatusCode::OK, _) => {
             response.body.cancel();
-            Ok(Allowed::Facts(current(&response.headers, known)))
+            Ok(Allowed::ObjectInfo(current(&response.headers, known)))
         }
         (status, _) if is_redirect(status) => Ok(Allowed::Redirected(relay(response))),
         (status, _) => {
@@ -64,7 +63,7 @@ pub(crate) async fn head<P: Platform>(
 async fn repeat_as_get<P: Platform>(
     visit: &Visit<'_, P>,
     head_status: StatusCode,
-    known: Option<&Facts>,
+    known: Option<&ObjectInfo>,
 ) -> Result<Allowed<P::Body>, Reply<P::Body>> {
     let mut passed = visit.request.passed.clone();
     if head_status == StatusCode::GATEWAY_TIMEOUT {
@@ -76,7 +75,7 @@ async fn repeat_as_get<P: Platform>(
     match response.status {
         StatusCode::OK => {
             response.body.cancel();
-            Ok(Allowed::Facts(current(&response.headers, known)))
+            Ok(Allowed::ObjectInfo(current(&response.headers, known)))
         }
         status if is_redirect(status) => Ok(Allowed::Redirected(relay(response))),
         status if status.is_success() => Err(no_media(response)),
@@ -84,9 +83,9 @@ async fn repeat_as_get<P: Platform>(
     }
 }
 
-/// The facts that a 200 tells; the known ones where it tells no length.
-fn current(headers: &HeaderMap, known: Option<&Facts>) -> Facts {
-    let told = Facts::from_headers(headers);
+/// The info that a 200 tells; the known ones where it tells no length.
+fn current(headers: &HeaderMap, known: Option<&ObjectInfo>) -> ObjectInfo {
+    let told = ObjectInfo::from_headers(headers);
     match known {
         Some(known) if told.size.is_none() => known.clone(),
         _ => told,

@@ -3,8 +3,8 @@
 use super::Visit;
 use crate::cipher::KEYSTREAM_BYTES;
 use crate::config::EncryptedMedia;
-use crate::protocol::{Content, Facts, Grant, Key, Metadata, OptIn, Pins, RedirectToken, to_base64url};
 use crate::ports::{Event, Platform};
+use crate::protocol::{Content, Grant, Key, Metadata, ObjectInfo, OptIn, Pins, RedirectToken, to_base64url};
 
 /// How much longer the key store keeps a grant than it is good for, so that a download that began
 /// in time finds it from another data centre too.
@@ -22,9 +22,13 @@ pub struct Minted {
 }
 
 /// Mints for a client that opted in; `None` is "served as not opted in".
-pub(crate) fn for_opt_in<P: Platform>(visit: &Visit<'_, P>, opt_in: OptIn, facts: &Facts) -> Option<Minted> {
-    let size = linkable_size(visit, facts)?;
-    let stored_as_ciphertext = facts.content_type == "application/octet-stream";
+pub(crate) fn for_opt_in<P: Platform>(
+    visit: &Visit<'_, P>,
+    opt_in: OptIn,
+    info: &ObjectInfo,
+) -> Option<Minted> {
+    let size = linkable_size(visit, info)?;
+    let stored_as_ciphertext = info.content_type == "application/octet-stream";
     let verbatim =
         visit.config.encrypted_media == EncryptedMedia::Verbatim && opt_in.verbatim && stored_as_ciphertext;
     let content = if verbatim {
@@ -32,27 +36,27 @@ pub(crate) fn for_opt_in<P: Platform>(visit: &Visit<'_, P>, opt_in: OptIn, facts
     } else {
         Content::Encrypted { alg: opt_in.alg, key: Key::from_bytes(random(visit.platform)) }
     };
-    Some(mint(visit, content, size, facts))
+    Some(mint(visit, content, size, info))
 }
 
 /// Mints a time-limited plaintext link for a client that did not opt in.
-pub(crate) fn plain_link<P: Platform>(visit: &Visit<'_, P>, facts: &Facts) -> Option<Minted> {
-    Some(mint(visit, Content::Plain, linkable_size(visit, facts)?, facts))
+pub(crate) fn plain_link<P: Platform>(visit: &Visit<'_, P>, info: &ObjectInfo) -> Option<Minted> {
+    Some(mint(visit, Content::Plain, linkable_size(visit, info)?, info))
 }
 
 /// The object's length, if it is known and a link is worth its key store write. Without a length
 /// there is no grant: it could not be pinned.
-fn linkable_size<P>(visit: &Visit<'_, P>, facts: &Facts) -> Option<u64> {
-    facts.size.filter(|size| (visit.config.redirect_min_bytes..KEYSTREAM_BYTES).contains(size))
+fn linkable_size<P>(visit: &Visit<'_, P>, info: &ObjectInfo) -> Option<u64> {
+    info.size.filter(|size| (visit.config.redirect_min_bytes..KEYSTREAM_BYTES).contains(size))
 }
 
-fn mint<P: Platform>(visit: &Visit<'_, P>, content: Content, size: u64, facts: &Facts) -> Minted {
+fn mint<P: Platform>(visit: &Visit<'_, P>, content: Content, size: u64, info: &ObjectInfo) -> Minted {
     let platform = visit.platform;
-    let metadata = Metadata::new(size, facts, visit.request.file_name.as_ref());
+    let metadata = Metadata::new(size, info, visit.request.file_name.as_ref());
     let grant = Grant {
         content,
         object: visit.request.object.clone(),
-        pins: Pins::new(size, facts),
+        pins: Pins::new(size, info),
         metadata: metadata.to_json(),
         etag: format!("\"{}\"", to_base64url(&random::<16, _>(platform))),
         expires_ts: platform.now_ms().saturating_add(visit.config.grant_ttl_secs * 1000),

@@ -3,7 +3,7 @@
 //! 0. the operator's policy ([`crate::policy`]) and, for remote media, its homeserver's ([`remote`])
 //!    may refuse; they only ever narrow;
 //! 1. [`authorise`]: the homeserver decides, for this user and this object, on every request;
-//! 2. [`plain`]: who did not opt in gets the plaintext, from the cache where it is held; or
+//! 2. [`plain`]: who did not opt in gets the plaintext, from the cache where it is cached; or
 //! 3. [`mint`]: a key, a token, a grant; then `inject`: the grant into the key store, awaited;
 //! 4. [`redirect`]: the answer.
 //!
@@ -24,10 +24,12 @@ use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::policy::{Asked, Decision, Locality, Token};
-use crate::protocol::{
-    AccessToken, Endpoint, Facts, MatrixError, MediaPath, MediaRequest, OptIn, Passed, Query,
+use crate::ports::{
+    Account, BackgroundTask, Body as _, Event, Platform, Reply, UpstreamError, UpstreamRequest,
 };
-use crate::ports::{Account, Body as _, Event, Job, Platform, Reply, UpstreamError, UpstreamRequest};
+use crate::protocol::{
+    AccessToken, Endpoint, MatrixError, MediaPath, MediaRequest, ObjectInfo, OptIn, Passed, Query,
+};
 
 /// The header in which Cloudflare says who the client is.
 pub const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("cf-connecting-ip");
@@ -98,9 +100,9 @@ impl<P: Platform> Visit<'_, P> {
     async fn admit_and_serve(&self) -> Result<Reply<P::Body>, Reply<P::Body>> {
         let locality = self.locality();
         let mut asked =
-            Asked { endpoint: self.request.endpoint, token: self.presented, locality, held: false };
+            Asked { endpoint: self.request.endpoint, token: self.presented, locality, cached: false };
         if self.config.unauthenticated.depends_on_cache(asked) {
-            asked.held = self.is_held().await;
+            asked.cached = self.is_cached().await;
         }
         match self.config.unauthenticated.decide(asked) {
             Decision::Refuse(error) => return Err(Reply::error(&error)),
@@ -116,7 +118,7 @@ impl<P: Platform> Visit<'_, P> {
     }
 
     /// Whether the cache holds the object's bytes, all of them.
-    async fn is_held(&self) -> bool {
+    async fn is_cached(&self) -> bool {
         match self.platform.open(&self.request.object, None).await {
             Some(cached) => {
                 cached.body.cancel();
@@ -128,27 +130,28 @@ impl<P: Platform> Visit<'_, P> {
 
     /// `Err` is the reply to somebody who was not authorised, whatever the reason.
     async fn serve(&self) -> Result<Reply<P::Body>, Reply<P::Body>> {
-        let known = self.platform.facts(&self.request.object).await;
+        let known = self.platform.get_info(&self.request.object).await;
         let wanted = self.wanted();
         if matches!(wanted, Wanted::Plain) && known.is_none() {
             return Ok(plain::from_homeserver(self).await);
         }
-        let facts = match authorise::head(self, known.as_ref()).await? {
-            authorise::Allowed::Facts(facts) => facts,
+        let info = match authorise::head(self, known.as_ref()).await? {
+            authorise::Allowed::ObjectInfo(info) => info,
             authorise::Allowed::Redirected(reply) => return Ok(reply),
         };
-        if known.as_ref() != Some(&facts) && facts.size.is_some() {
-            // The next question can be conditional, even if the bytes are never held here.
-            self.platform.later(Job::PutFacts(self.request.object.clone(), facts.clone()));
+        if known.as_ref() != Some(&info) && info.size.is_some() {
+            // The next question can be conditional, even if the bytes are never cached here.
+            self.platform
+                .run_in_background(BackgroundTask::PutInfo(self.request.object.clone(), info.clone()));
         }
         let delivered = match wanted {
             Wanted::Plain => None,
-            Wanted::Answer(opt_in) => self.answer(opt_in, &facts).await,
-            Wanted::PlainRedirect => self.plain_redirect(&facts).await,
+            Wanted::Answer(opt_in) => self.answer(opt_in, &info).await,
+            Wanted::PlainRedirect => self.plain_redirect(&info).await,
         };
         match delivered {
             Some(reply) => Ok(reply),
-            None => Ok(plain::from_cache(self, &facts).await),
+            None => Ok(plain::from_cache(self, &info).await),
         }
     }
 
@@ -163,14 +166,14 @@ impl<P: Platform> Visit<'_, P> {
         }
     }
 
-    async fn answer(&self, opt_in: OptIn, facts: &Facts) -> Option<Reply<P::Body>> {
-        let minted = mint::for_opt_in(self, opt_in, facts)?;
+    async fn answer(&self, opt_in: OptIn, info: &ObjectInfo) -> Option<Reply<P::Body>> {
+        let minted = mint::for_opt_in(self, opt_in, info)?;
         mint::inject(self, &minted).await?;
         Some(redirect::answer(self.config, opt_in.delivery, &minted))
     }
 
-    async fn plain_redirect(&self, facts: &Facts) -> Option<Reply<P::Body>> {
-        let minted = mint::plain_link(self, facts)?;
+    async fn plain_redirect(&self, info: &ObjectInfo) -> Option<Reply<P::Body>> {
+        let minted = mint::plain_link(self, info)?;
         mint::inject(self, &minted).await?;
         Some(redirect::plain(self.config, &minted))
     }

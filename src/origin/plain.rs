@@ -7,27 +7,27 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use super::Visit;
 use super::authorise::{bad_gateway, no_media, relay};
 use crate::cipher::Window;
-use crate::protocol::{ByteRange, Disposition, Facts, Pins, Requested, header};
 use crate::ports::{
-    BUFFER_BYTES, Body as _, Event, Job, Platform, Reply, ReplyBody, SKIP_BYTES, UpstreamResponse,
+    BUFFER_BYTES, BackgroundTask, Body as _, Event, Platform, Reply, ReplyBody, SKIP_BYTES, UpstreamResponse,
 };
+use crate::protocol::{ByteRange, Disposition, ObjectInfo, Pins, Requested, header};
 
-/// The client is allowed, and the facts are known: serves the cached object, or gets it.
-pub(crate) async fn from_cache<P: Platform>(visit: &Visit<'_, P>, facts: &Facts) -> Reply<P::Body> {
+/// The client is allowed, and its info is known: serves the cached object, or gets it.
+pub(crate) async fn from_cache<P: Platform>(visit: &Visit<'_, P>, info: &ObjectInfo) -> Reply<P::Body> {
     let object = &visit.request.object;
-    let headers = media_headers(visit, facts);
-    if let Some(reply) = answered_by_headers(visit, facts, &headers) {
+    let headers = media_headers(visit, info);
+    if let Some(reply) = answered_by_headers(visit, info, &headers) {
         return reply;
     }
-    let (Some(size), Requested::Whole | Requested::Part(_)) = (facts.size, requested(visit, facts)) else {
+    let (Some(size), Requested::Whole | Requested::Part(_)) = (info.size, requested(visit, info)) else {
         return from_homeserver(visit).await;
     };
-    let range = match requested(visit, facts) {
+    let range = match requested(visit, info) {
         Requested::Part(range) => Some(range),
         Requested::Whole | Requested::Unsatisfiable => None,
     };
     match visit.platform.open(object, range).await {
-        Some(cached) if Pins::new(size, facts).match_facts(&cached.facts) => {
+        Some(cached) if Pins::new(size, info).match_info(&cached.info) => {
             let promised = cached.range.map_or(size, ByteRange::length);
             let start = cached.range.map_or(0, |range| range.start);
             media(headers, size, range, (cached.body, start, promised))
@@ -66,13 +66,13 @@ async fn from_whole<P: Platform>(
     visit: &Visit<'_, P>,
     response: UpstreamResponse<P::Body>,
 ) -> Reply<P::Body> {
-    let facts = Facts::from_headers(&response.headers);
-    let headers = media_headers(visit, &facts);
-    if let Some(reply) = answered_by_headers(visit, &facts, &headers) {
+    let info = ObjectInfo::from_headers(&response.headers);
+    let headers = media_headers(visit, &info);
+    if let Some(reply) = answered_by_headers(visit, &info, &headers) {
         response.body.cancel();
         return reply;
     }
-    let Some(size) = facts.size else {
+    let Some(size) = info.size else {
         return Reply { status: StatusCode::OK, headers, body: ReplyBody::Relay(response.body) };
     };
     let object = visit.request.object.clone();
@@ -83,13 +83,13 @@ async fn from_whole<P: Platform>(
             return bad_gateway("the homeserver broke off, or stopped, in the middle of the media");
         };
         body = whole;
-        if let Some(copy) = body.share().filter(|_| size <= visit.config.cache_max_bytes) {
-            visit.platform.later(Job::Put(object, facts.clone(), copy));
+        if let Some(copy) = body.try_clone().filter(|_| size <= visit.config.cache_max_bytes) {
+            visit.platform.run_in_background(BackgroundTask::Put(object, info.clone(), copy));
         }
     } else if size <= visit.config.cache_max_bytes {
-        visit.platform.later(Job::Fill(object, visit.upstream(Method::GET)));
+        visit.platform.run_in_background(BackgroundTask::Fill(object, visit.upstream(Method::GET)));
     }
-    let range = match requested(visit, &facts) {
+    let range = match requested(visit, &info) {
         Requested::Part(range) if range.start <= SKIP_BYTES || size <= BUFFER_BYTES => Some(range),
         // Skipping would cost more than sending the whole, which a client must be ready for.
         _ => None,
@@ -99,14 +99,17 @@ async fn from_whole<P: Platform>(
 
 /// The homeserver honoured the range.
 fn from_part<P: Platform>(visit: &Visit<'_, P>, response: UpstreamResponse<P::Body>) -> Reply<P::Body> {
-    let facts = Facts::from_headers(&response.headers);
-    let asked = requested(visit, &facts);
+    let info = ObjectInfo::from_headers(&response.headers);
+    let asked = requested(visit, &info);
     match ByteRange::from_content_range(&response.headers) {
         Some((range, size)) if asked == Requested::Part(range) => {
             if size <= visit.config.cache_max_bytes {
-                visit.platform.later(Job::Fill(visit.request.object.clone(), visit.upstream(Method::GET)));
+                visit.platform.run_in_background(BackgroundTask::Fill(
+                    visit.request.object.clone(),
+                    visit.upstream(Method::GET),
+                ));
             }
-            let headers = media_headers(visit, &facts);
+            let headers = media_headers(visit, &info);
             media(headers, size, Some(range), (response.body, range.start, range.length()))
         }
         _ => {
@@ -119,10 +122,10 @@ fn from_part<P: Platform>(visit: &Visit<'_, P>, response: UpstreamResponse<P::Bo
 /// 304, 416 and `HEAD` need no body.
 fn answered_by_headers<P: Platform>(
     visit: &Visit<'_, P>,
-    facts: &Facts,
+    info: &ObjectInfo,
     headers: &HeaderMap,
 ) -> Option<Reply<P::Body>> {
-    let etag = facts.size.is_some().then(|| entity_tag(visit, facts)).flatten();
+    let etag = info.size.is_some().then(|| entity_tag(visit, info)).flatten();
     let if_none_match: Option<IfNoneMatch> = visit.client.headers.typed_get();
     if let (Some(condition), Some(etag)) = (&if_none_match, &etag)
         && !condition.precondition_passes(etag)
@@ -134,24 +137,24 @@ fn answered_by_headers<P: Platform>(
     }
     if visit.client.method == Method::HEAD {
         let head = Reply { status: StatusCode::OK, headers: headers.clone(), body: ReplyBody::Empty };
-        return Some(facts.size.map_or(head, |size| Reply::media_head(headers.clone(), size, None)));
+        return Some(info.size.map_or(head, |size| Reply::media_head(headers.clone(), size, None)));
     }
-    let size = facts.size?;
-    if requested(visit, facts) == Requested::Unsatisfiable {
+    let size = info.size?;
+    if requested(visit, info) == Requested::Unsatisfiable {
         return Some(Reply::unsatisfiable(size));
     }
     None
 }
 
 /// What the request's `Range` comes to, once `If-Range` has had its say.
-fn requested<P: Platform>(visit: &Visit<'_, P>, facts: &Facts) -> Requested {
-    let Some(size) = facts.size else { return Requested::Whole };
+fn requested<P: Platform>(visit: &Visit<'_, P>, info: &ObjectInfo) -> Requested {
+    let Some(size) = info.size else { return Requested::Whole };
     if visit.client.method != Method::GET {
         return Requested::Whole;
     }
     if visit.client.headers.contains_key(IF_RANGE) {
         let condition: Option<IfRange> = visit.client.headers.typed_get();
-        let etag = entity_tag(visit, facts);
+        let etag = entity_tag(visit, info);
         if condition.is_none_or(|condition| condition.is_modified(etag.as_ref(), None)) {
             return Requested::Whole;
         }
@@ -159,34 +162,34 @@ fn requested<P: Platform>(visit: &Visit<'_, P>, facts: &Facts) -> Requested {
     Requested::from_headers(&visit.client.headers, size)
 }
 
-fn entity_tag<P>(visit: &Visit<'_, P>, facts: &Facts) -> Option<ETag> {
-    facts.entity_tag(&visit.request.object).parse().ok()
+fn entity_tag<P>(visit: &Visit<'_, P>, info: &ObjectInfo) -> Option<ETag> {
+    info.entity_tag(&visit.request.object).parse().ok()
 }
 
 /// The headers of every plain response with media, but for lengths and ranges.
-fn media_headers<P>(visit: &Visit<'_, P>, facts: &Facts) -> HeaderMap {
+fn media_headers<P>(visit: &Visit<'_, P>, info: &ObjectInfo) -> HeaderMap {
     let mut headers = HeaderMap::new();
     header::insert_media_safety(&mut headers);
     headers.insert(CACHE_CONTROL, header::PRIVATE);
     let disposition = Disposition::for_media(
-        facts.content_disposition.as_deref(),
-        &facts.content_type,
+        info.content_disposition.as_deref(),
+        &info.content_type,
         visit.request.file_name.as_ref(),
     );
-    headers.insert(CONTENT_TYPE, content_type(facts));
+    headers.insert(CONTENT_TYPE, content_type(info));
     headers.extend(
         HeaderValue::from_str(&disposition.to_string()).ok().map(|value| (CONTENT_DISPOSITION, value)),
     );
-    if facts.size.is_some() {
+    if info.size.is_some() {
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        let etag = HeaderValue::from_str(&facts.entity_tag(&visit.request.object));
+        let etag = HeaderValue::from_str(&info.entity_tag(&visit.request.object));
         headers.extend(etag.ok().map(|etag| (ETAG, etag)));
     }
     headers
 }
 
-fn content_type(facts: &Facts) -> HeaderValue {
-    HeaderValue::from_str(&facts.content_type)
+fn content_type(info: &ObjectInfo) -> HeaderValue {
+    HeaderValue::from_str(&info.content_type)
         .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"))
 }
 

@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 use super::mint::Minted;
 use crate::config::Config;
-use crate::protocol::{Answer, Content, Delivery, header};
 use crate::ports::Reply;
+use crate::protocol::{Answer, Content, Delivery, header};
 
 /// 307 (`redirect`) or 200 (`json`) with the answer as body, marked by the answer header.
 pub(crate) fn answer<B>(config: &Config, delivery: Delivery, minted: &Minted) -> Reply<B> {

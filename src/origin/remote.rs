@@ -1,6 +1,6 @@
 //! Before step 1, for remote media: does the media's own homeserver allow that it is fetched?
 //!
-//! The order protects peers from us: first what is remembered, then the homeserver vouches for the
+//! The order protects remote homeservers from us: first what is remembered, then the homeserver vouches for the
 //! client's token, and only then may a request cause a lookup. Whoever has no good token causes none,
 //! and reads the homeserver's own 401, also where a rejection is remembered.
 
@@ -13,10 +13,10 @@ use crate::policy::{
     Fetched, Finding, LOOKUP_TIMEOUT_MS, Lookup, Permit, Progress, Record, RemotePolicy, TargetRules,
     Verdict, record_key,
 };
-use crate::protocol::ServerName;
 use crate::ports::{Account, Body as _, Event, Platform, Reply, UpstreamRequest};
+use crate::protocol::ServerName;
 
-/// How often a request looks whether another one has found its peer's policy.
+/// How often a request looks whether another one has found its remote homeserver's policy.
 const LOOK_AGAIN_MS: u32 = 100;
 
 const WHOAMI: &str = "/_matrix/client/v3/account/whoami";
@@ -24,10 +24,10 @@ const WHOAMI: &str = "/_matrix/client/v3/account/whoami";
 /// Lets a request for remote media go on, or not.
 ///
 /// # Errors
-/// 404 if the peer rejects access; the homeserver's own error if it does not know the client.
+/// 404 if the remote homeserver rejects access; the homeserver's own error if it does not know the client.
 pub(crate) async fn check<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Reply<P::Body>> {
     if !visit.request.allow_remote {
-        // The peer is not to be asked for anything. The homeserver will be asked where it looks at no
+        // The remote homeserver is not to be asked for anything. The homeserver will be asked where it looks at no
         // token, so a bad one must be found out here: with it any policy could be got around.
         return whoami(visit).await;
     }
@@ -83,8 +83,8 @@ async fn whoami<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Reply<P::Body>>
     Ok(())
 }
 
-/// Looks the peer up, once the homeserver has vouched for the client, and remembers the outcome. A key
-/// store that fails costs a lookup more, no media. A peer that may not be asked costs nothing at all.
+/// Looks the remote homeserver up, once the homeserver has vouched for the client, and remembers the outcome. A key
+/// store that fails costs a lookup more, no media. A remote homeserver that may not be asked costs nothing at all.
 async fn find_out<P: Platform>(visit: &Visit<'_, P>, server: &ServerName) -> Result<Verdict, Reply<P::Body>> {
     let (platform, policy) = (visit.platform, visit.config.remote_policy);
     let rules = visit.config.target_rules();

@@ -3,9 +3,9 @@
 use futures_executor::block_on;
 
 use super::*;
-use crate::protocol::{Answer, Content, Grant, Route, header::ANSWER};
 use crate::ports::fakes::{FakeBody, Fakes, Seen, StoreFault, config, header, read, response};
-use crate::ports::{Job, UpstreamResponse};
+use crate::ports::{BackgroundTask, UpstreamResponse};
+use crate::protocol::{Answer, Content, Grant, Route, header::ANSWER};
 
 mod advertise;
 mod links;
@@ -59,7 +59,7 @@ impl Ask<'_> {
 fn warm() -> Fakes {
     let fakes = Fakes::with_object(MEDIA);
     get("").of(&fakes);
-    fakes.run_jobs();
+    fakes.run_background_tasks();
     fakes.methods();
     fakes
 }
@@ -124,15 +124,15 @@ fn warm_plain_is_one_conditional_head_with_the_etag_verbatim() {
 #[test]
 fn what_is_cached_is_refused_to_whom_the_homeserver_refuses() {
     for status in [401, 403, 404, 429] {
-        let held = warm();
+        let filled = warm();
         let fakes = Fakes::new(move |seen| {
             let headers =
                 [("retry-after", "7"), ("org-matrix-msc4097-answer", "json"), ("set-cookie", "a=b")];
             let body = br#"{"errcode":"M_X","soft_logout":true}"#;
             response(status, &headers, if seen.method == "HEAD" { b"" } else { body })
         });
-        fakes.facts.replace(held.facts.take());
-        fakes.objects.replace(held.objects.take());
+        fakes.info.replace(filled.info.take());
+        fakes.objects.replace(filled.objects.take());
         for query in ["", JSON] {
             let reply = get(query).of(&fakes);
             assert_eq!((reply.status.as_u16(), header(&reply, "retry-after")), (status, Some("7")));
@@ -194,7 +194,7 @@ fn only_a_200_is_media() {
 
         let fakes = Fakes::new(move |_| response(status, &[("content-length", "27")], MEDIA));
         assert_eq!(get(JSON).of(&fakes).status, 502, "{status}");
-        assert!(fakes.records.borrow().is_empty() && fakes.jobs.borrow().is_empty());
+        assert!(fakes.records.borrow().is_empty() && fakes.background_tasks.borrow().is_empty());
     }
 }
 
@@ -216,7 +216,7 @@ fn a_broken_small_body_is_an_error_and_is_not_cached() {
     let fakes = Fakes::new(|_| response(200, &[("content-length", "28")], MEDIA));
     let reply = get("").of(&fakes);
     assert_eq!(reply.status, 502);
-    assert!(fakes.jobs.borrow().is_empty());
+    assert!(fakes.background_tasks.borrow().is_empty());
     assert_eq!(*fakes.events.borrow(), [Event::BodyBroken]);
 }
 
@@ -225,25 +225,25 @@ fn a_large_object_is_streamed_and_filled_by_a_request_of_its_own() {
     let large = vec![7; 1024 * 1024 + 1];
     let fakes = Fakes::with_object(&large);
     let reply = get("").of(&fakes);
-    assert!(matches!(fakes.jobs.borrow()[..], [Job::Fill(..)]));
+    assert!(matches!(fakes.background_tasks.borrow()[..], [BackgroundTask::Fill(..)]));
     assert_eq!(read(reply).unwrap(), large);
-    fakes.run_jobs();
+    fakes.run_background_tasks();
     assert_eq!(fakes.methods(), "GET GET");
     assert_eq!(fakes.objects.borrow().len(), 1);
 
     let uncached = Fakes::with_object(&large);
     Ask { config: vec![("CACHE_MAX_BYTES", "1000")], ..get("") }.of(&uncached);
-    assert!(uncached.jobs.borrow().is_empty());
+    assert!(uncached.background_tasks.borrow().is_empty());
 }
 
 #[test]
 fn a_cached_object_that_is_no_longer_true_is_got_again() {
-    let held = warm();
+    let filled = warm();
     let fakes = Fakes::new(|seen| {
         response(200, &[("content-length", "3")], if seen.method == "HEAD" { b"" } else { b"new" })
     });
-    fakes.facts.replace(held.facts.take());
-    fakes.objects.replace(held.objects.take());
+    fakes.info.replace(filled.info.take());
+    fakes.objects.replace(filled.objects.take());
     assert_eq!(read(get("").of(&fakes)).unwrap(), b"new");
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Source: server-server API, "Resolving server names", steps 1 to 3 and 6: an explicit port, else
 //! `https://<host>/.well-known/matrix/server`, else port 8448. The `SRV` steps 3.3, 3.4, 4 and 5 are
-//! left out: a Worker has no DNS. A peer that is found by `SRV` alone is not found here, and so not
+//! left out: a Worker has no DNS. A remote homeserver that is found by `SRV` alone is not found here, and so not
 //! obeyed, unless it answers on 8448 too.
 
 use http::StatusCode;
@@ -20,7 +20,7 @@ pub const FETCH_TIMEOUT_MS: u32 = 5_000;
 /// After so long no further URL is asked, since a client waits for the lookup: 10 s, then it has failed
 /// ([`super::Finding::FAILED`]). Six slow URLs would take 30 s; with this it is 15 s at most.
 pub const LOOKUP_TIMEOUT_MS: u32 = 10_000;
-/// For so long other requests wait for a lookup of the same peer; then one of them begins its own. It may
+/// For so long other requests wait for a lookup of the same remote homeserver; then one of them begins its own. It may
 /// never end: if its client leaves, its request ends there.
 pub const LOOKUP_WAIT_MS: u64 = 5_000;
 /// How many lookups one isolate begins in a minute: up to six requests and one KV write each. Whoever
@@ -60,7 +60,7 @@ impl<'a> Fetched<'a> {
 /// How far discovery is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Discovery {
-    /// The peer is here.
+    /// The remote homeserver is here.
     Found(Target),
     /// A well-known document has to be fetched first.
     Ask(WellKnown),
@@ -70,7 +70,7 @@ pub enum Discovery {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WellKnown {
     url: TargetUrl,
-    /// The peer, if the document says nothing.
+    /// The remote homeserver, if the document says nothing.
     fallback: Target,
     redirects_left: u8,
 }
@@ -94,9 +94,9 @@ impl WellKnown {
     }
 
     /// Goes on. A document that cannot be had (unreachable, not 200, too long, redirected too often or
-    /// to where we may not go) or that names no server says nothing: the peer is on port 8448.
+    /// to where we may not go) or that names no server says nothing: the remote homeserver is on port 8448.
     ///
-    /// `TargetError` where it says that the peer is where we may not go: nothing else is asked then,
+    /// `TargetError` where it says that the remote homeserver is where we may not go: nothing else is asked then,
     /// since port 8448 would be another server's.
     pub fn answered(self, fetched: Fetched<'_>, rules: &TargetRules) -> Result<Discovery, TargetError> {
         if let Some(next) = self.redirected(fetched, rules) {

@@ -1,7 +1,7 @@
-//! Lookup: one peer's policy, found out URL by URL.
+//! Lookup: one remote homeserver's policy, found out URL by URL.
 //!
 //! Discovery, then `GET /_matrix/media/v3/config` without a token, then, in mode `legacy` and only
-//! where the peer gives nothing without authentication, `GET /_matrix/client/versions`. At most six
+//! where the remote homeserver gives nothing without authentication, `GET /_matrix/client/versions`. At most six
 //! URLs: the well-known document with three redirects, the config, the versions.
 //!
 //! The first revision of MSC2461 names no path; the later ones say `r0`, which is what `v3` was called
@@ -43,9 +43,9 @@ impl Finding {
 /// How a finding came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The peer answered: with a policy, without one, or that it tells only its own users.
+    /// The remote homeserver answered: with a policy, without one, or that it tells only its own users.
     Answered,
-    /// The peer was asked, but gave no answer that can be read.
+    /// The remote homeserver was asked, but gave no answer that can be read.
     Failed,
     /// Nobody was asked: the mode is `off`, or the name leads where we may not go.
     NotAsked,
@@ -62,7 +62,7 @@ pub struct Lookup {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
     Discovery(WellKnown),
-    Config { peer: Target, url: TargetUrl },
+    Config { remote: Target, url: TargetUrl },
     Versions { url: TargetUrl },
 }
 
@@ -89,12 +89,12 @@ impl Lookup {
             Step::Discovery(well_known) => {
                 Self::discovered(self.policy, well_known.answered(fetched, rules), Source::Failed)
             }
-            Step::Config { peer, .. } => Self::configured(self.policy, &peer, fetched),
+            Step::Config { remote, .. } => Self::configured(self.policy, &remote, fetched),
             Step::Versions { .. } => versioned(fetched),
         }
     }
 
-    /// `refused` is what it is worth that the peer is where we may not go.
+    /// `refused` is what it is worth that the remote homeserver is where we may not go.
     fn discovered(
         policy: RemotePolicy,
         discovery: Result<Discovery, TargetError>,
@@ -102,13 +102,13 @@ impl Lookup {
     ) -> Progress {
         let step = match discovery {
             Ok(Discovery::Ask(well_known)) => Step::Discovery(well_known),
-            Ok(Discovery::Found(peer)) => Step::Config { url: peer.at(CONFIG), peer },
+            Ok(Discovery::Found(remote)) => Step::Config { url: remote.at(CONFIG), remote },
             Err(_) => return done(Verdict::Proceed, refused),
         };
         Progress::Fetch(Self { policy, step })
     }
 
-    fn configured(policy: RemotePolicy, peer: &Target, fetched: Fetched<'_>) -> Progress {
+    fn configured(policy: RemotePolicy, remote: &Target, fetched: Fetched<'_>) -> Progress {
         let Some((status, body)) = fetched.answer() else { return done(Verdict::Proceed, Source::Failed) };
         match status {
             StatusCode::OK => {}
@@ -124,14 +124,14 @@ impl Lookup {
                 done(Verdict::Rejected, Source::Answered)
             }
             (Some(Unauthenticated::Nothing), RemotePolicy::Legacy) => {
-                Progress::Fetch(Self { policy, step: Step::Versions { url: peer.at(VERSIONS) } })
+                Progress::Fetch(Self { policy, step: Step::Versions { url: remote.at(VERSIONS) } })
             }
             (Some(_), _) => done(Verdict::Proceed, Source::Answered),
         }
     }
 }
 
-/// The peer gives nothing without authentication. Can homeservers authenticate themselves there?
+/// The remote homeserver gives nothing without authentication. Can homeservers authenticate themselves there?
 fn versioned(fetched: Fetched<'_>) -> Progress {
     let authenticated = match fetched.answer() {
         Some((StatusCode::OK, body)) => has_authenticated_federation(body),
@@ -152,7 +152,7 @@ fn done(verdict: Verdict, source: Source) -> Progress {
 mod tests {
     use super::*;
 
-    /// A peer that answers each URL from a list, in order, and what came of it.
+    /// A remote homeserver that answers each URL from a list, in order, and what came of it.
     fn look_up(policy: RemotePolicy, server: &str, answers: &[(&str, u16, &str)]) -> (Verdict, Source) {
         let rules = TargetRules::new(["example.com"], false);
         let mut answers = answers.iter();

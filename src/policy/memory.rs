@@ -11,7 +11,7 @@ const MINUTE_MS: u64 = 60_000;
 #[derive(Debug, Default)]
 pub struct Memory {
     records: HashMap<String, Record>,
-    /// Peers that are being looked up, and since when.
+    /// RemoteHomeservers that are being looked up, and since when.
     under_way: Vec<(String, u64)>,
     /// When the current minute began, and how many lookups did since.
     minute: (u64, u32),
@@ -22,7 +22,7 @@ pub struct Memory {
 pub enum Permit {
     /// It has begun.
     Begun,
-    /// Another request is looking this peer up: its record will be here soon.
+    /// Another request is looking this remote homeserver up: its record will be here soon.
     UnderWay,
     /// Enough for this minute.
     TooMany,
@@ -37,11 +37,11 @@ impl Memory {
         self.records.get(key)?.verdict(policy, now_ms)
     }
 
-    /// Begins a lookup, unless this peer is being looked up or too many began in this minute. It ends
+    /// Begins a lookup, unless this remote homeserver is being looked up or too many began in this minute. It ends
     /// with [`Memory::put`]; after [`LOOKUP_WAIT_MS`] it is waited for no longer.
     pub fn begin_lookup(&mut self, key: &str, now_ms: u64) -> Permit {
         self.under_way.retain(|(_, since)| now_ms.saturating_sub(*since) < LOOKUP_WAIT_MS);
-        if self.under_way.iter().any(|(peer, _)| peer == key) {
+        if self.under_way.iter().any(|(remote, _)| remote == key) {
             return Permit::UnderWay;
         }
         if now_ms.saturating_sub(self.minute.0) >= MINUTE_MS {
@@ -58,7 +58,7 @@ impl Memory {
     /// Keeps a record, with which a lookup has ended. A full memory first forgets what has expired, else
     /// what expires next.
     pub fn put(&mut self, key: String, record: Record, now_ms: u64) {
-        self.under_way.retain(|(peer, _)| *peer != key);
+        self.under_way.retain(|(remote, _)| *remote != key);
         let records = &mut self.records;
         if records.len() >= Self::CAPACITY && !records.contains_key(&key) {
             records.retain(|_, record| record.expires_ts() > now_ms);

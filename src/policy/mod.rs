@@ -1,4 +1,4 @@
-//! What may be read without authentication, and what peers say of theirs (MSC2461 revision 1).
+//! What may be read without authentication, and what remote homeservers say of theirs (MSC2461 revision 1).
 //!
 //! Pure: no clock, no network, no platform. A policy only ever narrows. What it lets pass is still
 //! decided by the homeserver, for that user and that object.
@@ -9,13 +9,13 @@
 //! that says of a request whether it passes without a token, goes to the homeserver with its token,
 //! or is refused.
 //!
-//! # The policy of a peer
+//! # The policy of a remote homeserver
 //!
-//! 1. [`RemotePolicy`] says how far a peer's policy is obeyed.
-//! 2. [`Memory`] and then the key store under [`record_key`] may hold a [`Record`] of this peer.
+//! 1. [`RemotePolicy`] says how far a remote homeserver's policy is obeyed.
+//! 2. [`Memory`] and then the key store under [`record_key`] may hold a [`Record`] of this remote homeserver.
 //! 3. Otherwise, once the homeserver has vouched for the client's token and if [`Memory`] gives a
 //!    [`Permit`], a [`Lookup`] names one URL
-//!    after the other and is told what came back: *discovery* (where the peer is, [`Discovery`]),
+//!    after the other and is told what came back: *discovery* (where the remote homeserver is, [`Discovery`]),
 //!    its media config, and in mode `legacy` its versions. [`TargetRules`] judge every URL before
 //!    it is named, redirects and delegations included.
 //! 4. Its [`Finding`] becomes a [`Record`] for 2, and its [`Verdict`] is obeyed. Whatever cannot be

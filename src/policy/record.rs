@@ -1,4 +1,4 @@
-//! Records: what is kept of a finding, so that a peer is asked once in a while and not per request.
+//! Records: what is kept of a finding, so that a remote homeserver is asked once in a while and not per request.
 //!
 //! Key `remote:<server name, lower case, port as a number>`, versioned JSON:
 //! `{"v":1,"policy":"enforce","verdict":"rejected","fetched_ts":1790000000000,"expires_ts":1790003600000}`.
@@ -15,14 +15,14 @@ const KV_MIN_TTL_SECS: u64 = 60;
 /// How long findings hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheTimes {
-    /// Where the peer answered, in milliseconds.
+    /// Where the remote homeserver answered, in milliseconds.
     pub answered_ms: u64,
     /// Where it did not, in milliseconds.
     pub failed_ms: u64,
 }
 
 impl CacheTimes {
-    /// So many seconds where the peer answered, and a sixth of it where it did not.
+    /// So many seconds where the remote homeserver answered, and a sixth of it where it did not.
     pub fn from_secs(answered_secs: u64) -> Self {
         Self { answered_ms: answered_secs * 1000, failed_ms: answered_secs * 1000 / 6 }
     }
@@ -44,7 +44,7 @@ pub struct Record {
     expires_ts: u64,
 }
 
-/// The key under which the record of a peer is kept: one for all spellings that lead to the same place.
+/// The key under which the record of a remote homeserver is kept: one for all spellings that lead to the same place.
 pub fn record_key(server: &ServerName) -> String {
     let host = server.host().to_ascii_lowercase();
     match server.port() {

@@ -1,4 +1,4 @@
-//! The remote policy: how far the policy of a peer is obeyed, and how its documents are read.
+//! The remote policy: how far the policy of a remote homeserver is obeyed, and how its documents are read.
 
 use http::StatusCode;
 use serde_json::Value;
@@ -9,16 +9,16 @@ use crate::protocol::MatrixError;
 /// The first version of the specification with authenticated media over federation (MSC3916).
 const AUTHENTICATED_FEDERATION: (u32, u32) = (1, 11);
 
-/// `REMOTE_POLICY`: how far a peer's `m.media.unauthenticated` is obeyed.
+/// `REMOTE_POLICY`: how far a remote homeserver's `m.media.unauthenticated` is obeyed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RemotePolicy {
-    /// To the letter of MSC2461: from a peer that gives nothing without authentication, nothing is fetched.
+    /// To the letter of MSC2461: from a remote homeserver that gives nothing without authentication, nothing is fetched.
     #[default]
     Enforce,
-    /// The same, except for peers that have authenticated media over federation: the homeserver can
+    /// The same, except for remote homeservers that have authenticated media over federation: the homeserver can
     /// authenticate itself there, which MSC2461 did not know of.
     Legacy,
-    /// Not at all: peers are never asked.
+    /// Not at all: remote homeservers are never asked.
     Off,
 }
 
@@ -41,7 +41,7 @@ impl RemotePolicy {
     }
 }
 
-/// What a peer's policy means for a request for its media.
+/// What a remote homeserver's policy means for a request for its media.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The homeserver is asked.

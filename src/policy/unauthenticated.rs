@@ -10,7 +10,7 @@ pub enum Unauthenticated {
     /// No policy: nothing is advertised, and the homeserver alone decides.
     #[default]
     Unset,
-    /// Only what we hold in cache.
+    /// Only what we have in the cache.
     Cached,
     /// Only media of our own server name.
     Local,
@@ -47,8 +47,8 @@ pub struct Asked {
     pub token: Token,
     /// Whose media it is.
     pub locality: Locality,
-    /// Whether we hold the object, complete, in our own cache. See [`Unauthenticated::depends_on_cache`].
-    pub held: bool,
+    /// Whether we have the object, complete, in our own cache. See [`Unauthenticated::depends_on_cache`].
+    pub cached: bool,
 }
 
 /// What becomes of a request.
@@ -95,20 +95,20 @@ impl Unauthenticated {
         match (asked.token, asked.endpoint) {
             (Token::Presented, _) => Decision::Authorise,
             (Token::Absent, Endpoint::Authenticated) => Decision::Refuse(MatrixError::missing_token()),
-            (Token::Absent, Endpoint::Legacy) if self.passes(asked.locality, asked.held) => Decision::Pass,
+            (Token::Absent, Endpoint::Legacy) if self.passes(asked.locality, asked.cached) => Decision::Pass,
             (Token::Absent, Endpoint::Legacy) => Decision::Refuse(restricted()),
         }
     }
 
-    /// Whether the decision depends on [`Asked::held`]: looking into the cache can be spared where not.
+    /// Whether the decision depends on [`Asked::cached`]: looking into the cache can be spared where not.
     pub fn depends_on_cache(self, asked: Asked) -> bool {
-        self.decide(Asked { held: true, ..asked }) != self.decide(Asked { held: false, ..asked })
+        self.decide(Asked { cached: true, ..asked }) != self.decide(Asked { cached: false, ..asked })
     }
 
-    fn passes(self, locality: Locality, held: bool) -> bool {
+    fn passes(self, locality: Locality, cached: bool) -> bool {
         match self {
             Self::Unset | Self::Unspecified => true,
-            Self::Cached => held,
+            Self::Cached => cached,
             Self::Local => locality == Locality::Local,
             Self::Nothing => false,
         }
@@ -125,8 +125,8 @@ fn restricted() -> MatrixError {
 mod tests {
     use super::*;
 
-    /// R refuse, A authorise, P pass. In each block of four: local held, local not held, remote held,
-    /// remote not held.
+    /// R refuse, A authorise, P pass. In each block of four: local cached, local not cached, remote cached,
+    /// remote not cached.
     const TABLE: [(&str, [&str; 4]); 5] = [
         //                authenticated endpoint    legacy endpoints
         //                no token  token           no token  token
@@ -156,8 +156,8 @@ mod tests {
         for (policy, (word, row)) in Unauthenticated::ALL.into_iter().zip(TABLE) {
             assert_eq!(policy.as_str(), word);
             for ((endpoint, token), expected) in COLUMNS.into_iter().zip(row) {
-                let letters = OBJECTS.map(|(locality, held)| {
-                    match policy.decide(Asked { endpoint, token, locality, held }) {
+                let letters = OBJECTS.map(|(locality, cached)| {
+                    match policy.decide(Asked { endpoint, token, locality, cached }) {
                         Decision::Pass => 'P',
                         Decision::Authorise => 'A',
                         Decision::Refuse(error) => {
@@ -176,8 +176,8 @@ mod tests {
     fn the_cache_is_looked_into_only_where_it_decides() {
         for policy in Unauthenticated::ALL {
             for (endpoint, token) in COLUMNS {
-                for (locality, held) in OBJECTS {
-                    let depends = policy.depends_on_cache(Asked { endpoint, token, locality, held });
+                for (locality, cached) in OBJECTS {
+                    let depends = policy.depends_on_cache(Asked { endpoint, token, locality, cached });
                     let anonymous = (endpoint, token) == (Endpoint::Legacy, Token::Absent);
                     assert_eq!(depends, policy == Unauthenticated::Cached && anonymous);
                 }

@@ -1,4 +1,4 @@
-//! Fakes for the doors, with the faults that the real things cannot be made to produce on demand:
+//! Fakes for the ports, with the faults that the real things cannot be made to produce on demand:
 //! they fail, fail but persist, and cut a body short.
 
 use std::cell::{Cell, RefCell};
@@ -9,13 +9,14 @@ use http::{HeaderMap, StatusCode};
 use zeroize::Zeroizing;
 
 use super::{
-    Body, BodyError, Cached, Event, Homeserver, Host, Job, KeyStore, KeyStoreError, ObjectCache, PeerAnswer,
-    Peers, Platform, Reply, ReplyBody, UpstreamError, UpstreamRequest, UpstreamResponse, run_job,
+    BackgroundTask, Body, BodyError, Cached, Event, Homeserver, Host, KeyStore, KeyStoreError, ObjectCache,
+    Platform, RemoteAnswer, RemoteHomeservers, Reply, ReplyBody, UpstreamError, UpstreamRequest,
+    UpstreamResponse, run_background_task,
 };
 use crate::cipher::WindowError;
 use crate::config::Config;
 use crate::policy::{Memory, TargetUrl};
-use crate::protocol::{AccessToken, ByteRange, Facts, Object};
+use crate::protocol::{AccessToken, ByteRange, Object, ObjectInfo};
 
 /// Bytes that may break off, and whether somebody cancelled them.
 #[derive(Clone, Debug)]
@@ -40,7 +41,7 @@ impl Body for FakeBody {
         }
     }
 
-    fn share(&self) -> Option<Self> {
+    fn try_clone(&self) -> Option<Self> {
         self.buffered.then(|| self.clone())
     }
 
@@ -74,12 +75,12 @@ pub enum StoreFault {
     FailsButPersists,
 }
 
-type Peering = dyn Fn(&str) -> Option<PeerAnswer>;
+type RemoteScript = dyn Fn(&str) -> Option<RemoteAnswer>;
 
-/// All doors.
+/// All ports.
 pub struct Fakes {
-    pub peers: Box<Peering>,
-    pub asked_peers: RefCell<Vec<String>>,
+    pub remotes: Box<RemoteScript>,
+    pub asked_remotes: RefCell<Vec<String>>,
     memory: RefCell<Memory>,
     /// What other requests do while this one waits.
     pub while_asleep: Box<dyn Fn(&Self)>,
@@ -89,11 +90,11 @@ pub struct Fakes {
     /// The names of all records that were asked for.
     pub read_names: RefCell<Vec<String>>,
     pub store_fault: Cell<StoreFault>,
-    pub facts: RefCell<HashMap<String, Facts>>,
-    pub objects: RefCell<HashMap<String, (Facts, Vec<u8>)>>,
+    pub info: RefCell<HashMap<String, ObjectInfo>>,
+    pub objects: RefCell<HashMap<String, (ObjectInfo, Vec<u8>)>>,
     pub now_ms: Cell<u64>,
     pub events: RefCell<Vec<Event>>,
-    pub jobs: RefCell<Vec<Job<FakeBody>>>,
+    pub background_tasks: RefCell<Vec<BackgroundTask<FakeBody>>>,
     /// Whether another request is filling the cache.
     pub filling: Cell<bool>,
     random: Cell<u8>,
@@ -106,19 +107,19 @@ impl Fakes {
     ) -> Self {
         Self {
             answer: Box::new(answer),
-            peers: Box::new(|_| None),
-            asked_peers: RefCell::default(),
+            remotes: Box::new(|_| None),
+            asked_remotes: RefCell::default(),
             memory: RefCell::default(),
             while_asleep: Box::new(|_| ()),
             seen: RefCell::default(),
             records: RefCell::default(),
             read_names: RefCell::default(),
             store_fault: Cell::new(StoreFault::None),
-            facts: RefCell::default(),
+            info: RefCell::default(),
             objects: RefCell::default(),
             now_ms: Cell::new(1_000_000),
             events: RefCell::default(),
-            jobs: RefCell::default(),
+            background_tasks: RefCell::default(),
             filling: Cell::new(false),
             random: Cell::new(0),
         }
@@ -138,10 +139,10 @@ impl Fakes {
     }
 
     /// Does what was left for after the response.
-    pub fn run_jobs(&self) {
-        let jobs = self.jobs.take();
-        for job in jobs {
-            futures_executor::block_on(run_job(self, job));
+    pub fn run_background_tasks(&self) {
+        let background_tasks = self.background_tasks.take();
+        for task in background_tasks {
+            futures_executor::block_on(run_background_task(self, task));
         }
     }
 
@@ -243,26 +244,28 @@ impl Homeserver<FakeBody> for Fakes {
 }
 
 impl ObjectCache<FakeBody> for Fakes {
-    async fn facts(&self, object: &Object) -> Option<Facts> {
-        self.facts.borrow().get(&object.cache_name()).cloned()
+    async fn get_info(&self, object: &Object) -> Option<ObjectInfo> {
+        self.info.borrow().get(&object.cache_name()).cloned()
     }
 
     async fn open(&self, object: &Object, range: Option<ByteRange>) -> Option<Cached<FakeBody>> {
-        let (facts, mut bytes) = self.objects.borrow().get(&object.cache_name()).cloned()?;
+        let (info, mut bytes) = self.objects.borrow().get(&object.cache_name()).cloned()?;
         if let Some(ByteRange { start, end }) = range {
             bytes = bytes.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)?.to_vec();
         }
-        Some(Cached { facts, body: FakeBody::new(bytes), range })
+        Some(Cached { info, body: FakeBody::new(bytes), range })
     }
 
-    async fn hold(&self, object: &Object, facts: &Facts, body: Option<FakeBody>) -> bool {
-        if let Some(body) = body {
-            if Some(body.bytes.len() as u64) != facts.size {
-                return false;
-            }
-            self.objects.borrow_mut().insert(object.cache_name(), (facts.clone(), body.bytes.to_vec()));
+    async fn put_object(&self, object: &Object, info: &ObjectInfo, body: FakeBody) -> bool {
+        if Some(body.bytes.len() as u64) != info.size {
+            return false;
         }
-        self.facts.borrow_mut().insert(object.cache_name(), facts.clone());
+        self.objects.borrow_mut().insert(object.cache_name(), (info.clone(), body.bytes.to_vec()));
+        self.put_info(object, info).await
+    }
+
+    async fn put_info(&self, object: &Object, info: &ObjectInfo) -> bool {
+        self.info.borrow_mut().insert(object.cache_name(), info.clone());
         true
     }
 }
@@ -285,10 +288,10 @@ impl KeyStore for Fakes {
     }
 }
 
-impl Peers for Fakes {
-    async fn fetch(&self, url: &TargetUrl) -> Option<PeerAnswer> {
-        self.asked_peers.borrow_mut().push(url.to_string());
-        (self.peers)(&url.to_string())
+impl RemoteHomeservers for Fakes {
+    async fn fetch(&self, url: &TargetUrl) -> Option<RemoteAnswer> {
+        self.asked_remotes.borrow_mut().push(url.to_string());
+        (self.remotes)(&url.to_string())
     }
 
     fn memory<T>(&self, ask: impl FnOnce(&mut Memory) -> T) -> T {
@@ -311,13 +314,13 @@ impl Host<FakeBody> for Fakes {
         bytes.fill(self.random.get());
     }
 
-    fn later(&self, job: Job<FakeBody>) {
-        self.jobs.borrow_mut().push(job);
+    fn run_in_background(&self, task: BackgroundTask<FakeBody>) {
+        self.background_tasks.borrow_mut().push(task);
     }
 
     fn fill(&self, object: &Object, request: UpstreamRequest) -> Option<impl Future<Output = bool>> {
-        let job = Job::Fill(object.clone(), request);
-        (!self.filling.get()).then(|| run_job(self, job))
+        let task = BackgroundTask::Fill(object.clone(), request);
+        (!self.filling.get()).then(|| run_background_task(self, task))
     }
 
     fn log(&self, event: Event) {

@@ -1,13 +1,13 @@
-//! The doors: small traits through which `origin` and `edge` reach everything outside, and the
+//! The ports: small traits through which `origin` and `edge` reach everything outside, and the
 //! plain values that go through them. `platform` implements them on Cloudflare Workers; tests
 //! implement them with fakes that fail, fail but persist, answer late, or cut a body short.
 
+mod background;
 #[cfg(test)]
 pub(crate) mod fakes;
-mod job;
 mod reply;
 
-pub use job::{Event, Job, run_job};
+pub use background::{BackgroundTask, Event, run_background_task};
 pub use reply::{Reply, ReplyBody};
 
 use http::header::{
@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 use zeroize::Zeroizing;
 
 use crate::policy::{Memory, TargetUrl};
-use crate::protocol::{AccessToken, ByteRange, Facts, Object};
+use crate::protocol::{AccessToken, ByteRange, Object, ObjectInfo};
 
 /// Objects up to this size are read whole, served and then cached; larger ones are streamed, and the
 /// cache gets a copy of its own.
@@ -35,7 +35,7 @@ pub const SKIP_BYTES: u64 = 64 * 1024 * 1024;
 /// broken: 30 s. A client waits for it without a response, and 1 MiB comes in a fraction of that.
 pub const BODY_TIMEOUT_MS: u32 = 30_000;
 
-/// The headers of a response that anything here looks at: facts of media, and what is relayed.
+/// The headers of a response that anything here looks at: info of media, and what is relayed.
 pub const READ_HEADERS: [HeaderName; 11] = [
     CONTENT_LENGTH,
     CONTENT_TYPE,
@@ -57,7 +57,7 @@ pub trait Body: Sized {
     /// bytes.
     async fn buffer(self, size: u64) -> Result<Self, BodyError>;
     /// A second handle on a buffered body; `None` for a stream, which can be read only once.
-    fn share(&self) -> Option<Self>;
+    fn try_clone(&self) -> Option<Self>;
     /// Reads a document of at most `limit` bytes, within [`BODY_TIMEOUT_MS`].
     async fn bytes(self, limit: usize) -> Result<Vec<u8>, BodyError>;
     /// Gives the connection back without reading.
@@ -139,7 +139,7 @@ pub enum UpstreamError {
     OddStatus(u16),
 }
 
-/// The homeserver's door.
+/// The port to the homeserver.
 pub trait Homeserver<B> {
     /// Sends a request, follows no redirect, uses no cache.
     async fn send(&self, request: UpstreamRequest) -> Result<UpstreamResponse<B>, UpstreamError>;
@@ -149,21 +149,23 @@ pub trait Homeserver<B> {
 #[derive(Debug)]
 pub struct Cached<B> {
     /// What was stored beside it.
-    pub facts: Facts,
+    pub info: ObjectInfo,
     /// The bytes of `range`.
     pub body: B,
     /// Which bytes these are; `None` is all of them.
     pub range: Option<ByteRange>,
 }
 
-/// The cache's door: plaintext objects and facts of this data centre. A cache forgets; it never fails.
+/// The port to the cache: plaintext objects and info of this data centre. A cache forgets; it never fails.
 pub trait ObjectCache<B> {
-    /// What is known of an object, whether or not its bytes are held.
-    async fn facts(&self, object: &Object) -> Option<Facts>;
+    /// What is known of an object, whether or not its bytes are cached.
+    async fn get_info(&self, object: &Object) -> Option<ObjectInfo>;
     /// The object's bytes, or those of one range of it.
     async fn open(&self, object: &Object, range: Option<ByteRange>) -> Option<Cached<B>>;
-    /// Stores a complete object, or with `None` its facts alone. Says whether it is held now.
-    async fn hold(&self, object: &Object, facts: &Facts, body: Option<B>) -> bool;
+    /// Stores a complete object and its info. Returns whether it is cached now.
+    async fn put_object(&self, object: &Object, info: &ObjectInfo, body: B) -> bool;
+    /// Stores an object's info alone. Returns whether it is cached now.
+    async fn put_info(&self, object: &Object, info: &ObjectInfo) -> bool;
 }
 
 /// The key store refused or could not be reached.
@@ -171,7 +173,7 @@ pub trait ObjectCache<B> {
 #[error("the key store cannot be reached")]
 pub struct KeyStoreError;
 
-/// The key store's door (Workers KV): short records under names, with a time to live.
+/// The port to the key store (Workers KV): short records under names, with a time to live.
 pub trait KeyStore {
     /// Stores a record for `ttl_secs` (at least 60).
     async fn put(&self, name: &str, record: &str, ttl_secs: u64) -> Result<(), KeyStoreError>;
@@ -179,36 +181,36 @@ pub trait KeyStore {
     async fn get(&self, name: &str) -> Result<Option<Zeroizing<String>>, KeyStoreError>;
 }
 
-/// The machine's door: time, randomness, work after the response, and the log.
+/// The port to the runtime: time, randomness, work after the response, and the log.
 pub trait Host<B> {
     /// Milliseconds since 1970.
     fn now_ms(&self) -> u64;
     /// Fills with cryptographic randomness.
     fn fill_random(&self, bytes: &mut [u8]);
-    /// Does a job after the response, as long as the platform allows.
-    fn later(&self, job: Job<B>);
-    /// A [`Job::Fill`] that goes on like one that is done later, even if the client leaves, and can be
-    /// waited for: says whether the object is held then. `None` if another request is at it.
+    /// Does a task after the response, as long as the platform allows.
+    fn run_in_background(&self, task: BackgroundTask<B>);
+    /// A [`BackgroundTask::Fill`] that goes on like one that is done later, even if the client leaves, and can be
+    /// waited for: says whether the object is cached then. `None` if another request is at it.
     fn fill(&self, object: &Object, request: UpstreamRequest) -> Option<impl Future<Output = bool>>;
     /// Counts an event of the day in the log. Events have no fields: nothing can leak.
     fn log(&self, event: Event);
 }
 
-/// The doors to peers: other homeservers, asked for their policy.
-pub trait Peers {
+/// The port to remote homeservers: other homeservers, asked for their policy.
+pub trait RemoteHomeservers {
     /// `GET` without credentials, no redirect followed, within `FETCH_TIMEOUT_MS` and `MAX_BODY_BYTES`;
     /// `None` for whatever is not a whole answer.
-    async fn fetch(&self, url: &TargetUrl) -> Option<PeerAnswer>;
-    /// What this isolate remembers of peers.
+    async fn fetch(&self, url: &TargetUrl) -> Option<RemoteAnswer>;
+    /// What this isolate remembers of remote homeservers.
     fn memory<T>(&self, ask: impl FnOnce(&mut Memory) -> T) -> T;
     /// Lets some time pass. A request may wait for nothing that belongs to another one, but it can look
     /// again later.
     async fn sleep(&self, ms: u32);
 }
 
-/// A peer's whole answer.
+/// A remote homeserver's whole answer.
 #[derive(Clone, Debug)]
-pub struct PeerAnswer {
+pub struct RemoteAnswer {
     /// Its status.
     pub status: StatusCode,
     /// Its `Location`, verbatim.
@@ -217,9 +219,9 @@ pub struct PeerAnswer {
     pub body: Vec<u8>,
 }
 
-/// All doors of one request.
+/// All ports of one request.
 pub trait Platform:
-    Homeserver<Self::Body> + ObjectCache<Self::Body> + KeyStore + Host<Self::Body> + Peers
+    Homeserver<Self::Body> + ObjectCache<Self::Body> + KeyStore + Host<Self::Body> + RemoteHomeservers
 {
     /// What bodies are here.
     type Body: Body;

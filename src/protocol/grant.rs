@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::object::{Thumbnail, ThumbnailMethod, Variant};
-use super::{Algorithm, Facts, Key, MediaId, Object, ServerName};
+use super::{Algorithm, Key, MediaId, Object, ObjectInfo, ServerName};
 
 /// The version of the record. A reader knows its own version only: others are no grants to it.
 const VERSION: u8 = 1;
@@ -54,18 +54,18 @@ pub struct Pins {
 
 impl Pins {
     /// The pins of an object of a known length.
-    pub fn new(size: u64, facts: &Facts) -> Self {
-        Self { size, etag: facts.strong_etag().map(str::to_owned) }
+    pub fn new(size: u64, info: &ObjectInfo) -> Self {
+        Self { size, etag: info.strong_etag().map(str::to_owned) }
     }
 
-    /// Whether a store's facts are those of the object that was granted.
-    pub fn match_facts(&self, facts: &Facts) -> bool {
-        let same_etag = match (&self.etag, facts.strong_etag()) {
+    /// Whether a store's info is that of the object that was granted.
+    pub fn match_info(&self, info: &ObjectInfo) -> bool {
+        let same_etag = match (&self.etag, info.strong_etag()) {
             (Some(pinned), Some(etag)) => pinned == etag,
             // A cache that knows no strong tag, or a store that had none at mint, pins the length only.
             _ => true,
         };
-        facts.size == Some(self.size) && same_etag
+        info.size == Some(self.size) && same_etag
     }
 }
 
@@ -262,17 +262,17 @@ mod tests {
     #[test]
     fn pins_are_length_and_strong_etag() {
         let pins = Pins { size: 5, etag: Some("\"e\"".to_owned()) };
-        let facts = |size, etag: &str| Facts {
+        let info = |size, etag: &str| ObjectInfo {
             size,
             content_type: String::new(),
             content_disposition: None,
             etag: Some(etag.to_owned()),
         };
-        assert!(pins.match_facts(&facts(Some(5), "\"e\"")));
-        assert!(pins.match_facts(&facts(Some(5), "1")));
-        assert!(!pins.match_facts(&facts(Some(5), "\"f\"")));
-        assert!(!pins.match_facts(&facts(Some(6), "\"e\"")));
-        assert!(!pins.match_facts(&facts(None, "\"e\"")));
+        assert!(pins.match_info(&info(Some(5), "\"e\"")));
+        assert!(pins.match_info(&info(Some(5), "1")));
+        assert!(!pins.match_info(&info(Some(5), "\"f\"")));
+        assert!(!pins.match_info(&info(Some(6), "\"e\"")));
+        assert!(!pins.match_info(&info(None, "\"e\"")));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 use super::disposition::Disposition;
-use super::{Facts, FileName, Key, from_base64url, to_base64url};
+use super::{FileName, Key, ObjectInfo, from_base64url, to_base64url};
 use crate::cipher::Keystream;
 
 /// Sealed metadata is always this long, so that its length tells nothing of a file name.
@@ -39,14 +39,14 @@ pub enum MetadataError {
 impl Metadata {
     /// The metadata to mint a grant with. What does not fit into the sealed form is shortened: the
     /// file name first (its extension is kept), then an absurd media type gives way.
-    pub fn new(size: u64, facts: &Facts, file_name: Option<&FileName>) -> Self {
-        let content_type = if facts.content_type.len() <= MAX_CONTENT_TYPE_BYTES {
-            facts.content_type.clone()
+    pub fn new(size: u64, info: &ObjectInfo, file_name: Option<&FileName>) -> Self {
+        let content_type = if info.content_type.len() <= MAX_CONTENT_TYPE_BYTES {
+            info.content_type.clone()
         } else {
             "application/octet-stream".to_owned()
         };
         let mut disposition =
-            Disposition::for_media(facts.content_disposition.as_deref(), &content_type, file_name);
+            Disposition::for_media(info.content_disposition.as_deref(), &content_type, file_name);
         let with = |disposition: &Disposition| Self {
             size,
             content_type: content_type.clone(),
@@ -102,8 +102,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn facts(content_type: &str, disposition: &str) -> Facts {
-        Facts {
+    fn info(content_type: &str, disposition: &str) -> ObjectInfo {
+        ObjectInfo {
             size: Some(5),
             content_type: content_type.to_owned(),
             content_disposition: Some(disposition.to_owned()),
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn sealed_metadata_opens_with_its_key_only() {
-        let metadata = Metadata::new(5, &facts("image/png", "inline; filename=x.png"), None);
+        let metadata = Metadata::new(5, &info("image/png", "inline; filename=x.png"), None);
         let key = Key::from_bytes([1; 32]);
         let sealed = Metadata::seal(&metadata.to_json(), &key).unwrap();
         let sealed = sealed.to_str().unwrap();
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn a_long_file_name_is_shortened_and_keeps_its_extension() {
         let name = FileName::new(&format!("{}.tar", "\u{2603}".repeat(500))).unwrap();
-        let metadata = Metadata::new(5, &facts("image/png", "inline"), Some(&name));
+        let metadata = Metadata::new(5, &info("image/png", "inline"), Some(&name));
         assert!(metadata.to_json().len() <= SEALED_METADATA_BYTES);
         let kept = Disposition::parse(metadata.content_disposition.as_deref().unwrap()).file_name.unwrap();
         assert!(kept.as_str().ends_with("\u{2603}.tar") && kept.as_str().len() > 200, "{kept:?}");
@@ -139,7 +139,7 @@ mod tests {
         fn whatever_a_homeserver_says_can_be_sealed(
             content_type in "\\PC{0,2000}", name in "\\PC{0,2000}", size in any::<u64>(),
         ) {
-            let metadata = Metadata::new(size, &facts(&content_type, "inline"), FileName::new(&name).as_ref());
+            let metadata = Metadata::new(size, &info(&content_type, "inline"), FileName::new(&name).as_ref());
             let key = Key::from_bytes([9; 32]);
             let sealed = Metadata::seal(&metadata.to_json(), &key).unwrap();
             prop_assert_eq!(Metadata::unseal(sealed.to_str().unwrap(), &key), Ok(metadata));

@@ -55,7 +55,7 @@ for (const shape of SHAPES) {
     it("neither host lets anyone into the cache's own paths", async () => {
       await site.held(path);
       for (const host of [site.worker.origin, site.worker.edge]) {
-        for (const inside of ["/_cloakroom/object/1/x", "/_cloakroom/facts/1/x", "/_cloakroom/", "/_cloakroom/health/x"]) {
+        for (const inside of ["/_cloakroom/object/1/x", "/_cloakroom/info/1/x", "/_cloakroom/", "/_cloakroom/health/x"]) {
           assert.equal((await fetch(host + inside, { headers: { Authorization: `Bearer ${home.alice.token}` } })).status, 404, inside);
         }
       }

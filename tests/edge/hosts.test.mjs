@@ -74,7 +74,7 @@ describe("the edge's host", () => {
   it("and the homeserver's keep the cache to themselves", async () => {
     const stored = rig.store(Buffer.from(`cached plaintext ${"x".repeat(80_000)}`), { type: "text/plain" });
     await rig.cached(stored);
-    const names = ["object", "facts"].map((kind) => `${kind}/1/${cacheName(stored)}`);
+    const names = ["object", "info"].map((kind) => `${kind}/1/${cacheName(stored)}`);
     rig.homeserver.requests.length = 0;
     for (const host of [rig.edgeHost, `localhost:${rig.worker.port}`]) {
       for (const name of [...names, "", "object", "object/1/", "health/", "anything"]) {
@@ -108,7 +108,7 @@ describe("the edge's host", () => {
         for (const path of variants) {
           const response = await rig.verbatim(path, { host });
           assert.ok(response.status === 404 || response.status === 400, `${response.status} for ${path} on ${host}`);
-          assert.ok(!response.body.includes("cached") && !response.headers["cloakroom-facts"], path);
+          assert.ok(!response.body.includes("cached") && !response.headers["cloakroom-object-info"], path);
         }
       }
     }

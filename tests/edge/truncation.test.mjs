@@ -100,7 +100,7 @@ describe("a body that breaks off", () => {
       const stored = rig.store(LARGE_BYTES);
       let gets = 0;
       stored.answers((exchange) => media(stored.source, ++gets === 2 ? { stopAfter, then } : {})(exchange), "GET");
-      // Its facts are known then: the next question about it is answered from the cache, if that holds it.
+      // Its info is known then: the next question about it is answered from the cache, if it is there.
       const answer = await rig.answer(stored);
       await expectMedia(await rig.link(answer), stored, { key: answer.key });
       for (let round = 0; round < 3; round += 1) {

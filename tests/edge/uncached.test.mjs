@@ -34,7 +34,7 @@ describe("an object too large for the cache", () => {
     await rig.cached(below);
   });
 
-  it("has its facts remembered: the next question is a conditional one", async () => {
+  it("has its object info remembered: the next question is a conditional one", async () => {
     const stored = rig.store(LARGE_BYTES);
     await rig.answer(stored);
     await rig.quiet();

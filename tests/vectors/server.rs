@@ -1,6 +1,6 @@
 //! Between origin and edge: redirect tokens, grants, pins, the metadata of a grant (`cases-server.mjs`).
 
-use cloakroom::protocol::{Content, Disposition, Facts, FileName, Grant, Metadata, Pins, RedirectToken};
+use cloakroom::protocol::{Content, Disposition, FileName, Grant, Metadata, ObjectInfo, Pins, RedirectToken};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -52,8 +52,8 @@ pub struct PinsInput {
 }
 
 pub fn pins(input: &PinsInput) -> Result<Outcome, String> {
-    let facts = Facts::from_headers(&header_map(&input.headers)?);
-    Ok((if input.pins.match_facts(&facts) { "same" } else { "changed" }, Value::Null))
+    let info = ObjectInfo::from_headers(&header_map(&input.headers)?);
+    Ok((if input.pins.match_info(&info) { "same" } else { "changed" }, Value::Null))
 }
 
 #[derive(Deserialize)]
@@ -67,8 +67,8 @@ pub struct MetadataMintInput {
 
 pub fn metadata_mint(input: MetadataMintInput) -> Result<Outcome, String> {
     let MetadataMintInput { size, content_type, content_disposition, file_name } = input;
-    let facts = Facts { size: Some(size), content_type, content_disposition, etag: None };
-    let metadata = Metadata::new(size, &facts, file_name.as_deref().and_then(FileName::new).as_ref());
+    let info = ObjectInfo { size: Some(size), content_type, content_disposition, etag: None };
+    let metadata = Metadata::new(size, &info, file_name.as_deref().and_then(FileName::new).as_ref());
     if metadata.to_json().len() > 1024 {
         return Err("the metadata does not fit into 1,024 bytes".to_owned());
     }

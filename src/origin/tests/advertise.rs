@@ -1,4 +1,4 @@
-//! The media config under a policy, which peers read without a token.
+//! The media config under a policy, which remote homeservers read without a token.
 
 use super::*;
 use crate::origin::advertise::{Document, document};

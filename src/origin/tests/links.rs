@@ -33,7 +33,7 @@ fn an_opted_in_client_gets_an_answer_and_the_homeserver_sends_no_bytes() {
 fn two_requests_have_two_keys_and_two_tokens() {
     let fakes = Fakes::with_object(MEDIA);
     let one = read(get(JSON).of(&fakes)).unwrap();
-    fakes.run_jobs();
+    fakes.run_background_tasks();
     let two = read(get(JSON).of(&fakes)).unwrap();
     let parse = |json: &[u8]| Answer::from_json(json, "https://media.example.net", false).unwrap();
     let (one, two) = (parse(&one), parse(&two));

@@ -5,8 +5,8 @@ use crate::policy::{
     CacheTimes, Finding, LOOKUP_WAIT_MS, LOOKUPS_PER_MINUTE, Permit, Record, RemotePolicy, Source, Verdict,
     record_key,
 };
+use crate::ports::{RemoteAnswer, RemoteHomeservers as _};
 use crate::protocol::ServerName;
-use crate::ports::{PeerAnswer, Peers as _};
 
 const LEGACY: &str = "/_matrix/media/r0/download/example.org/abc";
 const LEGACY_REMOTE: &str = "/_matrix/media/v3/download/remote.example.com/abc";
@@ -35,7 +35,7 @@ fn without_a_token_the_policy_narrows_and_the_homeserver_still_decides() {
         if let [seen] = &seen[..] {
             assert_eq!((seen.path.as_str(), &seen.token), (path.replace("r0", "v3").as_str(), &None));
         }
-        assert!(fakes.asked_peers.borrow().is_empty());
+        assert!(fakes.asked_remotes.borrow().is_empty());
     }
 }
 
@@ -46,7 +46,7 @@ fn cached_means_what_we_hold_and_the_homeserver_is_asked_even_then() {
     assert_eq!(fakes.methods(), "HEAD?1");
 
     let frozen = Fakes::new(|_| response(404, &[], b"{\"errcode\":\"M_NOT_FOUND\"}"));
-    frozen.facts.replace(fakes.facts.take());
+    frozen.info.replace(fakes.info.take());
     frozen.objects.replace(fakes.objects.take());
     assert_eq!(anonymous(LEGACY, "m.cached").of(&frozen).status, 404);
 }
@@ -83,12 +83,12 @@ fn legacy_clients_are_redirected_only_if_they_say_so() {
 
 #[test]
 fn allow_remote_false_leads_to_what_the_homeserver_has_and_not_around_the_token() {
-    let fakes = with_peer("\"m.none\"");
+    let fakes = with_remote("\"m.none\"");
     Ask { path: LEGACY_REMOTE, ..get("allow_remote=false") }.of(&fakes);
     let paths: Vec<String> = fakes.seen.take().into_iter().map(|seen| seen.path).collect();
     let whoami = "/_matrix/client/v3/account/whoami?allow_remote=false".to_owned();
     assert_eq!(paths, [whoami, format!("{LEGACY_REMOTE}?allow_remote=false")]);
-    assert!(fakes.asked_peers.borrow().is_empty());
+    assert!(fakes.asked_remotes.borrow().is_empty());
 
     // The legacy endpoint, which looks at no token, would give the media to anybody.
     for policy in ["unset", "m.none"] {
@@ -115,10 +115,10 @@ fn own_media_need_no_other_server() {
     assert_eq!(fakes.seen.borrow()[0].path, format!("{PATH}?allow_remote=false"));
 }
 
-/// A peer that publishes this policy.
-fn with_peer(policy: &'static str) -> Fakes {
+/// A remote homeserver that publishes this policy.
+fn with_remote(policy: &'static str) -> Fakes {
     let mut fakes = Fakes::with_object(MEDIA);
-    fakes.peers = Box::new(move |url| {
+    fakes.remotes = Box::new(move |url| {
         let body = match url {
             "https://remote.example.com/.well-known/matrix/server" => {
                 r#"{"m.server":"hs.example.com:443"}"#.to_owned()
@@ -129,14 +129,14 @@ fn with_peer(policy: &'static str) -> Fakes {
             }
             _ => return None,
         };
-        Some(PeerAnswer { status: StatusCode::OK, location: None, body: body.into_bytes() })
+        Some(RemoteAnswer { status: StatusCode::OK, location: None, body: body.into_bytes() })
     });
     fakes
 }
 
 #[test]
 fn a_peer_that_gives_nothing_is_asked_once_and_its_media_never() {
-    let fakes = with_peer("\"m.none\"");
+    let fakes = with_remote("\"m.none\"");
     for _ in 0..3 {
         let reply = Ask { path: REMOTE, ..get("") }.of(&fakes);
         assert_eq!(reply.status, 404);
@@ -145,25 +145,25 @@ fn a_peer_that_gives_nothing_is_asked_once_and_its_media_never() {
         assert!(fakes.seen.borrow().iter().all(|seen| seen.path == "/_matrix/client/v3/account/whoami"));
         assert_eq!(fakes.methods(), "GET");
     }
-    assert_eq!(fakes.asked_peers.borrow().len(), 2);
+    assert_eq!(fakes.asked_remotes.borrow().len(), 2);
     // After its time it is asked again.
     fakes.now_ms.set(fakes.now_ms.get() + 3_600_000);
     Ask { path: REMOTE, ..get("") }.of(&fakes);
-    assert_eq!(fakes.asked_peers.borrow().len(), 4);
+    assert_eq!(fakes.asked_remotes.borrow().len(), 4);
 }
 
 #[test]
 fn other_peers_and_those_that_say_nothing_are_fetched_from() {
     for policy in ["\"m.local\"", "\"m.unspecified\"", "\"new\"", "7", "nonsense"] {
-        let fakes = with_peer(policy);
+        let fakes = with_remote(policy);
         assert_eq!(Ask { path: REMOTE, ..get("") }.of(&fakes).status, 200, "{policy}");
         assert_eq!(fakes.methods(), "GET GET");
     }
     let unreachable = Fakes::with_object(MEDIA);
     assert_eq!(Ask { path: REMOTE, ..get("") }.of(&unreachable).status, 200);
-    let off = with_peer("\"m.none\"");
+    let off = with_remote("\"m.none\"");
     assert_eq!(Ask { path: REMOTE, config: vec![("REMOTE_POLICY", "off")], ..get("") }.of(&off).status, 200);
-    assert!(off.asked_peers.borrow().is_empty());
+    assert!(off.asked_remotes.borrow().is_empty());
 }
 
 #[test]
@@ -175,19 +175,19 @@ fn a_verdict_costs_at_most_one_read_and_none_where_it_is_remembered() {
     for policy in ["\"m.none\"", "\"m.local\""] {
         for query in ["", JSON] {
             let ask = |fakes: &Fakes| Ask { path: REMOTE, ..get(query) }.of(fakes).status;
-            let cold = with_peer(policy);
+            let cold = with_remote(policy);
             ask(&cold);
             assert_eq!(reads(&cold), 1, "{policy} {query}: nobody knows it");
             ask(&cold);
             assert_eq!(reads(&cold), 0, "{policy} {query}: this isolate remembers it");
 
-            let next = with_peer(policy);
+            let next = with_remote(policy);
             next.records.replace(cold.records.take());
             let status = ask(&next);
             assert_eq!(reads(&next), 1, "{policy} {query}: the key store holds it");
             assert_eq!(ask(&next), status);
             assert_eq!(reads(&next), 0, "{policy} {query}");
-            assert!(next.asked_peers.borrow().is_empty());
+            assert!(next.asked_remotes.borrow().is_empty());
         }
     }
     // Whom no lookup is about, no read is about.
@@ -203,7 +203,7 @@ fn made_up_server_names_cause_so_many_lookups_a_minute_and_no_more_writes() {
     let ask = |n: u32| {
         let path = format!("/_matrix/client/v1/media/download/made-up-{n}.example.com/abc");
         assert_eq!(Ask { path: &path, ..get("") }.of(&fakes).status, 200);
-        (fakes.asked_peers.take().len(), fakes.records.take().len())
+        (fakes.asked_remotes.take().len(), fakes.records.take().len())
     };
     for n in 0..LOOKUPS_PER_MINUTE {
         assert_eq!(ask(n), (2, 1));
@@ -224,7 +224,7 @@ fn requests_that_come_together_wait_for_one_lookup() {
         let now_ms = fakes.now_ms.get();
         assert_eq!(fakes.memory(|memory| memory.begin_lookup(&key, now_ms)), Permit::Begun);
     };
-    let mut fakes = with_peer("\"m.local\"");
+    let mut fakes = with_remote("\"m.local\"");
     begun(&fakes);
     let (start_ms, found) = (fakes.now_ms.get(), key.clone());
     fakes.while_asleep = Box::new(move |fakes| {
@@ -236,20 +236,20 @@ fn requests_that_come_together_wait_for_one_lookup() {
         }
     });
     assert_eq!(Ask { path: REMOTE, ..get("") }.of(&fakes).status, 404);
-    assert!(fakes.asked_peers.borrow().is_empty() && fakes.records.borrow().is_empty());
+    assert!(fakes.asked_remotes.borrow().is_empty() && fakes.records.borrow().is_empty());
 
     // It never comes back: a lookup of its own, after a while.
-    let fakes = with_peer("\"m.none\"");
+    let fakes = with_remote("\"m.none\"");
     begun(&fakes);
     assert_eq!(Ask { path: REMOTE, ..get("") }.of(&fakes).status, 404);
-    assert_eq!((fakes.asked_peers.borrow().len(), fakes.now_ms.get()), (2, 1_000_000 + LOOKUP_WAIT_MS));
+    assert_eq!((fakes.asked_remotes.borrow().len(), fakes.now_ms.get()), (2, 1_000_000 + LOOKUP_WAIT_MS));
 }
 
 #[test]
 fn a_bad_token_causes_no_lookup() {
     let mut fakes =
         Fakes::new(|_| response(401, &[], b"{\"errcode\":\"M_UNKNOWN_TOKEN\",\"soft_logout\":true}"));
-    fakes.peers = Box::new(|url| panic!("{url}"));
+    fakes.remotes = Box::new(|url| panic!("{url}"));
     let reply = Ask { path: REMOTE, ..get("") }.of(&fakes);
     assert_eq!(reply.status, 401);
     assert!(String::from_utf8(read(reply).unwrap()).unwrap().contains("soft_logout"));
@@ -262,7 +262,7 @@ fn a_bad_token_is_the_homeservers_401_where_a_rejection_is_remembered_too() {
         Some("user") => response(200, &[], b"{}"),
         _ => response(401, &[], LOGGED_OUT.as_bytes()),
     });
-    fakes.peers = with_peer("\"m.none\"").peers;
+    fakes.remotes = with_remote("\"m.none\"").remotes;
     assert_eq!(Ask { path: REMOTE, ..get("") }.of(&fakes).status, 404);
     for query in ["", JSON] {
         let junk = Ask { path: REMOTE, headers: Vec::new(), ..get(query) };
@@ -277,7 +277,7 @@ fn a_bad_token_is_the_homeservers_401_where_a_rejection_is_remembered_too() {
 fn where_no_lookup_may_go_nobody_is_asked_about_the_token_for_it() {
     for server in ["192.0.2.1", "localhost:8448", "intranet"] {
         let mut fakes = Fakes::with_object(MEDIA);
-        fakes.peers = Box::new(|url| panic!("{url}"));
+        fakes.remotes = Box::new(|url| panic!("{url}"));
         let path = format!("/_matrix/client/v1/media/download/{server}/abc");
         assert_eq!(Ask { path: &path, ..get("") }.of(&fakes).status, 200, "{server}");
         assert_eq!(fakes.methods(), "GET", "{server}");
@@ -288,5 +288,5 @@ fn where_no_lookup_may_go_nobody_is_asked_about_the_token_for_it() {
 fn local_media_never_cause_a_lookup() {
     let fakes = Fakes::with_object(MEDIA);
     get("").of(&fakes);
-    assert!(fakes.asked_peers.borrow().is_empty());
+    assert!(fakes.asked_remotes.borrow().is_empty());
 }

@@ -54,7 +54,7 @@ impl Body for WorkerBody {
         }
     }
 
-    fn share(&self) -> Option<Self> {
+    fn try_clone(&self) -> Option<Self> {
         match self {
             Self::Buffer(buffer) => Some(Self::Buffer(buffer.clone())),
             Self::Response(_) => None,

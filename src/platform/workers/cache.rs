@@ -1,13 +1,13 @@
-//! The cache's door: the Cache API of this data centre.
+//! The port to the cache: the Cache API of this data centre.
 //!
 //! Entries lie under `<edge>/_cloakroom/…`, a path that no request reaches (both hosts answer it with
-//! 404), in a named cache that `fetch` does not share. An object is a 200 whose `Cloakroom-Facts`
-//! header holds the facts; the facts lie once more by themselves, so that they are known even where
-//! the bytes are not held.
+//! 404), in a named cache that `fetch` does not share. An object is a 200 whose `Cloakroom-Object-Info`
+//! header has the info; the info is stored a second time by itself, so that it is known even where
+//! the bytes are not cached.
 //!
 //! A put of a stream that breaks off may leave a part behind that looks whole, and may leave it late.
 //! So each such put has a number, its receipt, which is stored by itself once all bytes are through; an
-//! object whose receipt is missing is not held. What is put from memory is whole and needs none.
+//! object whose receipt is missing is not cached. What is put from memory is whole and needs none.
 
 use std::cell::RefCell;
 
@@ -22,15 +22,15 @@ use super::body::WorkerBody;
 use super::glue::{self, Cache};
 use super::headers::{Names, push_header, read_headers};
 use super::task::settled;
-use crate::protocol::{ByteRange, Facts, Object, from_base64url, to_base64url};
 use crate::ports::{Body as _, Cached, Host as _, ObjectCache};
+use crate::protocol::{ByteRange, Object, ObjectInfo, from_base64url, to_base64url};
 
-const CACHE_NAME: &str = "cloakroom-v1";
-const FACTS_HEADER: HeaderName = HeaderName::from_static("cloakroom-facts");
+const CACHE_NAME: &str = "cloakroom-v2";
+const INFO_HEADER: HeaderName = HeaderName::from_static("cloakroom-object-info");
 const RECEIPT_HEADER: HeaderName = HeaderName::from_static("cloakroom-receipt");
 
 thread_local! {
-    static NAMES: Names = Names::of(&[FACTS_HEADER, RECEIPT_HEADER, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_ENCODING]);
+    static NAMES: Names = Names::of(&[INFO_HEADER, RECEIPT_HEADER, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_ENCODING]);
     static CACHE: RefCell<Option<Cache>> = const { RefCell::new(None) };
 }
 
@@ -58,50 +58,50 @@ impl Workers {
     async fn cache_put(
         &self,
         url: &str,
-        facts: &Facts,
+        info: &ObjectInfo,
         receipt: Option<&str>,
         body: Option<&JsValue>,
     ) -> bool {
-        let Ok(json) = serde_json::to_vec(facts) else { return false };
+        let Ok(json) = serde_json::to_vec(info) else { return false };
         let mut headers = String::with_capacity(512);
         push_header(&mut headers, "content-type", "application/octet-stream");
         push_header(&mut headers, "cache-control", &format!("max-age={}", self.config.cache_ttl_secs));
-        push_header(&mut headers, FACTS_HEADER.as_str(), &to_base64url(&json));
+        push_header(&mut headers, INFO_HEADER.as_str(), &to_base64url(&json));
         if let Some(receipt) = receipt {
             push_header(&mut headers, RECEIPT_HEADER.as_str(), receipt);
         }
         let headers = glue::headers_object(&headers);
         let response = match body {
             Some(body) => glue::respond(200, &headers, "", body),
-            None => glue::respond_with(200, &headers, "", b"facts"),
+            None => glue::respond_with(200, &headers, "", b"info"),
         };
         let (Ok(response), Some(cache)) = (response, cache().await) else { return false };
         settled(cache.put(url, &response)).await.is_ok()
     }
 
     /// Puts an object and waits until all of its bytes are through; says whether they are.
-    async fn put_object(&self, object: &Object, facts: &Facts, body: WorkerBody) -> bool {
+    async fn put_bytes(&self, object: &Object, info: &ObjectInfo, body: WorkerBody) -> bool {
         let url = self.cache_url("object", object);
         let source = match body {
-            WorkerBody::Buffer(buffer) => return self.cache_put(&url, facts, None, Some(&buffer)).await,
+            WorkerBody::Buffer(buffer) => return self.cache_put(&url, info, None, Some(&buffer)).await,
             WorkerBody::Response(response) => WorkerBody::stream(&response),
         };
         // The runtime's own way to count bytes, without waking us for any.
-        let counter = facts.size.and_then(|size| u32::try_from(size).ok()).map(FixedLengthStream::new);
+        let counter = info.size.and_then(|size| u32::try_from(size).ok()).map(FixedLengthStream::new);
         let (Some(source), Some(Ok(counter))) = (source, counter) else { return false };
         let mut number = [0; 16];
         self.fill_random(&mut number);
         let receipt = to_base64url(&number);
         let through = glue::handled(source.pipe_to(&counter.writable()));
         let readable: ReadableStream = counter.readable();
-        let put = self.cache_put(&url, facts, Some(&receipt), Some(&readable)).await;
+        let put = self.cache_put(&url, info, Some(&receipt), Some(&readable)).await;
         if !put {
             // Nobody reads it any more: the pipe would wait for ever.
             let _ = readable.cancel();
         }
         settled(Ok(through)).await.is_ok()
             && put
-            && self.cache_put(&self.cache_url("receipt", object), facts, Some(&receipt), None).await
+            && self.cache_put(&self.cache_url("receipt", object), info, Some(&receipt), None).await
     }
 
     /// Whether the object that was put with this receipt is whole.
@@ -127,29 +127,29 @@ async fn cache() -> Option<Cache> {
 }
 
 impl ObjectCache<WorkerBody> for Workers {
-    async fn facts(&self, object: &Object) -> Option<Facts> {
-        let (response, headers) = self.cache_match(&self.cache_url("facts", object), None).await?;
+    async fn get_info(&self, object: &Object) -> Option<ObjectInfo> {
+        let (response, headers) = self.cache_match(&self.cache_url("info", object), None).await?;
         WorkerBody::Response(response).cancel();
-        stored_facts(&headers)
+        stored_info(&headers)
     }
 
     async fn open(&self, object: &Object, range: Option<ByteRange>) -> Option<Cached<WorkerBody>> {
         let (response, headers) = self.cache_match(&self.cache_url("object", object), range).await?;
         let status = response.status();
         let body = WorkerBody::Response(response);
-        let held = stored_facts(&headers).and_then(|facts| {
+        let cached = stored_info(&headers).and_then(|info| {
             let given = ByteRange::from_content_range(&headers);
             match (status, range, given) {
-                (200, _, _) if Facts::from_headers(&headers).size == facts.size => Some((facts, None)),
-                (206, Some(asked), Some((range, size))) if range == asked && Some(size) == facts.size => {
-                    Some((facts, Some(range)))
+                (200, _, _) if ObjectInfo::from_headers(&headers).size == info.size => Some((info, None)),
+                (206, Some(asked), Some((range, size))) if range == asked && Some(size) == info.size => {
+                    Some((info, Some(range)))
                 }
                 _ => None,
             }
         });
-        match held {
-            Some((facts, range)) if self.is_whole(object, headers.get(RECEIPT_HEADER)).await => {
-                Some(Cached { facts, body, range })
+        match cached {
+            Some((info, range)) if self.is_whole(object, headers.get(RECEIPT_HEADER)).await => {
+                Some(Cached { info, body, range })
             }
             _ => {
                 body.cancel();
@@ -158,17 +158,16 @@ impl ObjectCache<WorkerBody> for Workers {
         }
     }
 
-    async fn hold(&self, object: &Object, facts: &Facts, body: Option<WorkerBody>) -> bool {
-        if let Some(body) = body
-            && !self.put_object(object, facts, body).await
-        {
-            return false;
-        }
-        self.cache_put(&self.cache_url("facts", object), facts, None, None).await
+    async fn put_object(&self, object: &Object, info: &ObjectInfo, body: WorkerBody) -> bool {
+        self.put_bytes(object, info, body).await && self.put_info(object, info).await
+    }
+
+    async fn put_info(&self, object: &Object, info: &ObjectInfo) -> bool {
+        self.cache_put(&self.cache_url("info", object), info, None, None).await
     }
 }
 
-fn stored_facts(headers: &HeaderMap) -> Option<Facts> {
-    let text = headers.get(FACTS_HEADER)?.to_str().ok()?;
+fn stored_info(headers: &HeaderMap) -> Option<ObjectInfo> {
+    let text = headers.get(INFO_HEADER)?.to_str().ok()?;
     serde_json::from_slice(&from_base64url(text)?).ok()
 }

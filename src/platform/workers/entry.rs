@@ -16,8 +16,8 @@ use crate::config::{Config, ConfigError, Role, WebOrigin};
 use crate::edge::{self, LinkRequest};
 use crate::origin::advertise::{self, Document};
 use crate::origin::{self, ClientRequest};
-use crate::protocol::{MatrixError, Query, Route, header};
 use crate::ports::Reply;
+use crate::protocol::{MatrixError, Query, Route, header};
 
 #[wasm_bindgen]
 impl Task {

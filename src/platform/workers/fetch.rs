@@ -1,4 +1,4 @@
-//! The homeserver's door: one function for all requests that we make in our own name.
+//! The port to the homeserver: one function for all requests that we make in our own name.
 
 use std::cell::OnceCell;
 

@@ -1,4 +1,4 @@
-//! The machine's door: time, randomness, work after the response, and the log.
+//! The port to the runtime: time, randomness, work after the response, and the log.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -9,8 +9,8 @@ use super::Workers;
 use super::body::WorkerBody;
 use super::glue::console_warn;
 use super::task;
+use crate::ports::{BackgroundTask, Event, Host, UpstreamRequest, run_background_task};
 use crate::protocol::Object;
-use crate::ports::{Event, Host, Job, UpstreamRequest, run_job};
 
 /// A fill that has not ended after this long was cut off with its request.
 const FILL_FORGOTTEN_MS: u64 = 10 * 60 * 1000;
@@ -35,17 +35,17 @@ impl Host<WorkerBody> for Workers {
         }
     }
 
-    fn later(&self, job: Job<WorkerBody>) {
-        match job {
-            Job::Fill(object, request) => drop(self.fill(&object, request)),
-            Job::Put(..) | Job::PutFacts(..) => drop(self.run(job, None)),
+    fn run_in_background(&self, task: BackgroundTask<WorkerBody>) {
+        match task {
+            BackgroundTask::Fill(object, request) => drop(self.fill(&object, request)),
+            BackgroundTask::Put(..) | BackgroundTask::PutInfo(..) => drop(self.run(task, None)),
         }
     }
 
     fn fill(&self, object: &Object, request: UpstreamRequest) -> Option<impl Future<Output = bool>> {
         let name = begin_fill(object, self.now_ms())?;
-        let held = self.run(Job::Fill(object.clone(), request), Some(name));
-        Some(async move { task::settled(Ok(held)).await.is_ok_and(|held| held.is_truthy()) })
+        let cached = self.run(BackgroundTask::Fill(object.clone(), request), Some(name));
+        Some(async move { task::settled(Ok(cached)).await.is_ok_and(|cached| cached.is_truthy()) })
     }
 
     fn log(&self, event: Event) {
@@ -54,20 +54,20 @@ impl Host<WorkerBody> for Workers {
 }
 
 impl Workers {
-    /// Begins a job that goes on after the response, and says whether the object is held then. A
+    /// Begins a task that goes on after the response, and says whether the object is cached then. A
     /// promise, because two may wait for it: the platform, and a client.
-    fn run(&self, job: Job<WorkerBody>, filling: Option<String>) -> Promise {
+    fn run(&self, task: BackgroundTask<WorkerBody>, filling: Option<String>) -> Promise {
         let platform = self.clone();
-        let held = task::start(async move {
-            let held = run_job(&platform, job).await;
+        let cached = task::start(async move {
+            let cached = run_background_task(&platform, task).await;
             if let Some(name) = filling {
                 FILLING.with_borrow_mut(|filling| filling.remove(&name));
             }
-            Ok(held.into())
+            Ok(cached.into())
         });
         // It fails only once the response is long sent, when nothing is started any more.
-        let _ = self.context.wait_until(&held);
-        held
+        let _ = self.context.wait_until(&cached);
+        cached
     }
 }
 

@@ -1,4 +1,4 @@
-//! The key store's door: Workers KV.
+//! The port to the key store: Workers KV.
 
 use wasm_bindgen::{JsCast as _, JsValue};
 use zeroize::Zeroizing;

@@ -1,4 +1,4 @@
-//! The door to peers: their documents, and what this isolate remembers of them.
+//! The port to remote homeservers: their documents, and what this isolate remembers of them.
 
 use std::cell::RefCell;
 
@@ -10,7 +10,7 @@ use super::Workers;
 use super::glue;
 use super::task::settled;
 use crate::policy::{FETCH_TIMEOUT_MS, MAX_BODY_BYTES, Memory, TargetUrl};
-use crate::ports::{PeerAnswer, Peers};
+use crate::ports::{RemoteAnswer, RemoteHomeservers};
 
 thread_local! {
     static MEMORY: RefCell<Memory> = RefCell::default();
@@ -24,8 +24,8 @@ extern "C" {
     fn sleep(ms: u32) -> Promise;
 }
 
-impl Peers for Workers {
-    async fn fetch(&self, url: &TargetUrl) -> Option<PeerAnswer> {
+impl RemoteHomeservers for Workers {
+    async fn fetch(&self, url: &TargetUrl) -> Option<RemoteAnswer> {
         #[expect(clippy::cast_precision_loss, reason = "64 KiB")]
         let limit = MAX_BODY_BYTES as f64;
         let init = glue::uncached("GET", "accept\napplication/json\n");
@@ -36,7 +36,7 @@ impl Peers for Workers {
         let status = StatusCode::from_u16(member("status")?.as_f64()? as u16).ok()?;
         let body: Uint8Array = member("body")?.dyn_into().ok()?;
         let location = member("location").and_then(|location| location.as_string());
-        Some(PeerAnswer { status, location, body: body.to_vec() })
+        Some(RemoteAnswer { status, location, body: body.to_vec() })
     }
 
     fn memory<T>(&self, ask: impl FnOnce(&mut Memory) -> T) -> T {

@@ -1,4 +1,4 @@
-//! Facts: what a store says of an object.
+//! ObjectInfo: what a store says of an object.
 
 use http::HeaderMap;
 use http::header::{
@@ -11,7 +11,7 @@ use super::{Object, to_base64url};
 
 /// What a store says of an object. Stored beside a cached object as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Facts {
+pub struct ObjectInfo {
     /// The length of the whole object in bytes; `None` where the store does not say.
     pub size: Option<u64>,
     /// The `Content-Type`, `application/octet-stream` where there is none.
@@ -23,8 +23,8 @@ pub struct Facts {
     pub etag: Option<String>,
 }
 
-impl Facts {
-    /// Reads the facts off a response to `HEAD` or `GET`, whole (2xx) or partial (206).
+impl ObjectInfo {
+    /// Reads the info off a response to `HEAD` or `GET`, whole (2xx) or partial (206).
     pub fn from_headers(headers: &HeaderMap) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let encoded =
@@ -67,44 +67,44 @@ mod tests {
     use super::*;
     use crate::protocol::{MediaId, ServerName, Variant};
 
-    fn facts(headers: &[(&'static str, &'static str)]) -> Facts {
+    fn info(headers: &[(&'static str, &'static str)]) -> ObjectInfo {
         let pairs = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-        Facts::from_headers(&pairs.collect())
+        ObjectInfo::from_headers(&pairs.collect())
     }
 
     #[test]
     fn what_is_said_is_kept_verbatim() {
-        let facts =
-            facts(&[("content-length", "12"), ("etag", "1"), ("content-type", "text/plain; charset=UTF-8")]);
-        assert_eq!((facts.size, facts.etag.as_deref()), (Some(12), Some("1")));
-        assert_eq!(facts.content_type, "text/plain; charset=UTF-8");
-        assert_eq!(facts.content_disposition, None);
+        let info =
+            info(&[("content-length", "12"), ("etag", "1"), ("content-type", "text/plain; charset=UTF-8")]);
+        assert_eq!((info.size, info.etag.as_deref()), (Some(12), Some("1")));
+        assert_eq!(info.content_type, "text/plain; charset=UTF-8");
+        assert_eq!(info.content_disposition, None);
     }
 
     #[test]
     fn what_is_not_said_is_unknown() {
-        assert_eq!(facts(&[]).content_type, "application/octet-stream");
-        assert_eq!(facts(&[("content-length", "12, 12")]).size, None);
-        assert_eq!(facts(&[("content-length", "-1")]).size, None);
+        assert_eq!(info(&[]).content_type, "application/octet-stream");
+        assert_eq!(info(&[("content-length", "12, 12")]).size, None);
+        assert_eq!(info(&[("content-length", "-1")]).size, None);
     }
 
     #[test]
     fn an_encoded_body_has_an_unknown_length() {
-        assert_eq!(facts(&[("content-length", "12"), ("content-encoding", "gzip")]).size, None);
-        assert_eq!(facts(&[("content-length", "12"), ("content-encoding", "identity")]).size, Some(12));
+        assert_eq!(info(&[("content-length", "12"), ("content-encoding", "gzip")]).size, None);
+        assert_eq!(info(&[("content-length", "12"), ("content-encoding", "identity")]).size, Some(12));
     }
 
     #[test]
     fn a_part_tells_the_length_of_the_whole() {
-        assert_eq!(facts(&[("content-length", "2"), ("content-range", "bytes 0-1/99")]).size, Some(99));
-        assert_eq!(facts(&[("content-length", "2"), ("content-range", "bytes 0-1/*")]).size, None);
+        assert_eq!(info(&[("content-length", "2"), ("content-range", "bytes 0-1/99")]).size, Some(99));
+        assert_eq!(info(&[("content-length", "2"), ("content-range", "bytes 0-1/*")]).size, None);
     }
 
     #[test]
     fn only_a_quoted_strong_etag_pins() {
-        assert_eq!(facts(&[("etag", "\"abc\"")]).strong_etag(), Some("\"abc\""));
+        assert_eq!(info(&[("etag", "\"abc\"")]).strong_etag(), Some("\"abc\""));
         for weak in ["1", "W/\"abc\"", "\"\"", "\"a\"b\""] {
-            assert_eq!(facts(&[("etag", weak)]).strong_etag(), None, "{weak}");
+            assert_eq!(info(&[("etag", weak)]).strong_etag(), None, "{weak}");
         }
     }
 
@@ -115,7 +115,7 @@ mod tests {
             media_id: MediaId::parse(id).unwrap(),
             variant: Variant::Original,
         };
-        let (short, long) = (facts(&[("content-length", "1")]), facts(&[("content-length", "2")]));
+        let (short, long) = (info(&[("content-length", "1")]), info(&[("content-length", "2")]));
         let tag = short.entity_tag(&object("b"));
         assert!(tag.len() == 24 && tag.starts_with('"') && tag.ends_with('"'), "{tag}");
         assert_ne!(tag, short.entity_tag(&object("c")));

@@ -3,15 +3,15 @@
 use http::StatusCode;
 
 use super::{Body as _, Platform, UpstreamRequest};
-use crate::protocol::{Facts, Object};
+use crate::protocol::{Object, ObjectInfo};
 
 /// Work for after the response.
 #[expect(missing_debug_implementations, reason = "holds requests with tokens")]
-pub enum Job<B> {
+pub enum BackgroundTask<B> {
     /// Put a buffered object into the cache.
-    Put(Object, Facts, B),
-    /// Remember an object's facts.
-    PutFacts(Object, Facts),
+    Put(Object, ObjectInfo, B),
+    /// Remember an object's info.
+    PutInfo(Object, ObjectInfo),
     /// Get an object once more, for the cache alone, so that no slow client can harm the copy.
     Fill(Object, UpstreamRequest),
 }
@@ -24,9 +24,9 @@ pub enum Event {
     /// A grant could not be read; the edge answered 502.
     KeyStoreGetFailed,
     /// The service account was refused an object, which is served as not opted in for ten minutes; or the
-    /// media config, which peers then cannot read.
+    /// media config, which remote homeservers then cannot read.
     ServiceAccountRefused,
-    /// A peer was not asked for its policy: enough were in this minute. Its media was asked for.
+    /// A remote homeserver was not asked for its policy: enough were in this minute. Its media was asked for.
     PolicyLookupSkipped,
     /// The homeserver could not be reached or timed out.
     HomeserverUnreachable,
@@ -54,26 +54,26 @@ impl Event {
     }
 }
 
-/// Does a [`Job`] and says whether the cache holds its object now. Failures are logged.
-pub async fn run_job<P: Platform>(platform: &P, job: Job<P::Body>) -> bool {
-    let held = match job {
-        Job::Put(object, facts, body) => platform.hold(&object, &facts, Some(body)).await,
-        Job::PutFacts(object, facts) => platform.hold(&object, &facts, None).await,
-        Job::Fill(object, request) => fill(platform, &object, request).await,
+/// Does a [`BackgroundTask`] and says whether the cache has its object now. Failures are logged.
+pub async fn run_background_task<P: Platform>(platform: &P, task: BackgroundTask<P::Body>) -> bool {
+    let cached = match task {
+        BackgroundTask::Put(object, info, body) => platform.put_object(&object, &info, body).await,
+        BackgroundTask::PutInfo(object, info) => platform.put_info(&object, &info).await,
+        BackgroundTask::Fill(object, request) => fill(platform, &object, request).await,
     };
-    if !held {
+    if !cached {
         platform.log(Event::CacheFillFailed);
     }
-    held
+    cached
 }
 
 /// Gets an object and puts it into the cache: only a complete 200 of a known length.
 async fn fill<P: Platform>(platform: &P, object: &Object, request: UpstreamRequest) -> bool {
     let Ok(response) = platform.send(request).await else { return false };
-    let facts = Facts::from_headers(&response.headers);
-    if response.status != StatusCode::OK || facts.size.is_none() {
+    let info = ObjectInfo::from_headers(&response.headers);
+    if response.status != StatusCode::OK || info.size.is_none() {
         response.body.cancel();
         return false;
     }
-    platform.hold(object, &facts, Some(response.body)).await
+    platform.put_object(object, &info, response.body).await
 }
