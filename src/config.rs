@@ -8,15 +8,60 @@ use std::fmt;
 use crate::policy::{CacheTimes, RemotePolicy, TargetRules, Unauthenticated};
 use crate::protocol::{AccessToken, ServerName, is_secure_origin};
 
-/// Which half of the product a Worker is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which half of the product a deployment is, with the service account that this half needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Origin and edge in one Worker, told apart by the host of the request.
-    Both,
-    /// In front of the homeserver only.
-    Origin,
+    /// Origin and edge in one, told apart by the host of the request.
+    Both(AccessToken),
+    /// In front of the homeserver only. It needs the service account only to advertise a policy.
+    Origin(Option<AccessToken>),
     /// Behind the edge's own host name only.
+    Edge(AccessToken),
+}
+
+impl Role {
+    /// The role without its account.
+    pub fn name(&self) -> RoleName {
+        match self {
+            Self::Both(_) => RoleName::Both,
+            Self::Origin(_) => RoleName::Origin,
+            Self::Edge(_) => RoleName::Edge,
+        }
+    }
+
+    /// The service account, `HOMESERVER_TOKEN`.
+    pub fn service_account(&self) -> Option<&AccessToken> {
+        match self {
+            Self::Both(account) | Self::Edge(account) => Some(account),
+            Self::Origin(account) => account.as_ref(),
+        }
+    }
+}
+
+/// `ROLE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleName {
+    /// Origin and edge.
+    Both,
+    /// The origin.
+    Origin,
+    /// The edge.
     Edge,
+}
+
+impl RoleName {
+    /// The word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::Origin => "origin",
+            Self::Edge => "edge",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        [Self::Both, Self::Origin, Self::Edge].into_iter().find(|role| role.as_str() == word)
+    }
 }
 
 /// What happens to objects that the client says are ciphertext already.
@@ -31,7 +76,7 @@ pub enum EncryptedMedia {
 /// A valid configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `ROLE`.
+    /// `ROLE` and `HOMESERVER_TOKEN`.
     pub role: Role,
     /// `HOMESERVER_URL`, an origin without a trailing slash.
     pub homeserver: WebOrigin,
@@ -39,8 +84,6 @@ pub struct Config {
     pub server_name: ServerName,
     /// `EDGE_URL`, an origin without a trailing slash.
     pub edge: WebOrigin,
-    /// `HOMESERVER_TOKEN`, the service account's; the edge needs it.
-    pub homeserver_token: Option<AccessToken>,
     /// `GRANT_TTL_SECS`.
     pub grant_ttl_secs: u64,
     /// `REDIRECT_MIN_BYTES`.
@@ -130,6 +173,19 @@ impl fmt::Display for ConfigError {
     }
 }
 
+/// A configuration that media cannot be served with: what is wrong, and what can be read of the rest.
+#[derive(Clone, Debug)]
+pub struct Misconfigured {
+    /// Every variable that is wrong, in the order of the documentation.
+    pub errors: Vec<ConfigError>,
+    /// `ROLE`; `both` if it is wrong.
+    pub role: RoleName,
+    /// `HOMESERVER_URL`, if it is right.
+    pub homeserver: Option<WebOrigin>,
+    /// `EDGE_URL`, if it is right.
+    pub edge: Option<WebOrigin>,
+}
+
 /// `CACHE_MAX_BYTES`' greatest value: the Cache API takes no larger object (512 MB).
 const CACHE_LIMIT_BYTES: u64 = 512 * 1_000_000;
 
@@ -138,14 +194,9 @@ impl Config {
     ///
     /// # Errors
     /// Every variable that is wrong, in the order of the documentation.
-    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<ConfigError>> {
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
         let mut reader = Reader { variable, errors: Vec::new() };
-        let role = reader.word("ROLE", "both", "'both', 'origin' or 'edge'", |word| match word {
-            "both" => Some(Role::Both),
-            "origin" => Some(Role::Origin),
-            "edge" => Some(Role::Edge),
-            _ => None,
-        });
+        let role = reader.word("ROLE", "both", "'both', 'origin' or 'edge'", RoleName::parse);
         let origin = "a web origin like https://matrix.example.org: https (http for localhost only), \
                       lowercase host without a dot at its end, no path, and a port only if it is not \
                       the usual one (443, http 80)";
@@ -158,7 +209,7 @@ impl Config {
         let policies = "'unset', 'm.cached', 'm.local', 'm.unspecified' or 'm.none'";
         let unauthenticated = reader.word("MEDIA_UNAUTHENTICATED", "unset", policies, Unauthenticated::parse);
         let remotes_read_config = unauthenticated.is_some_and(|policy| policy.advertised().is_some());
-        let homeserver_token = reader.homeserver_token(role != Some(Role::Origin) || remotes_read_config);
+        let account = reader.homeserver_token(role != Some(RoleName::Origin) || remotes_read_config);
         let grant_ttl_secs = reader.number("GRANT_TTL_SECS", 300, 10, 86_400);
         let redirect_min_bytes = reader.number("REDIRECT_MIN_BYTES", 64 * 1024, 0, u64::MAX);
         let plain_redirect = reader.switch("PLAIN_REDIRECT");
@@ -179,13 +230,24 @@ impl Config {
         {
             reader.refuse("EDGE_URL", edge.as_str(), "a host name of its own, other than HOMESERVER_URL's");
         }
+        let role_with_account = match (role, account) {
+            (Some(RoleName::Both), Some(account)) => Some(Role::Both(account)),
+            (Some(RoleName::Edge), Some(account)) => Some(Role::Edge(account)),
+            (Some(RoleName::Origin), account) => Some(Role::Origin(account)),
+            _ => None,
+        };
+        let wrong = Misconfigured {
+            errors: reader.errors,
+            role: role.unwrap_or(RoleName::Both),
+            homeserver: homeserver.clone(),
+            edge: edge.clone(),
+        };
         let config = (|| {
             Some(Self {
-                role: role?,
+                role: role_with_account?,
                 homeserver: homeserver?,
                 server_name: server_name?,
                 edge: edge?,
-                homeserver_token,
                 grant_ttl_secs: grant_ttl_secs?,
                 redirect_min_bytes: redirect_min_bytes?,
                 plain_redirect: plain_redirect?,
@@ -199,9 +261,16 @@ impl Config {
             })
         })();
         match config {
-            Some(config) if reader.errors.is_empty() => Ok(config),
-            _ => Err(reader.errors),
+            Some(config) if wrong.errors.is_empty() => Ok(config),
+            _ => Err(wrong),
         }
+    }
+
+    /// This configuration, which `error` makes unusable.
+    #[must_use]
+    pub fn misconfigured(self, error: ConfigError) -> Misconfigured {
+        let role = self.role.name();
+        Misconfigured { errors: vec![error], role, homeserver: Some(self.homeserver), edge: Some(self.edge) }
     }
 
     /// The rules for every target that is found by discovery: never our own hosts.

@@ -31,6 +31,7 @@
 pub mod cipher;
 pub mod client;
 pub mod config;
+pub mod dispatch;
 pub mod edge;
 pub mod origin;
 mod platform;

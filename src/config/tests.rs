@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn read(changes: &[(&str, &str)]) -> Result<Config, Vec<ConfigError>> {
+fn read(changes: &[(&str, &str)]) -> Result<Config, Misconfigured> {
     let mut variables = vec![
         ("HOMESERVER_URL", "https://synapse.example.org"),
         ("SERVER_NAME", "example.org"),
@@ -18,14 +18,17 @@ fn read(changes: &[(&str, &str)]) -> Result<Config, Vec<ConfigError>> {
 }
 
 fn messages(changes: &[(&str, &str)]) -> String {
-    let errors = read(changes).unwrap_err();
+    let errors = read(changes).unwrap_err().errors;
     errors.iter().map(ConfigError::to_string).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
 fn defaults() {
     let config = read(&[]).unwrap();
-    assert_eq!((config.role, config.grant_ttl_secs, config.redirect_min_bytes), (Role::Both, 300, 65536));
+    assert_eq!(
+        (config.role.name(), config.grant_ttl_secs, config.redirect_min_bytes),
+        (RoleName::Both, 300, 65536)
+    );
     assert_eq!(config.edge.as_str(), "https://media.example.net");
     assert!(!config.plain_redirect && config.encrypted_media == EncryptedMedia::Reencrypt);
 }

@@ -9,7 +9,7 @@ use crate::ports::{
     Account, BUFFER_BYTES, BackgroundTask, Body, Event, Platform, SKIP_BYTES, SMALL_BYTES, UpstreamError,
     UpstreamRequest, UpstreamResponse,
 };
-use crate::protocol::{ByteRange, Content, Grant, ObjectInfo};
+use crate::protocol::{AccessToken, ByteRange, Content, Grant, ObjectInfo};
 
 /// For how long the origin serves an object as not opted in that the service account was refused.
 const REFUSED_SECS: u64 = 600;
@@ -34,6 +34,7 @@ pub(crate) struct Fetched<B> {
 pub(crate) async fn object<P: Platform>(
     platform: &P,
     config: &Config,
+    account: &AccessToken,
     grant: &Grant,
     range: Option<ByteRange>,
 ) -> Result<Fetched<P::Body>, EdgeError> {
@@ -42,14 +43,14 @@ pub(crate) async fn object<P: Platform>(
         return Ok(fetched);
     }
     let skip = range.map_or(0, |range| range.start);
-    let response = ask(platform, config, grant, range).await?;
+    let response = ask(platform, account, grant, range).await?;
     let info = ObjectInfo::from_headers(&response.headers);
     if !grant.pins.match_info(&info) {
         response.body.cancel();
         return Err(EdgeError::Changed);
     }
     if response.status == StatusCode::PARTIAL_CONTENT {
-        return from_part(platform, config, grant, range, response, cacheable).await;
+        return from_part(platform, account, grant, range, response, cacheable).await;
     }
     if is_small(grant, grant.pins.size) || (cacheable && grant.pins.size <= BUFFER_BYTES) {
         return from_small(platform, grant, range, info, response.body, cacheable).await;
@@ -57,20 +58,20 @@ pub(crate) async fn object<P: Platform>(
     if skip <= SKIP_BYTES {
         if cacheable {
             platform
-                .run_in_background(BackgroundTask::Fill(grant.object.clone(), request(config, grant, None)));
+                .run_in_background(BackgroundTask::Fill(grant.object.clone(), request(account, grant, None)));
         }
         return Ok(Fetched { body: response.body, start: 0, promised: grant.pins.size, range });
     }
     // Too far in to skip: fill the cache first, then read the range from there. What cannot be
     // cached, or is being cached for somebody else, is answered whole, which a client must be ready for.
-    let filled = if cacheable { platform.fill(&grant.object, request(config, grant, None)) } else { None };
+    let filled = if cacheable { platform.fill(&grant.object, request(account, grant, None)) } else { None };
     if let Some(filled) = filled {
         response.body.cancel();
         filled.await;
         if let Some(fetched) = from_cache(platform, grant, range).await {
             return Ok(fetched);
         }
-        let response = ask(platform, config, grant, None).await?;
+        let response = ask(platform, account, grant, None).await?;
         return whole(grant, response);
     }
     whole(grant, response)
@@ -98,11 +99,11 @@ async fn from_cache<P: Platform>(
 /// One request with the service account; anything but the object is an error.
 async fn ask<P: Platform>(
     platform: &P,
-    config: &Config,
+    account: &AccessToken,
     grant: &Grant,
     range: Option<ByteRange>,
 ) -> Result<UpstreamResponse<P::Body>, EdgeError> {
-    let response = match platform.send(request(config, grant, range)).await {
+    let response = match platform.send(request(account, grant, range)).await {
         Ok(response) => response,
         Err(UpstreamError::TimedOut) => return Err(EdgeError::TimedOut),
         Err(UpstreamError::Unreachable | UpstreamError::OddStatus(_)) => return Err(EdgeError::Unreachable),
@@ -132,12 +133,12 @@ async fn ask<P: Platform>(
     Err(EdgeError::Refused)
 }
 
-fn request(config: &Config, grant: &Grant, range: Option<ByteRange>) -> UpstreamRequest {
+fn request(account: &AccessToken, grant: &Grant, range: Option<ByteRange>) -> UpstreamRequest {
     let range = range.and_then(|range| HeaderValue::from_str(&range.to_range_header()).ok());
     UpstreamRequest {
         method: Method::GET,
         path: Zeroizing::new(grant.object.client_path()),
-        account: Account::Service(config.homeserver_token.clone()),
+        account: Account::Service(account.clone()),
         headers: range.map(|range| (http::header::RANGE, range)).into_iter().collect::<HeaderMap>(),
         client_ip: None,
     }
@@ -145,7 +146,7 @@ fn request(config: &Config, grant: &Grant, range: Option<ByteRange>) -> Upstream
 
 async fn from_part<P: Platform>(
     platform: &P,
-    config: &Config,
+    account: &AccessToken,
     grant: &Grant,
     range: Option<ByteRange>,
     response: UpstreamResponse<P::Body>,
@@ -158,7 +159,7 @@ async fn from_part<P: Platform>(
         return Err(EdgeError::Unreachable);
     };
     if cacheable {
-        platform.run_in_background(BackgroundTask::Fill(grant.object.clone(), request(config, grant, None)));
+        platform.run_in_background(BackgroundTask::Fill(grant.object.clone(), request(account, grant, None)));
     }
     let promised = range.length();
     let body = if is_small(grant, promised) {

@@ -19,15 +19,15 @@ use http::{HeaderMap, HeaderName, Method};
 
 use crate::config::Config;
 use crate::ports::{Platform, Reply};
-use crate::protocol::{Grant, Requested};
+use crate::protocol::{AccessToken, Grant, Requested};
 
 /// The headers of a request that the edge looks at.
-pub const READ_HEADERS: [HeaderName; 2] = [RANGE, IF_RANGE];
+pub static READ_HEADERS: [HeaderName; 2] = [RANGE, IF_RANGE];
 
 /// A request for a link, as far as the edge looks at it.
 #[expect(missing_debug_implementations, reason = "the path is a redirect token")]
 pub struct LinkRequest<'a> {
-    /// Any method.
+    /// `GET` or `HEAD`.
     pub method: Method,
     /// The path of the URL.
     pub path: &'a str,
@@ -35,33 +35,32 @@ pub struct LinkRequest<'a> {
     pub headers: HeaderMap,
 }
 
-/// Serves a request to the edge's own host.
-pub async fn link<P: Platform>(platform: &P, config: &Config, request: &LinkRequest<'_>) -> Reply<P::Body> {
-    match request.method {
-        Method::OPTIONS => return respond::preflight(),
-        Method::GET | Method::HEAD => {}
-        _ => return respond::method_not_allowed(),
-    }
-    let reply =
-        serve(platform, config, request).await.unwrap_or_else(|error| respond::error(platform, error));
-    if request.method == Method::HEAD { reply.without_body() } else { reply }
+/// Serves a `GET` or `HEAD` of a redirect link; fetches objects with the service account `account`.
+pub async fn link<P: Platform>(
+    platform: &P,
+    config: &Config,
+    account: &AccessToken,
+    request: &LinkRequest<'_>,
+) -> Reply<P::Body> {
+    serve(platform, config, account, request).await.unwrap_or_else(|error| respond::error(platform, error))
 }
 
 async fn serve<P: Platform>(
     platform: &P,
     config: &Config,
+    account: &AccessToken,
     request: &LinkRequest<'_>,
 ) -> Result<Reply<P::Body>, respond::EdgeError> {
     let grant = lookup::grant(platform, request.path).await?;
     let range = match requested(&request.headers, &grant) {
         Requested::Whole => None,
         Requested::Part(range) => Some(range),
-        Requested::Unsatisfiable => return Ok(respond::unsatisfiable(&grant)),
+        Requested::Unsatisfiable => return Ok(Reply::unsatisfiable(grant.pins.size)),
     };
     if request.method == Method::HEAD {
         return respond::headers_only(&grant, range);
     }
-    let fetched = fetch::object(platform, config, &grant, range).await?;
+    let fetched = fetch::object(platform, config, account, &grant, range).await?;
     respond::media(&grant, fetched)
 }
 

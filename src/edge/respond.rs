@@ -1,9 +1,7 @@
 //! Step 4: responses that tell nothing of the object but its length.
 
-use http::header::{
-    ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, REFERRER_POLICY,
-};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::fetch::Fetched;
 use crate::cipher::{Keystream, Window};
@@ -63,38 +61,12 @@ impl EdgeError {
     }
 }
 
-/// An error: a Matrix error JSON, logged by its reason, with the headers of every link response.
+/// Logs the reason and returns a Matrix error.
 pub(crate) fn error<P: Platform>(platform: &P, error: EdgeError) -> Reply<P::Body> {
     if let Some(event) = error.event() {
         platform.log(event);
     }
-    let mut reply = Reply::error(&MatrixError::new(error.status(), error.errcode(), error.to_string()));
-    insert_link_headers(&mut reply.headers);
-    reply
-}
-
-/// 204 to any preflight, without looking at the token.
-pub(crate) fn preflight<B>() -> Reply<B> {
-    let mut reply = Reply::empty(StatusCode::NO_CONTENT);
-    header::insert_cors(&mut reply.headers);
-    insert_link_headers(&mut reply.headers);
-    reply
-}
-
-/// 405, without looking at the token.
-pub(crate) fn method_not_allowed<B>() -> Reply<B> {
-    let error = "A link is read with GET or HEAD";
-    let mut reply = Reply::error(&MatrixError::new(StatusCode::METHOD_NOT_ALLOWED, "M_UNRECOGNIZED", error));
-    reply.headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
-    insert_link_headers(&mut reply.headers);
-    reply
-}
-
-/// 416: like an error, with the size that a range may lie in.
-pub(crate) fn unsatisfiable<B>(grant: &Grant) -> Reply<B> {
-    let mut reply = Reply::unsatisfiable(grant.pins.size);
-    insert_link_headers(&mut reply.headers);
-    reply
+    Reply::error(&MatrixError::new(error.status(), error.errcode(), error.to_string()))
 }
 
 /// `HEAD`: the headers that `GET` would have, from the grant alone.
@@ -121,8 +93,6 @@ pub(crate) fn media<B>(grant: &Grant, fetched: Fetched<B>) -> Result<Reply<B>, E
 /// The headers of a link's bytes, but for lengths and ranges.
 fn media_headers(grant: &Grant) -> Result<HeaderMap, EdgeError> {
     let mut headers = HeaderMap::new();
-    header::insert_link_safety(&mut headers);
-    insert_link_headers(&mut headers);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.extend(HeaderValue::from_str(&grant.etag).ok().map(|etag| (ETAG, etag)));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
@@ -146,11 +116,4 @@ fn insert_plain_metadata(headers: &mut HeaderMap, grant: &Grant) {
     if let Some(Ok(disposition)) = metadata.content_disposition.as_deref().map(HeaderValue::from_str) {
         headers.insert(CONTENT_DISPOSITION, disposition);
     }
-}
-
-/// What everything on the edge's host carries.
-fn insert_link_headers(headers: &mut HeaderMap) {
-    headers.insert(CACHE_CONTROL, header::NO_STORE);
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex"));
 }

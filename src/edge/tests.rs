@@ -5,6 +5,7 @@ use http::StatusCode;
 
 use super::*;
 use crate::cipher::{Keystream, WindowError};
+use crate::dispatch::{Host, finish};
 use crate::ports::fakes::{FakeBody, Fakes, StoreFault, config, header, read, response};
 use crate::ports::{Event, UpstreamError};
 use crate::protocol::{
@@ -48,14 +49,16 @@ fn store(fakes: &Fakes, grant: &Grant) -> String {
     format!("/{}", token.as_str())
 }
 
-fn ask(fakes: &Fakes, method: Method, path: &str, headers: &[(&'static str, &str)]) -> Reply<FakeBody> {
+fn ask(fakes: &Fakes, method: &Method, path: &str, headers: &[(&'static str, &str)]) -> Reply<FakeBody> {
     let headers =
         headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-    block_on(link(fakes, &config(&[]), &LinkRequest { method, path, headers }))
+    let (config, account) = (config(&[]), AccessToken::new("service").unwrap());
+    let request = LinkRequest { method: method.clone(), path, headers };
+    finish(block_on(link(fakes, &config, &account, &request)), Host::Edge, method)
 }
 
 fn get(fakes: &Fakes, path: &str, headers: &[(&'static str, &str)]) -> Reply<FakeBody> {
-    ask(fakes, Method::GET, path, headers)
+    ask(fakes, &Method::GET, path, headers)
 }
 
 fn ciphertext() -> Vec<u8> {
@@ -140,12 +143,12 @@ fn conditions_of_a_range() {
 fn head_is_answered_from_the_grant() {
     let fakes = Fakes::with_object(MEDIA);
     let path = store(&fakes, &grant(encrypted(), 27, None));
-    let whole = ask(&fakes, Method::HEAD, &path, &[]);
+    let whole = ask(&fakes, &Method::HEAD, &path, &[]);
     assert_eq!((whole.status.as_u16(), header(&whole, "content-length")), (200, Some("27")));
     assert_eq!(read(whole).unwrap(), b"");
-    let part = ask(&fakes, Method::HEAD, &path, &[("range", "bytes=0-1")]);
+    let part = ask(&fakes, &Method::HEAD, &path, &[("range", "bytes=0-1")]);
     assert_eq!((part.status.as_u16(), header(&part, "content-length")), (206, Some("2")));
-    let unknown = ask(&fakes, Method::HEAD, "/x", &[]);
+    let unknown = ask(&fakes, &Method::HEAD, "/x", &[]);
     assert_eq!((unknown.status.as_u16(), read(unknown).unwrap()), (404, Vec::new()));
     assert_eq!(fakes.methods(), "");
 }
@@ -170,18 +173,6 @@ fn unknown_malformed_expired_and_foreign_records_are_one_and_the_same_404() {
     let name = format!("grant:{}", &path[1..]);
     fakes.records.borrow_mut().insert(name, ("{\"v\":9}".to_owned(), 60));
     assert_eq!(shown(&path), unknown);
-}
-
-#[test]
-fn other_methods() {
-    let fakes = Fakes::with_object(MEDIA);
-    let preflight = ask(&fakes, Method::OPTIONS, "/anything", &[]);
-    assert_eq!(
-        (preflight.status.as_u16(), header(&preflight, "access-control-allow-origin")),
-        (204, Some("*"))
-    );
-    let post = ask(&fakes, Method::POST, "/anything", &[]);
-    assert_eq!((post.status.as_u16(), header(&post, "allow")), (405, Some("GET, HEAD, OPTIONS")));
 }
 
 #[test]

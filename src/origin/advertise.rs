@@ -39,22 +39,24 @@ pub async fn document<P: Platform>(
     platform: &P,
     config: &Config,
     client: &ClientRequest,
-    path_and_query: &str,
+    (path, query): (&str, &str),
     document: Document,
 ) -> Reply<P::Body> {
     let anonymous = bearer_token(&client.headers).is_none() && !has_query_token(&client.query);
-    let for_remotes =
+    let is_public =
         anonymous && document == Document::MediaConfig && config.unauthenticated.advertised().is_some();
-    let (path, account, client_ip) = if for_remotes {
+    let service_account = config.role.service_account().filter(|_| is_public);
+    let (path, account, client_ip) = if let Some(token) = service_account {
         // Nothing of an anonymous request goes along with the service account's token: with the address,
         // the homeserver would take strangers' for the account's own.
-        (CONFIG_PATH, Account::Service(config.homeserver_token.clone()), None)
+        (CONFIG_PATH.to_owned(), Account::Service(token.clone()), None)
     } else {
-        (path_and_query, Account::Client(bearer_token(&client.headers)), client.client_ip.clone())
+        let path = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+        (path, Account::Client(bearer_token(&client.headers)), client.client_ip.clone())
     };
     let request = UpstreamRequest {
         method: Method::GET,
-        path: Zeroizing::new(path.to_owned()),
+        path: Zeroizing::new(path),
         account,
         headers: HeaderMap::new(),
         client_ip,
@@ -66,17 +68,17 @@ pub async fn document<P: Platform>(
             return Reply::error(&upstream_error(error));
         }
     };
-    if for_remotes && matches!(response.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+    if service_account.is_some()
+        && matches!(response.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+    {
         // That is about the service account's token, not about the one that the remote homeserver did not send.
         response.body.cancel();
         platform.log(Event::ServiceAccountRefused);
-        let reply = Reply::error(&MatrixError::missing_token());
-        return if client.method == Method::HEAD { reply.without_body() } else { reply };
+        return Reply::error(&MatrixError::missing_token());
     }
     let (status, mut headers) = (response.status, relayed_headers(&response));
     if ObjectInfo::from_headers(&response.headers).size.is_some_and(|size| size > DOCUMENT_BYTES as u64) {
-        let reply = Reply { status, headers, body: ReplyBody::Relay(response.body) };
-        return if client.method == Method::HEAD { reply.without_body() } else { reply };
+        return Reply { status, headers, body: ReplyBody::Relay(response.body) };
     }
     let Ok(mut body) = response.body.bytes(DOCUMENT_BYTES).await else {
         let message = "the homeserver's document broke off, or stopped, or is too long";
@@ -89,8 +91,7 @@ pub async fn document<P: Platform>(
         body = serde_json::to_vec(&members).unwrap_or(body);
     }
     headers.insert(CONTENT_LENGTH, body.len().into());
-    let reply = Reply { status, headers, body: ReplyBody::Bytes(Zeroizing::new(body)) };
-    if client.method == Method::HEAD { reply.without_body() } else { reply }
+    Reply { status, headers, body: ReplyBody::Bytes(Zeroizing::new(body)) }
 }
 
 fn extend(members: &mut Map<String, Value>, config: &Config, document: Document) {

@@ -35,7 +35,7 @@ use crate::protocol::{
 pub const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
 /// The headers of a request that the origin looks at.
-pub const READ_HEADERS: [HeaderName; 5] = [AUTHORIZATION, RANGE, IF_RANGE, IF_NONE_MATCH, CLIENT_ADDRESS];
+pub static READ_HEADERS: [HeaderName; 5] = [AUTHORIZATION, RANGE, IF_RANGE, IF_NONE_MATCH, CLIENT_ADDRESS];
 
 /// A client's request, as far as the origin looks at it.
 #[expect(missing_debug_implementations, reason = "headers and query hold access tokens")]
@@ -84,8 +84,7 @@ pub async fn media<P: Platform>(
         }
     };
     let visit = Visit { platform, config, client, request, token, presented };
-    let reply = visit.admit_and_serve().await.unwrap_or_else(|refused| refused);
-    if client.method == Method::HEAD { reply.without_body() } else { reply }
+    visit.admit_and_serve().await.unwrap_or_else(|refused| refused)
 }
 
 /// What a client gets: the table of deliveries.

@@ -3,6 +3,7 @@
 use futures_executor::block_on;
 
 use super::*;
+use crate::dispatch::{Host, finish};
 use crate::ports::fakes::{FakeBody, Fakes, Seen, StoreFault, config, header, read, response};
 use crate::ports::{BackgroundTask, UpstreamResponse};
 use crate::protocol::{Answer, Content, Grant, Route, header::ANSWER};
@@ -51,7 +52,8 @@ impl Ask<'_> {
             client_ip: Some("192.0.2.7".to_owned()),
         };
         let Route::Media(path) = Route::of(self.path) else { panic!("{} is no media", self.path) };
-        block_on(media(fakes, &config(&self.config), &client, path))
+        let reply = block_on(media(fakes, &config(&self.config), &client, path));
+        finish(reply, Host::Homeserver, &client.method)
     }
 }
 

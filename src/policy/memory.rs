@@ -11,7 +11,7 @@ const MINUTE_MS: u64 = 60_000;
 #[derive(Debug, Default)]
 pub struct Memory {
     records: HashMap<String, Record>,
-    /// RemoteHomeservers that are being looked up, and since when.
+    /// Remote homeservers that are being looked up, and since when.
     under_way: Vec<(String, u64)>,
     /// When the current minute began, and how many lookups did since.
     minute: (u64, u32),

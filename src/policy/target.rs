@@ -1,6 +1,6 @@
 //! Targets: where a URL that somebody else chose may lead us (no server-side request forgery).
 //!
-//! RemoteHomeservers' server names, their delegations and redirects are chosen by others. Each is judged by one
+//! Remote homeservers' server names, their delegations and redirects are chosen by others. Each is judged by one
 //! set of rules, taken apart, and the URL that is fetched is built anew from the parts, so that no
 //! second parser can read it differently.
 //!

@@ -84,15 +84,16 @@ pub enum BodyError {
 pub enum Account {
     /// The client's own, where it came in the header.
     Client(Option<AccessToken>),
-    /// The service account's, where one is configured.
-    Service(Option<AccessToken>),
+    /// The service account's.
+    Service(AccessToken),
 }
 
 impl Account {
     /// The token, if there is one.
     pub fn token(&self) -> Option<&AccessToken> {
         match self {
-            Self::Client(token) | Self::Service(token) => token.as_ref(),
+            Self::Client(token) => token.as_ref(),
+            Self::Service(token) => Some(token),
         }
     }
 }

@@ -38,10 +38,10 @@ impl<B> Reply<B> {
         Self { status, headers: HeaderMap::new(), body: ReplyBody::Empty }
     }
 
-    /// A JSON document with CORS, never stored.
+    /// A JSON document, never stored.
     pub fn json(status: StatusCode, json: Zeroizing<Vec<u8>>) -> Self {
         let mut headers = HeaderMap::new();
-        header::insert_media_safety(&mut headers);
+        header::insert_sandbox(&mut headers);
         headers.insert(CACHE_CONTROL, header::NO_STORE);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_LENGTH, json.len().into());

@@ -68,6 +68,11 @@ pub fn insert_media_safety(headers: &mut HeaderMap) {
 /// because each header costs a small object a hundredth of its CPU time.
 pub fn insert_link_safety(headers: &mut HeaderMap) {
     insert_readable(headers);
+    insert_sandbox(headers);
+}
+
+/// Inserts what keeps a body from acting as a page: CORP, sandbox, `nosniff`.
+pub fn insert_sandbox(headers: &mut HeaderMap) {
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
     headers.insert(http::header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
     headers.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -1,4 +1,4 @@
-//! ObjectInfo: what a store says of an object.
+//! Object info: what a store says of an object.
 
 use http::HeaderMap;
 use http::header::{

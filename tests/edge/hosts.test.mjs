@@ -84,7 +84,9 @@ describe("the edge's host", () => {
             method,
             headers: { Authorization: `Bearer ${rig.user}`, "Content-Length": "0" },
           });
-          assert.equal(response.status, 404, `${method} ${name} on ${host}`);
+          // At the edge the method counts first, whatever the path.
+          const expected = host === rig.edgeHost && ["POST", "PURGE"].includes(method) ? 405 : 404;
+          assert.equal(response.status, expected, `${method} ${name} on ${host}`);
           assert.ok(!response.body.includes("cached"));
         }
       }

@@ -214,11 +214,10 @@ describe("a request for media", () => {
     const requests = [
       ["POST", `${MEDIA}/download/${SERVER_NAME}/id`],
       ["DELETE", `${MEDIA}/thumbnail/${SERVER_NAME}/id`],
-      ["GET", `${MEDIA}/download/${SERVER_NAME}`],
-      ["GET", `${MEDIA}/download/${SERVER_NAME}/id/name/more`],
       ["GET", `${MEDIA}/preview_url?url=https%3A%2F%2Fa.example%2F..%2Fb`],
       ["GET", `${MEDIA}/nonsense`],
-      ["GET", "/_matrix/media/v2/download/example.org/id"],
+      ["GET", "/_matrix//media/v3/upload/example.org/id"],
+      ["GET", "/_matrix/federation/v1/media/download/id"],
     ];
     rig.homeserver.on("*", /.*/, matrixError(404, "M_UNRECOGNIZED", "the homeserver's own"));
     for (const [method, path] of requests) {

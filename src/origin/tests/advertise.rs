@@ -14,7 +14,7 @@ fn ask(fakes: &Fakes, policy: &str, token: bool) -> Reply<FakeBody> {
         fakes,
         &config(&[("MEDIA_UNAUTHENTICATED", policy)]),
         &client,
-        CONFIG,
+        CONFIG.split_once('?').unwrap(),
         Document::MediaConfig,
     ))
 }

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::glue::console_warn;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Misconfigured};
 
 /// The configuration, or everything that is wrong with it.
-pub(super) type Judged = Result<Rc<Config>, Rc<[ConfigError]>>;
+pub(super) type Judged = Result<Rc<Config>, Rc<Misconfigured>>;
 
 thread_local! {
     /// Variables that [`log_once`] has named.
@@ -21,24 +21,27 @@ pub(super) fn config(env: &worker::Env) -> Judged {
 }
 
 /// One variable or secret.
-pub(super) fn variable(env: &worker::Env, name: &str) -> Option<String> {
+fn variable(env: &worker::Env, name: &str) -> Option<String> {
     let value = js_sys::Reflect::get(env, &wasm_bindgen::JsValue::from_str(name)).ok()?;
     value.as_string()
 }
 
 fn judge(env: &worker::Env) -> Judged {
-    let mut errors = match Config::read(|name| variable(env, name)) {
-        Ok(config) if super::kv::namespace(env).is_some() => return Ok(Rc::new(config)),
-        Ok(_) => Vec::new(),
-        Err(errors) => errors,
+    let has_key_store = super::kv::namespace(env).is_some();
+    let wrong = match Config::read(|name| variable(env, name)) {
+        Ok(config) if has_key_store => return Ok(Rc::new(config)),
+        Ok(config) => config.misconfigured(ConfigError::missing_key_store()),
+        Err(mut wrong) => {
+            if !has_key_store {
+                wrong.errors.push(ConfigError::missing_key_store());
+            }
+            wrong
+        }
     };
-    if super::kv::namespace(env).is_none() {
-        errors.push(ConfigError::missing_key_store());
-    }
-    for error in &errors {
+    for error in &wrong.errors {
         console_warn(&log_line(error));
     }
-    Err(errors.into())
+    Err(Rc::new(wrong))
 }
 
 /// Logs what is wrong for some requests only: once per isolate, not with each of them.

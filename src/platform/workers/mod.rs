@@ -1,7 +1,7 @@
 //! Cloudflare Workers: the adapters for the ports, and the entry of every request.
 //!
-//! `main.js` is where a request enters; [`entry`] tells origin from edge by its host, and hands it on, as
-//! a [`task`] that JavaScript drives. The other files implement the ports ([`crate::ports`]): `fetch`
+//! `main.js` is where a request enters; [`entry`] hands it to [`crate::dispatch`], as a [`task`] that
+//! JavaScript drives. The other files implement the ports ([`crate::ports`]): `fetch`
 //! (homeserver), `cache`, `kv`, `host`, and `body` and `response` for what goes back. `glue.js` holds the
 //! few lines that are better said in JavaScript.
 
@@ -13,7 +13,6 @@ mod fetch;
 mod glue;
 mod headers;
 mod host;
-mod incoming;
 mod kv;
 mod pass;
 mod remote_homeservers;
