@@ -33,6 +33,7 @@ pub mod client;
 pub mod config;
 pub mod dispatch;
 pub mod edge;
+pub mod objects;
 pub mod origin;
 mod platform;
 pub mod policy;

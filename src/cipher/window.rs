@@ -1,5 +1,7 @@
 //! Which bytes of an upstream body go to the client, and whether all of them came.
 
+use std::ops::Range;
+
 use super::{Keystream, KeystreamEnd};
 
 /// Why a body had to be cut off. The response is aborted: a short body never looks complete.
@@ -24,11 +26,9 @@ pub enum WindowError {
     Keystream(#[from] KeystreamEnd),
 }
 
-/// A window onto an upstream body: skip `skip` bytes, hand on `take`, and count them all.
+/// A window onto an upstream body: the part of it that a client sees. Counts every byte.
 ///
-/// `skip` is 0 unless the upstream ignored a range. With a keystream, positioned at the object's
-/// byte that is first handed on, the bytes are encrypted in place: **confidential only, not
-/// authenticated**.
+/// With a keystream the bytes are encrypted in place: **confidential only, not authenticated**.
 #[derive(Debug)]
 pub struct Window {
     keystream: Option<Keystream>,
@@ -40,12 +40,22 @@ pub struct Window {
 }
 
 impl Window {
-    /// A window of `take` bytes after the first `skip` of an upstream body of `promised` bytes.
+    /// A window onto `wanted`, through a body that has the bytes `covers`; both are offsets in the object.
+    /// What lies outside of `covers` is cut off. The keystream is that of the object.
     ///
-    /// `take` is cut to what the body holds.
-    pub fn new(promised: u64, skip: u64, take: u64, keystream: Option<Keystream>) -> Self {
-        let skip = skip.min(promised);
-        Self { keystream, skip, take: take.min(promised - skip), promised, got: 0 }
+    /// # Errors
+    /// `KeystreamEnd` if the window begins beyond the end of the keystream.
+    pub fn onto(
+        covers: Range<u64>,
+        wanted: Range<u64>,
+        keystream: Option<Keystream>,
+    ) -> Result<Self, KeystreamEnd> {
+        let end = wanted.end.min(covers.end).max(covers.start);
+        let start = wanted.start.max(covers.start).min(end);
+        let keystream =
+            keystream.map(|mut keystream| keystream.seek(start).map(|()| keystream)).transpose()?;
+        let promised = covers.end.saturating_sub(covers.start);
+        Ok(Self { keystream, skip: start - covers.start, take: end - start, promised, got: 0 })
     }
 
     /// How many bytes the client is promised.
@@ -68,7 +78,7 @@ impl Window {
     ///
     /// # Errors
     /// `Surplus` if the body is longer than promised; the chunk must not be handed on.
-    pub fn push(&mut self, chunk: &mut [u8]) -> Result<std::ops::Range<usize>, WindowError> {
+    pub fn push(&mut self, chunk: &mut [u8]) -> Result<Range<usize>, WindowError> {
         let before = self.got;
         let after = before.saturating_add(chunk.len() as u64);
         if after > self.promised {
@@ -107,14 +117,14 @@ mod tests {
 
     #[test]
     fn more_than_promised_is_refused_before_it_is_handed_on() {
-        let mut window = Window::new(10, 0, 10, None);
+        let mut window = Window::onto(0..10, 0..10, None).unwrap();
         assert_eq!(window.push(&mut [0; 8]), Ok(0..8));
         assert_eq!(window.push(&mut [0; 3]), Err(WindowError::Surplus { promised: 10 }));
     }
 
     #[test]
     fn less_than_promised_never_finishes() {
-        let mut window = Window::new(10, 0, 10, None);
+        let mut window = Window::onto(5..15, 0..20, None).unwrap();
         window.push(&mut [0; 9]).unwrap();
         assert_eq!(window.finish(), Err(WindowError::Truncated { got: 9, promised: 10 }));
         window.push(&mut [0; 1]).unwrap();
@@ -123,35 +133,44 @@ mod tests {
 
     #[test]
     fn a_window_beyond_the_body_is_cut() {
-        assert_eq!(Window::new(10, 4, 100, None).length(), 6);
-        assert_eq!(Window::new(10, 40, 100, None).length(), 0);
+        let length = |covers, wanted| Window::onto(covers, wanted, None).unwrap().length();
+        assert_eq!(length(0..10, 4..104), 6);
+        assert_eq!(length(0..10, 40..140), 0);
+        assert_eq!(length(5..10, 0..3), 0);
+        assert_eq!(length(5..10, 0..7), 2);
+        assert_eq!(length(0..0, 0..0), 0);
     }
 
     #[test]
     fn only_a_whole_unencrypted_body_is_transparent() {
         let keystream = Keystream::body(&Key::from_bytes([0; 32]));
-        assert!(Window::new(10, 0, 10, None).is_transparent());
-        assert!(!Window::new(10, 1, 9, None).is_transparent());
-        assert!(!Window::new(10, 0, 9, None).is_transparent());
-        assert!(!Window::new(10, 0, 10, Some(keystream)).is_transparent());
+        let transparent =
+            |covers, wanted, keystream| Window::onto(covers, wanted, keystream).unwrap().is_transparent();
+        assert!(transparent(0..10, 0..10, None));
+        assert!(transparent(5..10, 5..10, None));
+        assert!(!transparent(0..10, 1..10, None));
+        assert!(!transparent(0..10, 0..9, None));
+        assert!(!transparent(0..10, 0..10, Some(keystream)));
     }
 
     proptest! {
         #[test]
         fn any_chunking_gives_the_encrypted_slice(
             body in proptest::collection::vec(any::<u8>(), 0..2_000),
-            skip in 0..2_500u64, take in 0..2_500u64,
+            offset in 0..3_000u64, skip in 0..2_500u64, take in 0..2_500u64,
             chunk in 1..700usize,
         ) {
             let key = Key::from_bytes([3; 32]);
+            let mut keystream = Keystream::body(&key);
+            keystream.seek(offset).unwrap();
             let mut whole = body.clone();
-            Keystream::body(&key).apply(&mut whole).unwrap();
+            keystream.apply(&mut whole).unwrap();
             let start = usize::try_from(skip).unwrap().min(body.len());
             let end = (start + usize::try_from(take).unwrap()).min(body.len());
 
-            let mut keystream = Keystream::body(&key);
-            keystream.seek(start as u64).unwrap();
-            let mut window = Window::new(body.len() as u64, skip, take, Some(keystream));
+            let covers = offset..offset + body.len() as u64;
+            let wanted = offset + skip..offset + skip + take;
+            let mut window = Window::onto(covers, wanted, Some(Keystream::body(&key))).unwrap();
             let mut sent = Vec::new();
             for piece in body.clone().chunks_mut(chunk) {
                 let range = window.push(piece).unwrap();

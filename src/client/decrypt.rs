@@ -1,5 +1,7 @@
 //! The last step: the body that arrives becomes the bytes that were asked for.
 
+use std::ops::Range;
+
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, StatusCode};
 
@@ -139,30 +141,26 @@ impl Body {
             if range.and_then(|range| range.resolve(size)) != Some(part) {
                 return Err(BodyError::OtherRange);
             }
-            return Self::window(part.length(), 0, part, key);
+            return Self::window(part.into(), part.into(), key);
         }
         same_size(expected, body_length)?;
         match (range, expected.or(body_length)) {
             (None, None) => Ok(Self { window: None, length: None, cut: false, got: 0 }),
-            (None, Some(size)) => Self::window(size, 0, ByteRange { start: 0, end: size }, key),
+            (None, Some(size)) => Self::window(0..size, 0..size, key),
             (Some(_), None) => Err(BodyError::RangeIgnored),
             (Some(range), Some(size)) => {
                 let part = range.resolve(size).ok_or(BodyError::BeyondEnd { size_bytes: Some(size) })?;
-                Self::window(size, part.start, part, key)
+                Self::window(0..size, part.into(), key)
             }
         }
     }
 
-    /// `part` of the object lies behind the first `skip` bytes of a body of `promised` bytes.
-    fn window(promised: u64, skip: u64, part: ByteRange, key: Option<&Key>) -> Result<Self, BodyError> {
-        let keystream = key.map(|key| {
-            let mut keystream = Keystream::body(key);
-            keystream.seek(part.start).map(|()| keystream)
-        });
-        let keystream = keystream.transpose().map_err(|_| BodyError::TooLong { size_bytes: part.end })?;
-        let window = Window::new(promised, skip, part.length(), keystream);
-        let cut = part.length() < promised;
-        Ok(Self { window: Some(window), length: Some(part.length()), cut, got: 0 })
+    /// The bytes `wanted` of the object, out of a body that has the bytes `covers` of it.
+    fn window(covers: Range<u64>, wanted: Range<u64>, key: Option<&Key>) -> Result<Self, BodyError> {
+        let too_long = BodyError::TooLong { size_bytes: wanted.end };
+        let cut = wanted != covers;
+        let window = Window::onto(covers, wanted, key.map(Keystream::body)).map_err(|_| too_long)?;
+        Ok(Self { length: Some(window.length()), window: Some(window), cut, got: 0 })
     }
 
     /// How many bytes will be released, where that is known.
@@ -174,7 +172,7 @@ impl Body {
     ///
     /// # Errors
     /// `Surplus`: the chunk must not be handed on.
-    pub fn push(&mut self, chunk: &mut [u8]) -> Result<std::ops::Range<usize>, BodyError> {
+    pub fn push(&mut self, chunk: &mut [u8]) -> Result<Range<usize>, BodyError> {
         let range = match &mut self.window {
             Some(window) => window.push(chunk).map_err(|error| self.broken(error))?,
             None => 0..chunk.len(),

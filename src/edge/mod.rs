@@ -1,7 +1,7 @@
 //! The edge: behind a host name of its own. A request for a link goes through these steps:
 //!
 //! 1. [`lookup`]: the grant under the token; unknown, malformed and expired are the same 404;
-//! 2. [`fetch`]: the object, from the cache or with the service account from the homeserver, checked
+//! 2. [`open`]: the object, from the cache or with the service account from the homeserver, checked
 //!    against the grant's pins;
 //! 3. encrypt: a [`Window`](crate::cipher::Window) onto the body with the grant's keystream;
 //! 4. [`respond`]: headers that tell nothing of the object but its length.
@@ -9,8 +9,8 @@
 //! In scope: tokens and nothing else. Out of scope: who may have a token (`origin`). The edge never
 //! looks at `Authorization`.
 
-pub mod fetch;
 pub mod lookup;
+pub mod open;
 pub mod respond;
 
 use headers::{ETag, HeaderMapExt as _, IfRange};
@@ -60,8 +60,8 @@ async fn serve<P: Platform>(
     if request.method == Method::HEAD {
         return respond::headers_only(&grant, range);
     }
-    let fetched = fetch::object(platform, config, account, &grant, range).await?;
-    respond::media(&grant, fetched)
+    let opened = open::object(platform, config, account, &grant, range).await?;
+    respond::media(&grant, opened)
 }
 
 /// What `Range` comes to, once `If-Range` has had its say: one token's bytes never change, so its

@@ -3,10 +3,10 @@
 use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::fetch::Fetched;
-use crate::cipher::{Keystream, Window};
+use crate::cipher::Keystream;
+use crate::objects::Opened;
 use crate::ports::{Event, Platform, Reply};
-use crate::protocol::{ByteRange, Content, Grant, MatrixError, Metadata, header};
+use crate::protocol::{ByteRange, Change, Content, Grant, MatrixError, Metadata, header};
 
 /// Why a link gives no bytes. The reasons are for the log; a client learns a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,8 +18,8 @@ pub(crate) enum EdgeError {
     #[error("The key store cannot be reached. Try again")]
     KeyStore,
     /// The object is no longer the one that was granted.
-    #[error("The media has changed since this link was made. Ask the homeserver for a new link")]
-    Changed,
+    #[error("The media has changed since this link was made. Ask the homeserver again")]
+    Changed(Change),
     /// The service account was refused the object.
     #[error("The media store refused this media. Ask the homeserver again: it will be served without a link")]
     Refused,
@@ -35,7 +35,7 @@ impl EdgeError {
     fn status(self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Changed => StatusCode::CONFLICT,
+            Self::Changed(_) => StatusCode::CONFLICT,
             Self::KeyStore | Self::Refused | Self::Unreachable => StatusCode::BAD_GATEWAY,
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -44,7 +44,7 @@ impl EdgeError {
     fn errcode(self) -> &'static str {
         match self {
             Self::NotFound => "M_NOT_FOUND",
-            Self::KeyStore | Self::Changed | Self::Refused | Self::Unreachable | Self::TimedOut => {
+            Self::KeyStore | Self::Changed(_) | Self::Refused | Self::Unreachable | Self::TimedOut => {
                 "M_UNKNOWN"
             }
         }
@@ -54,7 +54,7 @@ impl EdgeError {
         match self {
             Self::NotFound => None,
             Self::KeyStore => Some(Event::KeyStoreGetFailed),
-            Self::Changed => Some(Event::ObjectChanged),
+            Self::Changed(change) => Some(Event::ObjectChanged(change)),
             Self::Refused => Some(Event::ServiceAccountRefused),
             Self::Unreachable | Self::TimedOut => Some(Event::HomeserverUnreachable),
         }
@@ -75,19 +75,13 @@ pub(crate) fn headers_only<B>(grant: &Grant, range: Option<ByteRange>) -> Result
 }
 
 /// 200 or 206 with the bytes, encrypted under the grant's key where it has one.
-pub(crate) fn media<B>(grant: &Grant, fetched: Fetched<B>) -> Result<Reply<B>, EdgeError> {
-    let wanted = fetched.range.unwrap_or(ByteRange { start: 0, end: grant.pins.size });
+pub(crate) fn media<B>(grant: &Grant, opened: Opened<B>) -> Result<Reply<B>, EdgeError> {
     let keystream = match &grant.content {
-        Content::Encrypted { alg: _, key } => {
-            let mut keystream = Keystream::body(key);
-            keystream.seek(wanted.start).map_err(|_| EdgeError::NotFound)?;
-            Some(keystream)
-        }
+        Content::Encrypted { alg: _, key } => Some(Keystream::body(key)),
         Content::Verbatim | Content::Plain => None,
     };
-    let skip = wanted.start.saturating_sub(fetched.start);
-    let window = Window::new(fetched.promised, skip, wanted.length(), keystream);
-    Ok(Reply::media(media_headers(grant)?, grant.pins.size, fetched.range, fetched.body, window))
+    // An object beyond the keystream is never granted.
+    Reply::media(media_headers(grant)?, opened, keystream).map_err(|_| EdgeError::NotFound)
 }
 
 /// The headers of a link's bytes, but for lengths and ranges.

@@ -9,7 +9,8 @@ use crate::dispatch::{Host, finish};
 use crate::ports::fakes::{FakeBody, Fakes, StoreFault, config, header, read, response};
 use crate::ports::{Event, UpstreamError};
 use crate::protocol::{
-    Algorithm, Content, Key, MediaId, Metadata, Object, ObjectInfo, Pins, RedirectToken, ServerName, Variant,
+    Algorithm, Change, Content, Key, MediaId, Metadata, Object, ObjectInfo, Pins, RedirectToken, ServerName,
+    Variant,
 };
 
 const MEDIA: &[u8] = b"\x89PNG the bytes of a picture";
@@ -70,7 +71,7 @@ fn ciphertext() -> Vec<u8> {
 #[test]
 fn the_link_gives_ciphertext_and_no_name_or_type() {
     let fakes = Fakes::with_object(MEDIA);
-    let path = store(&fakes, &grant(encrypted(), 27, None));
+    let path = store(&fakes, &grant(encrypted(), 27, Some("1")));
     let reply = get(&fakes, &path, &[("authorization", "Bearer user")]);
     assert_eq!(reply.status, 200);
     assert_eq!(header(&reply, "content-type"), Some("application/octet-stream"));
@@ -88,7 +89,7 @@ fn the_link_gives_ciphertext_and_no_name_or_type() {
 #[test]
 fn a_second_download_asks_nobody() {
     let fakes = Fakes::with_object(MEDIA);
-    let path = store(&fakes, &grant(encrypted(), 27, None));
+    let path = store(&fakes, &grant(encrypted(), 27, Some("1")));
     get(&fakes, &path, &[]);
     fakes.run_background_tasks();
     fakes.methods();
@@ -102,12 +103,13 @@ fn a_range_is_the_slice_of_the_whole_whoever_cuts_it() {
     let ignores = Fakes::with_object(MEDIA);
     let honours = Fakes::new(|seen| match seen.range.as_deref() {
         Some("bytes=3-9") => {
-            response(206, &[("content-range", "bytes 3-9/27"), ("content-length", "7")], &MEDIA[3..10])
+            let headers = [("content-range", "bytes 3-9/27"), ("content-length", "7"), ("etag", "1")];
+            response(206, &headers, &MEDIA[3..10])
         }
         other => panic!("{other:?}"),
     });
     for fakes in [ignores, honours] {
-        let path = store(&fakes, &grant(encrypted(), 27, None));
+        let path = store(&fakes, &grant(encrypted(), 27, Some("1")));
         let reply = get(&fakes, &path, &[("range", "bytes=3-9")]);
         assert_eq!((reply.status.as_u16(), header(&reply, "content-range")), (206, Some("bytes 3-9/27")));
         assert_eq!(header(&reply, "content-length"), Some("7"));
@@ -116,19 +118,56 @@ fn a_range_is_the_slice_of_the_whole_whoever_cuts_it() {
 }
 
 #[test]
-fn another_range_than_asked_for_is_an_error() {
+fn a_part_that_does_not_fit_is_followed_by_a_request_for_the_whole() {
+    for (content_range, bytes) in [
+        ("bytes 4-10/27", &MEDIA[4..11]),
+        ("bytes 3-5/27", &MEDIA[3..6]),
+        ("bytes 0-0/*", &MEDIA[..1]),
+        ("nonsense", &MEDIA[..1]),
+    ] {
+        let fakes = Fakes::new(move |seen| match seen.range {
+            Some(_) => {
+                let length = bytes.len().to_string();
+                response(206, &[("content-range", content_range), ("content-length", &length)], bytes)
+            }
+            None => response(200, &[("content-length", "27")], MEDIA),
+        });
+        let path = store(&fakes, &grant(encrypted(), 27, None));
+        let reply = get(&fakes, &path, &[("range", "bytes=3-9")]);
+        assert_eq!((reply.status.as_u16(), header(&reply, "content-range")), (206, Some("bytes 3-9/27")));
+        assert_eq!(read(reply).unwrap(), &ciphertext()[3..10], "{content_range}");
+        assert_eq!(fakes.methods(), "GET GET");
+    }
+}
+
+#[test]
+fn a_part_that_has_more_than_was_asked_for_is_cut() {
+    let fakes = Fakes::new(|_| {
+        response(206, &[("content-range", "bytes 1-20/27"), ("content-length", "20")], &MEDIA[1..21])
+    });
+    let path = store(&fakes, &grant(encrypted(), 27, None));
+    let reply = get(&fakes, &path, &[("range", "bytes=3-9")]);
+    assert_eq!((reply.status.as_u16(), header(&reply, "content-range")), (206, Some("bytes 3-9/27")));
+    assert_eq!(read(reply).unwrap(), &ciphertext()[3..10]);
+    assert_eq!(fakes.methods(), "GET");
+}
+
+#[test]
+fn a_homeserver_that_sends_parts_only_is_a_502_and_asked_twice() {
     let fakes = Fakes::new(|_| {
         response(206, &[("content-range", "bytes 4-10/27"), ("content-length", "7")], &MEDIA[4..11])
     });
     let path = store(&fakes, &grant(encrypted(), 27, None));
-    assert_eq!(get(&fakes, &path, &[("range", "bytes=3-9")]).status, 502);
-    assert_eq!(get(&fakes, &path, &[]).status, 502);
+    for headers in [&[("range", "bytes=3-9")][..], &[]] {
+        assert_eq!(get(&fakes, &path, headers).status, 502);
+        assert_eq!(fakes.methods(), "GET GET");
+    }
 }
 
 #[test]
 fn conditions_of_a_range() {
     let fakes = Fakes::with_object(MEDIA);
-    let path = store(&fakes, &grant(encrypted(), 27, None));
+    let path = store(&fakes, &grant(encrypted(), 27, Some("1")));
     let status = |headers: &[(&'static str, &str)]| get(&fakes, &path, headers).status.as_u16();
     assert_eq!(status(&[("range", "bytes=0-1"), ("if-range", "\"random\"")]), 206);
     assert_eq!(status(&[("range", "bytes=0-1"), ("if-range", "\"other\"")]), 200);
@@ -142,7 +181,7 @@ fn conditions_of_a_range() {
 #[test]
 fn head_is_answered_from_the_grant() {
     let fakes = Fakes::with_object(MEDIA);
-    let path = store(&fakes, &grant(encrypted(), 27, None));
+    let path = store(&fakes, &grant(encrypted(), 27, Some("1")));
     let whole = ask(&fakes, &Method::HEAD, &path, &[]);
     assert_eq!((whole.status.as_u16(), header(&whole, "content-length")), (200, Some("27")));
     assert_eq!(read(whole).unwrap(), b"");
@@ -156,7 +195,7 @@ fn head_is_answered_from_the_grant() {
 #[test]
 fn unknown_malformed_expired_and_foreign_records_are_one_and_the_same_404() {
     let fakes = Fakes::with_object(MEDIA);
-    let path = store(&fakes, &grant(encrypted(), 27, None));
+    let path = store(&fakes, &grant(encrypted(), 27, Some("1")));
     let shown = |path: &str| {
         let reply = get(&fakes, path, &[]);
         (reply.status, format!("{:?}", reply.headers), read(reply).unwrap())
@@ -176,23 +215,83 @@ fn unknown_malformed_expired_and_foreign_records_are_one_and_the_same_404() {
 }
 
 #[test]
-fn an_object_that_changed_is_a_409_and_none_of_it_is_sent() {
+fn an_object_that_changed_is_a_409_and_is_served_as_not_opted_in_for_a_while() {
     let with =
         |headers: &'static [(&'static str, &'static str)]| Fakes::new(move |_| response(200, headers, MEDIA));
-    for (fakes, pinned) in [
-        (with(&[("content-length", "27"), ("etag", "\"new\"")]), Some("\"old\"")),
-        (with(&[("content-length", "26")]), None),
-        (with(&[]), None),
-        (with(&[("content-length", "27"), ("content-encoding", "gzip")]), None),
+    for (fakes, pinned, change) in [
+        (with(&[("content-length", "27"), ("etag", "\"new\"")]), Some("\"old\""), Change::TagDifferent),
+        (with(&[("content-length", "27"), ("etag", "W/\"old\"")]), Some("\"old\""), Change::TagDifferent),
+        (with(&[("content-length", "27"), ("etag", "1")]), None, Change::TagDifferent),
+        (with(&[("content-length", "27")]), Some("\"old\""), Change::TagMissing),
+        (with(&[("content-length", "27")]), Some("1"), Change::TagMissing),
+        (with(&[("content-length", "26")]), None, Change::Length),
+        (with(&[]), None, Change::Length),
+        (with(&[("content-length", "27"), ("content-encoding", "gzip")]), None, Change::Length),
     ] {
         let path = store(&fakes, &grant(encrypted(), 27, pinned));
         let reply = get(&fakes, &path, &[]);
-        assert_eq!(reply.status, 409);
+        assert_eq!(reply.status, 409, "{change:?}");
         assert!(
             !read(reply).unwrap().windows(4).any(|bytes| bytes == &MEDIA[..4] || bytes == &ciphertext()[..4])
         );
-        assert_eq!(*fakes.events.borrow(), [Event::ObjectChanged]);
+        assert_eq!(*fakes.events.borrow(), [Event::ObjectChanged(change)]);
+        assert_eq!(fakes.records.borrow()[&object().refusal_name()].1, 600);
+        assert!(fakes.objects.borrow().is_empty() && fakes.background_tasks.borrow().is_empty());
     }
+}
+
+#[test]
+fn a_cached_copy_under_another_tag_is_never_encrypted_under_the_key() {
+    let fakes = Fakes::new(|_| response(200, &[("content-length", "27"), ("etag", "\"v1\"")], MEDIA));
+    for (cached_etag, pinned, expected) in
+        [(None, Some("\"v1\""), 200), (Some("W/\"a\""), Some("\"v1\""), 200), (Some("1"), None, 409)]
+    {
+        let info = ObjectInfo {
+            size: Some(27),
+            content_type: String::new(),
+            content_disposition: None,
+            etag: cached_etag.map(str::to_owned),
+        };
+        fakes.objects.borrow_mut().insert(object().cache_name(), (info, vec![b'x'; 27]));
+        let path = store(&fakes, &grant(encrypted(), 27, pinned));
+        let reply = get(&fakes, &path, &[]);
+        assert_eq!(reply.status, expected);
+        assert!(
+            expected == 409 || read(reply).unwrap() == ciphertext(),
+            "from the homeserver, not the cache"
+        );
+    }
+}
+
+#[test]
+fn answers_that_are_neither_an_error_nor_the_media_are_a_502_and_no_refusal() {
+    for status in [201, 204, 300, 301, 302, 303, 304, 305, 306, 500, 503] {
+        let fakes = Fakes::new(move |_| response(status, &[("location", "https://s3.example/x")], MEDIA));
+        let path = store(&fakes, &grant(encrypted(), 27, None));
+        assert_eq!(get(&fakes, &path, &[]).status, 502, "{status}");
+        assert!(!fakes.records.borrow().contains_key(&object().refusal_name()), "{status}");
+    }
+}
+
+#[test]
+fn a_homeserver_with_legacy_endpoints_only_is_asked_there_and_remembered() {
+    let fakes = Fakes::new(|seen| {
+        if seen.path.starts_with("/_matrix/client/v1/") {
+            return response(404, &[], br#"{"errcode":"M_UNRECOGNIZED","error":"?"}"#);
+        }
+        response(200, &[("content-length", "27")], MEDIA)
+    });
+    let path = store(&fakes, &grant(encrypted(), 27, None));
+    assert_eq!(read(get(&fakes, &path, &[])).unwrap(), ciphertext());
+    assert_eq!(fakes.methods(), "GET GET");
+    assert_eq!(read(get(&fakes, &path, &[("range", "bytes=0-1")])).unwrap(), &ciphertext()[..2]);
+    let seen = fakes.seen.take();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].path, "/_matrix/media/v3/download/example.org/abc");
+    let other = Fakes::new(|_| response(404, &[], br#"{"errcode":"M_NOT_FOUND"}"#));
+    let path = store(&other, &grant(encrypted(), 27, None));
+    assert_eq!(get(&other, &path, &[]).status, 502);
+    assert_eq!(other.methods(), "GET");
 }
 
 #[test]
@@ -201,14 +300,15 @@ fn a_stale_cache_is_passed_over() {
     let stale =
         ObjectInfo { size: Some(3), content_type: String::new(), content_disposition: None, etag: None };
     fakes.objects.borrow_mut().insert(object().cache_name(), (stale, b"old".to_vec()));
-    let path = store(&fakes, &grant(encrypted(), 27, None));
+    let path = store(&fakes, &grant(encrypted(), 27, Some("1")));
     assert_eq!(read(get(&fakes, &path, &[])).unwrap(), ciphertext());
 }
 
 #[test]
 fn a_store_that_refuses_is_a_502_and_is_remembered() {
     for status in [401, 403, 404, 307] {
-        let fakes = Fakes::new(move |_| response(status, &[], b"secret words of the store"));
+        let headers = [("location", "https://s3.example/x")];
+        let fakes = Fakes::new(move |_| response(status, &headers, b"secret words of the store"));
         let path = store(&fakes, &grant(encrypted(), 27, None));
         let reply = get(&fakes, &path, &[]);
         assert_eq!(reply.status, 502);
@@ -229,11 +329,11 @@ fn failures_of_the_stores() {
         (UpstreamError::OddStatus(999), 502),
     ] {
         let fakes = Fakes::new(move |_| Err(error));
-        let path = store(&fakes, &grant(encrypted(), 27, None));
+        let path = store(&fakes, &grant(encrypted(), 27, Some("1")));
         assert_eq!(get(&fakes, &path, &[]).status.as_u16(), status);
     }
     let fakes = Fakes::with_object(MEDIA);
-    let path = store(&fakes, &grant(encrypted(), 27, None));
+    let path = store(&fakes, &grant(encrypted(), 27, Some("1")));
     fakes.store_fault.set(StoreFault::Fails);
     assert_eq!(get(&fakes, &path, &[]).status, StatusCode::BAD_GATEWAY);
     assert_eq!(*fakes.events.borrow(), [Event::KeyStoreGetFailed]);
@@ -261,7 +361,7 @@ fn a_short_body_never_looks_complete() {
 fn a_range_too_far_in_to_skip_fills_the_cache_first() {
     let size: usize = 64 * 1024 * 1024 + 10;
     let fakes = Fakes::with_object(&vec![1; size]);
-    let path = store(&fakes, &grant(encrypted(), size as u64, None));
+    let path = store(&fakes, &grant(encrypted(), size as u64, Some("1")));
     let reply = get(&fakes, &path, &[("range", "bytes=-5")]);
     assert_eq!((reply.status.as_u16(), header(&reply, "content-length")), (206, Some("5")));
     let mut keystream = Keystream::body(&Key::from_bytes(KEY));
@@ -277,7 +377,7 @@ fn a_range_too_far_in_to_skip_does_not_fill_twice_what_is_being_filled() {
     let size: usize = 64 * 1024 * 1024 + 10;
     let fakes = Fakes::with_object(&vec![1; size]);
     fakes.filling.set(true);
-    let path = store(&fakes, &grant(encrypted(), size as u64, None));
+    let path = store(&fakes, &grant(encrypted(), size as u64, Some("1")));
     let reply = get(&fakes, &path, &[("range", "bytes=-5")]);
     let length = size.to_string();
     assert_eq!((reply.status.as_u16(), header(&reply, "content-length")), (200, Some(length.as_str())));
@@ -291,7 +391,7 @@ fn plain_and_verbatim_links_give_the_bytes_as_stored() {
         (Content::Verbatim, "application/octet-stream", None),
     ] {
         let fakes = Fakes::with_object(MEDIA);
-        let path = store(&fakes, &grant(content, 27, None));
+        let path = store(&fakes, &grant(content, 27, Some("1")));
         let reply = get(&fakes, &path, &[]);
         assert_eq!(header(&reply, "content-type"), Some(content_type));
         assert_eq!(header(&reply, "content-disposition"), disposition);

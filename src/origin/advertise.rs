@@ -57,6 +57,7 @@ pub async fn document<P: Platform>(
     let request = UpstreamRequest {
         method: Method::GET,
         path: Zeroizing::new(path),
+        legacy_path: None,
         account,
         headers: HeaderMap::new(),
         client_ip,

@@ -3,14 +3,15 @@
 use http::header::{CONTENT_RANGE, IF_NONE_MATCH, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use super::Visit;
-use crate::ports::{Body, Platform, Reply, ReplyBody, UpstreamResponse};
+use super::{Denied, Visit};
+use crate::objects::{Answer, Asked};
+use crate::ports::{Body as _, Platform, Reply, ReplyBody, UpstreamResponse};
 use crate::protocol::{MatrixError, ObjectInfo, header};
 
 /// The homeserver allows it.
 pub(crate) enum Allowed<B> {
     /// With the info of the object.
-    ObjectInfo(ObjectInfo),
+    Info(ObjectInfo),
     /// And sends the client elsewhere itself (a presigned URL): relayed as it is.
     Redirected(Reply<B>),
 }
@@ -35,72 +36,64 @@ const RELAYED: [HeaderName; 6] = [
 pub(crate) async fn head<P: Platform>(
     visit: &Visit<'_, P>,
     known: Option<&ObjectInfo>,
-) -> Result<Allowed<P::Body>, Reply<P::Body>> {
+) -> Result<Allowed<P::Body>, Denied<P::Body>> {
     let mut request = visit.upstream(Method::HEAD);
     let etag = known.and_then(|info| info.etag.as_deref()).and_then(|etag| HeaderValue::from_str(etag).ok());
-    let conditional = etag.is_some();
+    let asked = if etag.is_some() { Asked::ConditionalHead } else { Asked::Head };
     request.headers.extend(etag.map(|etag| (IF_NONE_MATCH, etag)));
-    let response = visit.platform.send(request).await.map_err(|error| visit.unreachable(error))?;
-    match (response.status, known) {
-        (StatusCode::NOT_MODIFIED, Some(info)) if conditional => {
+    let (answer, response) = visit.ask(request, asked).await?;
+    match (answer, known) {
+        (Answer::NotModified, Some(info)) => {
             response.body.cancel();
-            Ok(Allowed::ObjectInfo(info.clone()))
+            Ok(Allowed::Info(info.clone()))
         }
-        // Not any other 2xx: what has no media under `GET` has no info of media under `HEAD`.
-        (StatusCode::OK, _) => {
-            response.body.cancel();
-            Ok(Allowed::ObjectInfo(current(&response.headers, known)))
-        }
-        (status, _) if is_redirect(status) => Ok(Allowed::Redirected(relay(response))),
-        (status, _) => {
-            response.body.cancel();
-            repeat_as_get(visit, status, known).await
-        }
+        (Answer::Whole, known) => match believable(&response.headers, known) {
+            Some(info) => {
+                response.body.cancel();
+                Ok(Allowed::Info(info))
+            }
+            None => repeat_as_get(visit, response, known).await,
+        },
+        (Answer::Elsewhere, _) => Ok(Allowed::Redirected(relay(response))),
+        // What has no media under `GET` has no info of media under `HEAD`.
+        _ => repeat_as_get(visit, response, known).await,
     }
 }
 
-/// The `HEAD` failed: either the client is refused, or the homeserver has no `HEAD`.
+/// The info that a `HEAD` tells, unless it contradicts what a `GET` has shown: there are servers that say
+/// `Content-Length: 0` to every `HEAD`.
+fn believable(headers: &HeaderMap, known: Option<&ObjectInfo>) -> Option<ObjectInfo> {
+    let told = ObjectInfo::from_headers(headers);
+    match (told.size, known) {
+        (Some(0), _) => None,
+        (None, Some(known)) => Some(known.clone()),
+        (Some(size), Some(known)) if known.size.is_some_and(|known| known != size) => None,
+        _ => Some(told),
+    }
+}
+
+/// Asks with `GET`, and reads its headers only: the client is refused, or the `HEAD` tells nothing.
 async fn repeat_as_get<P: Platform>(
     visit: &Visit<'_, P>,
-    head_status: StatusCode,
+    head: UpstreamResponse<P::Body>,
     known: Option<&ObjectInfo>,
-) -> Result<Allowed<P::Body>, Reply<P::Body>> {
+) -> Result<Allowed<P::Body>, Denied<P::Body>> {
     let mut passed = visit.request.passed.clone();
-    if head_status == StatusCode::GATEWAY_TIMEOUT {
+    if head.status == StatusCode::GATEWAY_TIMEOUT {
         // The media is not uploaded yet, and the HEAD has waited for it already.
         passed = passed.with_timeout_ms(0);
     }
-    let request = visit.upstream_with(Method::GET, &passed);
-    let response = visit.platform.send(request).await.map_err(|error| visit.unreachable(error))?;
-    match response.status {
-        StatusCode::OK => {
+    head.body.cancel();
+    let (answer, response) = visit.ask(visit.upstream_with(Method::GET, &passed), Asked::Get).await?;
+    match answer {
+        Answer::Whole => {
             response.body.cancel();
-            Ok(Allowed::ObjectInfo(current(&response.headers, known)))
+            let told = ObjectInfo::from_headers(&response.headers);
+            Ok(Allowed::Info(known.filter(|_| told.size.is_none()).cloned().unwrap_or(told)))
         }
-        status if is_redirect(status) => Ok(Allowed::Redirected(relay(response))),
-        status if status.is_success() => Err(no_media(response)),
-        _ => Err(relay(response)),
+        Answer::Elsewhere => Ok(Allowed::Redirected(relay(response))),
+        answer => Err(visit.denied(answer, response).await),
     }
-}
-
-/// The info that a 200 tells; the known ones where it tells no length.
-fn current(headers: &HeaderMap, known: Option<&ObjectInfo>) -> ObjectInfo {
-    let told = ObjectInfo::from_headers(headers);
-    match known {
-        Some(known) if told.size.is_none() => known.clone(),
-        _ => told,
-    }
-}
-
-/// 307 and 308: all other redirects mean nothing here.
-pub(crate) fn is_redirect(status: StatusCode) -> bool {
-    matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
-}
-
-/// 502 instead of a success that is no media.
-pub(crate) fn no_media<B: Body>(response: UpstreamResponse<B>) -> Reply<B> {
-    response.body.cancel();
-    bad_gateway("the homeserver answered a request for media with a status that has none")
 }
 
 /// 502 that says what is wrong with the homeserver's response.
@@ -113,7 +106,7 @@ pub(crate) fn relay<B>(response: UpstreamResponse<B>) -> Reply<B> {
     let mut headers = HeaderMap::new();
     for name in RELAYED {
         let belongs = match name {
-            LOCATION => is_redirect(response.status),
+            LOCATION => response.status.is_redirection(),
             // Here it says how long the object is; anywhere else it would make a part of an error.
             CONTENT_RANGE => response.status == StatusCode::RANGE_NOT_SATISFIABLE,
             _ => true,

@@ -18,14 +18,17 @@ pub mod plain;
 pub mod redirect;
 pub mod remote;
 
+use authorise::{bad_gateway, relay};
 use http::header::{AUTHORIZATION, IF_NONE_MATCH, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
+use crate::objects::{self, Answer};
 use crate::policy::{Asked, Decision, Locality, Token};
 use crate::ports::{
     Account, BackgroundTask, Body as _, Event, Platform, Reply, UpstreamError, UpstreamRequest,
+    UpstreamResponse,
 };
 use crate::protocol::{
     AccessToken, Endpoint, MatrixError, MediaPath, MediaRequest, ObjectInfo, OptIn, Passed, Query,
@@ -60,6 +63,23 @@ pub(crate) struct Visit<'a, P> {
     token: Option<AccessToken>,
     /// Whether a token was presented, in the header or in the query.
     presented: Token,
+    /// Whether the homeserver is known to have no authenticated media endpoint. Only for requests with a token
+    /// on a legacy endpoint: those are upgraded to the authenticated one where there is one.
+    legacy_only: bool,
+}
+
+/// Why a client gets no media.
+pub(crate) enum Denied<B> {
+    /// This is the reply.
+    Reply(Reply<B>),
+    /// The homeserver has legacy endpoints only. Those look at no token.
+    LegacyOnly,
+}
+
+impl<B> From<Reply<B>> for Denied<B> {
+    fn from(reply: Reply<B>) -> Self {
+        Self::Reply(reply)
+    }
 }
 
 /// Serves `GET` and `HEAD` of `download` and `thumbnail`, authenticated and legacy.
@@ -83,8 +103,19 @@ pub async fn media<P: Platform>(
             return Reply::error(&error);
         }
     };
-    let visit = Visit { platform, config, client, request, token, presented };
-    visit.admit_and_serve().await.unwrap_or_else(|refused| refused)
+    let is_upgraded = request.endpoint == Endpoint::Legacy && presented == Token::Presented;
+    let legacy_only = is_upgraded && objects::lacks_authenticated_media(platform);
+    let mut visit = Visit { platform, config, client, request, token, presented, legacy_only };
+    let mut served = visit.admit_and_serve().await;
+    if matches!(served, Err(Denied::LegacyOnly)) {
+        objects::remember_missing_authenticated_media(platform);
+        visit.legacy_only = true;
+        served = visit.admit_and_serve().await;
+    }
+    match served {
+        Ok(reply) | Err(Denied::Reply(reply)) => reply,
+        Err(Denied::LegacyOnly) => Reply::error(&MatrixError::not_found()),
+    }
 }
 
 /// What a client gets: the table of deliveries.
@@ -96,7 +127,7 @@ enum Wanted {
 
 impl<P: Platform> Visit<'_, P> {
     /// Policies first: what they refuse, the homeserver is not asked for.
-    async fn admit_and_serve(&self) -> Result<Reply<P::Body>, Reply<P::Body>> {
+    async fn admit_and_serve(&self) -> Result<Reply<P::Body>, Denied<P::Body>> {
         let locality = self.locality();
         let mut asked =
             Asked { endpoint: self.request.endpoint, token: self.presented, locality, cached: false };
@@ -104,9 +135,14 @@ impl<P: Platform> Visit<'_, P> {
             asked.cached = self.is_cached().await;
         }
         match self.config.unauthenticated.decide(asked) {
-            Decision::Refuse(error) => return Err(Reply::error(&error)),
+            Decision::Refuse(error) => return Err(Reply::error(&error).into()),
             Decision::Authorise if locality == Locality::Remote => remote::check(self).await?,
             Decision::Authorise | Decision::Pass => {}
+        }
+        if self.legacy_only {
+            // The legacy endpoint looks at no token, so a bad one must be found out here: with it any policy
+            // could be got around.
+            remote::whoami(self).await?;
         }
         self.serve().await
     }
@@ -128,14 +164,14 @@ impl<P: Platform> Visit<'_, P> {
     }
 
     /// `Err` is the reply to somebody who was not authorised, whatever the reason.
-    async fn serve(&self) -> Result<Reply<P::Body>, Reply<P::Body>> {
+    async fn serve(&self) -> Result<Reply<P::Body>, Denied<P::Body>> {
         let known = self.platform.get_info(&self.request.object).await;
         let wanted = self.wanted();
         if matches!(wanted, Wanted::Plain) && known.is_none() {
-            return Ok(plain::from_homeserver(self).await);
+            return plain::from_homeserver(self).await;
         }
         let info = match authorise::head(self, known.as_ref()).await? {
-            authorise::Allowed::ObjectInfo(info) => info,
+            authorise::Allowed::Info(info) => info,
             authorise::Allowed::Redirected(reply) => return Ok(reply),
         };
         if known.as_ref() != Some(&info) && info.size.is_some() {
@@ -150,7 +186,7 @@ impl<P: Platform> Visit<'_, P> {
         };
         match delivered {
             Some(reply) => Ok(reply),
-            None => Ok(plain::from_cache(self, &info).await),
+            None => plain::from_cache(self, &info).await,
         }
     }
 
@@ -187,19 +223,74 @@ impl<P: Platform> Visit<'_, P> {
 
     pub(crate) fn upstream_with(&self, method: Method, passed: &Passed) -> UpstreamRequest {
         let object = &self.request.object;
-        let only_held = !self.request.allow_remote && self.locality() == Locality::Remote;
-        let legacy = self.presented == Token::Absent || only_held;
+        let legacy = self.presented == Token::Absent || self.wants_no_fetch() || self.legacy_only;
         let path = if legacy { object.legacy_path() } else { object.client_path() };
         UpstreamRequest {
             method,
             path: Zeroizing::new(passed.append_to(&path)),
+            legacy_path: None,
             account: Account::Client(self.token.clone()),
             headers: HeaderMap::new(),
             client_ip: self.client.client_ip.clone(),
         }
     }
 
-    /// The homeserver said nothing that can be used.
+    /// Asks the homeserver, and judges its answer.
+    pub(crate) async fn ask(
+        &self,
+        request: UpstreamRequest,
+        asked: objects::Asked,
+    ) -> Result<(Answer, UpstreamResponse<P::Body>), Denied<P::Body>> {
+        objects::ask(self.platform, request, asked).await.map_err(|error| self.unreachable(error).into())
+    }
+
+    /// Returns what becomes of an answer that is not the media: errors and redirects are relayed, everything
+    /// else is a 502.
+    pub(crate) async fn denied(
+        &self,
+        answer: Answer,
+        response: UpstreamResponse<P::Body>,
+    ) -> Denied<P::Body> {
+        match answer {
+            Answer::Error if response.status == StatusCode::NOT_FOUND && self.is_upgraded() => {
+                match objects::unrecognized(response).await {
+                    Ok(()) => Denied::LegacyOnly,
+                    Err(response) => relay(response).into(),
+                }
+            }
+            Answer::Error | Answer::Elsewhere => {
+                if self.legacy_only && response.status == StatusCode::NOT_FOUND {
+                    // Perhaps the homeserver was upgraded: the next request looks again.
+                    objects::forget_missing_authenticated_media(self.platform);
+                }
+                relay(response).into()
+            }
+            Answer::Encoded => {
+                response.body.cancel();
+                bad_gateway("the homeserver sent media in a content coding that nobody asked for").into()
+            }
+            Answer::Whole | Answer::Part | Answer::NotModified | Answer::Nonsense => {
+                response.body.cancel();
+                let status = response.status.as_u16();
+                bad_gateway(&format!("the homeserver answered a request for media with the status {status}"))
+                    .into()
+            }
+        }
+    }
+
+    /// Whether the client asked on a legacy endpoint and the homeserver is asked on the authenticated one.
+    fn is_upgraded(&self) -> bool {
+        let is_legacy = self.request.endpoint == Endpoint::Legacy && self.presented == Token::Presented;
+        is_legacy && !self.wants_no_fetch() && !self.legacy_only
+    }
+
+    /// Whether the homeserver must not fetch the media from its own server: only the legacy endpoints know
+    /// `allow_remote=false`.
+    fn wants_no_fetch(&self) -> bool {
+        !self.request.allow_remote && self.locality() == Locality::Remote
+    }
+
+    /// The homeserver gave no answer that can be used.
     pub(crate) fn unreachable(&self, error: UpstreamError) -> Reply<P::Body> {
         self.platform.log(Event::HomeserverUnreachable);
         Reply::error(&upstream_error(error))

@@ -4,118 +4,91 @@ use headers::{ETag, HeaderMapExt as _, IfNoneMatch, IfRange};
 use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-use super::Visit;
-use super::authorise::{bad_gateway, no_media, relay};
-use crate::cipher::Window;
-use crate::ports::{
-    BUFFER_BYTES, BackgroundTask, Body as _, Event, Platform, Reply, ReplyBody, SKIP_BYTES, UpstreamResponse,
-};
-use crate::protocol::{ByteRange, Disposition, ObjectInfo, Pins, Requested, header};
+use super::authorise::bad_gateway;
+use super::{Denied, Visit};
+use crate::objects::{Answer, Asked, OpenError, Opened, Opening, Purpose, Sent};
+use crate::ports::{Body as _, Platform, Reply, ReplyBody};
+use crate::protocol::{Disposition, ObjectInfo, Pins, Requested, header};
 
-/// The client is allowed, and its info is known: serves the cached object, or gets it.
-pub(crate) async fn from_cache<P: Platform>(visit: &Visit<'_, P>, info: &ObjectInfo) -> Reply<P::Body> {
-    let object = &visit.request.object;
+/// Serves the cached object to a client that is allowed to have it, or gets it.
+///
+/// # Errors
+/// [`Denied`], by the homeserver.
+pub(crate) async fn from_cache<P: Platform>(
+    visit: &Visit<'_, P>,
+    info: &ObjectInfo,
+) -> Result<Reply<P::Body>, Denied<P::Body>> {
     let headers = media_headers(visit, info);
     if let Some(reply) = answered_by_headers(visit, info, &headers) {
-        return reply;
+        return Ok(reply);
     }
-    let (Some(size), Requested::Whole | Requested::Part(_)) = (info.size, requested(visit, info)) else {
-        return from_homeserver(visit).await;
-    };
     let range = match requested(visit, info) {
+        Requested::Whole => None,
         Requested::Part(range) => Some(range),
-        Requested::Whole | Requested::Unsatisfiable => None,
+        Requested::Unsatisfiable => return from_homeserver(visit).await,
     };
-    match visit.platform.open(object, range).await {
-        Some(cached) if Pins::new(size, info).match_info(&cached.info) => {
-            let promised = cached.range.map_or(size, ByteRange::length);
-            let start = cached.range.map_or(0, |range| range.start);
-            media(headers, size, range, (cached.body, start, promised))
-        }
-        Some(stale) => {
-            stale.body.cancel();
-            from_homeserver(visit).await
-        }
-        None => from_homeserver(visit).await,
+    if let Some(size) = info.size
+        && let Some(opened) = opening(visit).from_cache(visit.platform, &Pins::new(size, info), range).await
+    {
+        return Ok(media(headers, opened));
     }
+    from_homeserver(visit).await
 }
 
 /// One `GET` with the client's own token is both authorisation and body.
-pub(crate) async fn from_homeserver<P: Platform>(visit: &Visit<'_, P>) -> Reply<P::Body> {
+///
+/// # Errors
+/// [`Denied`], by the homeserver.
+pub(crate) async fn from_homeserver<P: Platform>(
+    visit: &Visit<'_, P>,
+) -> Result<Reply<P::Body>, Denied<P::Body>> {
     let mut request = visit.upstream(visit.client.method.clone());
     // With If-Range the answer depends on an ETag that is not known yet: ask for the whole.
-    if visit.client.method == Method::GET && !visit.client.headers.contains_key(IF_RANGE) {
-        let range = Requested::one_range(&visit.client.headers).cloned();
-        request.headers.extend(range.map(|range| (RANGE, range)));
-    }
-    let response = match visit.platform.send(request).await {
-        Ok(response) => response,
-        Err(error) => return visit.unreachable(error),
+    let asks_range = visit.client.method == Method::GET && !visit.client.headers.contains_key(IF_RANGE);
+    let range = Requested::one_range(&visit.client.headers).filter(|_| asks_range).cloned();
+    let asked = match (&visit.client.method, &range) {
+        (&Method::HEAD, _) => Asked::Head,
+        (_, Some(_)) => Asked::GetRange,
+        (_, None) => Asked::Get,
     };
-    match response.status {
-        StatusCode::OK => from_whole(visit, response).await,
-        StatusCode::PARTIAL_CONTENT => from_part(visit, response),
-        _ if visit.client.method == Method::HEAD && !response.status.is_success() => relay(response),
-        status if status.is_success() => no_media(response),
-        _ => relay(response),
+    request.headers.extend(range.map(|range| (RANGE, range)));
+    let (answer, response) = visit.ask(request, asked).await?;
+    if !matches!(answer, Answer::Whole | Answer::Part) {
+        return Err(visit.denied(answer, response).await);
     }
-}
-
-/// The homeserver sent the whole object.
-async fn from_whole<P: Platform>(
-    visit: &Visit<'_, P>,
-    response: UpstreamResponse<P::Body>,
-) -> Reply<P::Body> {
-    let info = ObjectInfo::from_headers(&response.headers);
-    let headers = media_headers(visit, &info);
-    if let Some(reply) = answered_by_headers(visit, &info, &headers) {
-        response.body.cancel();
-        return reply;
-    }
-    let Some(size) = info.size else {
-        return Reply { status: StatusCode::OK, headers, body: ReplyBody::Relay(response.body) };
-    };
-    let object = visit.request.object.clone();
-    let mut body = response.body;
-    if size <= BUFFER_BYTES {
-        let Ok(whole) = body.buffer(size).await else {
-            visit.platform.log(Event::BodyBroken);
-            return bad_gateway("the homeserver broke off, or stopped, in the middle of the media");
-        };
-        body = whole;
-        if let Some(copy) = body.try_clone().filter(|_| size <= visit.config.cache_max_bytes) {
-            visit.platform.run_in_background(BackgroundTask::Put(object, info.clone(), copy));
-        }
-    } else if size <= visit.config.cache_max_bytes {
-        visit.platform.run_in_background(BackgroundTask::Fill(object, visit.upstream(Method::GET)));
-    }
-    let range = match requested(visit, &info) {
-        Requested::Part(range) if range.start <= SKIP_BYTES || size <= BUFFER_BYTES => Some(range),
-        // Skipping would cost more than sending the whole, which a client must be ready for.
-        _ => None,
-    };
-    media(headers, size, range, (body, 0, size))
-}
-
-/// The homeserver honoured the range.
-fn from_part<P: Platform>(visit: &Visit<'_, P>, response: UpstreamResponse<P::Body>) -> Reply<P::Body> {
-    let info = ObjectInfo::from_headers(&response.headers);
-    let asked = requested(visit, &info);
-    match ByteRange::from_content_range(&response.headers) {
-        Some((range, size)) if asked == Requested::Part(range) => {
-            if size <= visit.config.cache_max_bytes {
-                visit.platform.run_in_background(BackgroundTask::Fill(
-                    visit.request.object.clone(),
-                    visit.upstream(Method::GET),
-                ));
-            }
-            let headers = media_headers(visit, &info);
-            media(headers, size, Some(range), (response.body, range.start, range.length()))
-        }
-        _ => {
+    if answer == Answer::Whole {
+        let info = ObjectInfo::from_headers(&response.headers);
+        if let Some(reply) = answered_by_headers(visit, &info, &media_headers(visit, &info)) {
             response.body.cancel();
-            bad_gateway("the homeserver answered with another range than was asked for")
+            return Ok(reply);
         }
+    }
+    let opening = opening(visit);
+    match opening.from_homeserver(visit.platform, response, |info| requested(visit, info)).await {
+        Ok(Sent::Opened(opened)) => Ok(media(media_headers(visit, &opened.info), opened)),
+        Ok(Sent::Unsized(info, body)) => {
+            let headers = media_headers(visit, &info);
+            Ok(Reply { status: StatusCode::OK, headers, body: ReplyBody::Relay(body) })
+        }
+        Ok(Sent::BeyondEnd(_, size)) => Ok(Reply::unsatisfiable(size)),
+        Err(OpenError::Unreachable(error)) => Err(visit.unreachable(error).into()),
+        Err(OpenError::Refused(answer, response)) => Err(visit.denied(answer, response).await),
+        Err(OpenError::Broken | OpenError::Changed(_)) => {
+            let message =
+                "the homeserver broke off, or stopped, in the middle of the media, or sent another part";
+            Err(bad_gateway(message).into())
+        }
+    }
+}
+
+/// How to open the object for this client: with its own token.
+fn opening<'a, P: Platform>(visit: &'a Visit<'_, P>) -> Opening<'a> {
+    Opening {
+        object: &visit.request.object,
+        whole: visit.upstream(Method::GET),
+        pins: None,
+        purpose: Purpose::Plain,
+        cache_max_bytes: visit.config.cache_max_bytes,
     }
 }
 
@@ -193,14 +166,8 @@ fn content_type(info: &ObjectInfo) -> HeaderValue {
         .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"))
 }
 
-/// The bytes of `range` out of a body that holds `promised` bytes from the object's byte `start` on.
-fn media<B>(
-    headers: HeaderMap,
-    size: u64,
-    range: Option<ByteRange>,
-    (body, start, promised): (B, u64, u64),
-) -> Reply<B> {
-    let wanted = range.unwrap_or(ByteRange { start: 0, end: size });
-    let window = Window::new(promised, wanted.start.saturating_sub(start), wanted.length(), None);
-    Reply::media(headers, size, range, body, window)
+/// 200 or 206 with the plaintext.
+fn media<B>(headers: HeaderMap, opened: Opened<B>) -> Reply<B> {
+    // Without a keystream there is nothing beyond its end.
+    Reply::media(headers, opened, None).unwrap_or_else(|_| bad_gateway("the media is too long"))
 }

@@ -7,8 +7,8 @@
 use http::{HeaderMap, Method, StatusCode};
 use zeroize::Zeroizing;
 
-use super::Visit;
 use super::authorise::relay;
+use super::{Denied, Visit};
 use crate::policy::{
     Fetched, Finding, LOOKUP_TIMEOUT_MS, Lookup, Permit, Progress, Record, RemotePolicy, TargetRules,
     Verdict, record_key,
@@ -25,7 +25,7 @@ const WHOAMI: &str = "/_matrix/client/v3/account/whoami";
 ///
 /// # Errors
 /// 404 if the remote homeserver rejects access; the homeserver's own error if it does not know the client.
-pub(crate) async fn check<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Reply<P::Body>> {
+pub(crate) async fn check<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Denied<P::Body>> {
     if !visit.request.allow_remote {
         // The remote homeserver is not to be asked for anything. The homeserver will be asked where it looks at no
         // token, so a bad one must be found out here: with it any policy could be got around.
@@ -45,7 +45,7 @@ pub(crate) async fn check<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Reply
         Some(Verdict::Proceed) => Verdict::Proceed,
         None => find_out(visit, server).await?,
     };
-    verdict.error().map_or(Ok(()), |error| Err(Reply::error(&error)))
+    verdict.error().map_or(Ok(()), |error| Err(Reply::error(&error).into()))
 }
 
 /// What this isolate remembers, or the key store holds.
@@ -57,27 +57,28 @@ async fn known<P: Platform>(visit: &Visit<'_, P>, server: &ServerName) -> Option
     let record = Record::from_json(&visit.platform.get(&key).await.ok()??)?;
     let now_ms = visit.platform.now_ms();
     let verdict = record.verdict(policy, now_ms)?;
-    visit.platform.memory(|memory| memory.put(key, record, now_ms));
+    visit.platform.memory(|memory| memory.policies.put(key, record, now_ms));
     Some(verdict)
 }
 
 fn remembered<P: Platform>(visit: &Visit<'_, P>, key: &str) -> Option<Verdict> {
     let (policy, now_ms) = (visit.config.remote_policy, visit.platform.now_ms());
-    visit.platform.memory(|memory| memory.verdict(key, policy, now_ms))
+    visit.platform.memory(|memory| memory.policies.verdict(key, policy, now_ms))
 }
 
 /// The homeserver vouches for the client's token.
-async fn whoami<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Reply<P::Body>> {
+pub(crate) async fn whoami<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Denied<P::Body>> {
     let request = UpstreamRequest {
         method: Method::GET,
         path: Zeroizing::new(visit.request.passed.append_to(WHOAMI)),
+        legacy_path: None,
         account: Account::Client(visit.token.clone()),
         headers: HeaderMap::new(),
         client_ip: visit.client.client_ip.clone(),
     };
     let response = visit.platform.send(request).await.map_err(|error| visit.unreachable(error))?;
     if response.status != StatusCode::OK {
-        return Err(relay(response));
+        return Err(relay(response).into());
     }
     response.body.cancel();
     Ok(())
@@ -85,7 +86,10 @@ async fn whoami<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Reply<P::Body>>
 
 /// Looks the remote homeserver up, once the homeserver has vouched for the client, and remembers the outcome. A key
 /// store that fails costs a lookup more, no media. A remote homeserver that may not be asked costs nothing at all.
-async fn find_out<P: Platform>(visit: &Visit<'_, P>, server: &ServerName) -> Result<Verdict, Reply<P::Body>> {
+async fn find_out<P: Platform>(
+    visit: &Visit<'_, P>,
+    server: &ServerName,
+) -> Result<Verdict, Denied<P::Body>> {
     let (platform, policy) = (visit.platform, visit.config.remote_policy);
     let rules = visit.config.target_rules();
     let first = match Lookup::start(policy, server, &rules) {
@@ -101,7 +105,7 @@ async fn find_out<P: Platform>(visit: &Visit<'_, P>, server: &ServerName) -> Res
     let now_ms = platform.now_ms();
     if let Some(record) = Record::of(finding, policy, visit.config.remote_policy_times, now_ms) {
         // First here, where others wait for it.
-        platform.memory(|memory| memory.put(key.clone(), record.clone(), now_ms));
+        platform.memory(|memory| memory.policies.put(key.clone(), record.clone(), now_ms));
         let _ = platform.put(&key, &record.to_json(), record.kv_ttl_secs()).await;
     }
     Ok(finding.verdict)
@@ -116,7 +120,7 @@ async fn begin<P: Platform>(visit: &Visit<'_, P>, key: &str) -> Result<(), Verdi
             return Err(verdict);
         }
         let now_ms = platform.now_ms();
-        match platform.memory(|memory| memory.begin_lookup(key, now_ms)) {
+        match platform.memory(|memory| memory.policies.begin_lookup(key, now_ms)) {
             Permit::Begun => return Ok(()),
             Permit::UnderWay => platform.sleep(LOOK_AGAIN_MS).await,
             Permit::TooMany => {

@@ -9,13 +9,14 @@ use http::{HeaderMap, StatusCode};
 use zeroize::Zeroizing;
 
 use super::{
-    BackgroundTask, Body, BodyError, Cached, Event, Homeserver, Host, KeyStore, KeyStoreError, ObjectCache,
-    Platform, RemoteAnswer, RemoteHomeservers, Reply, ReplyBody, UpstreamError, UpstreamRequest,
-    UpstreamResponse, run_background_task,
+    BackgroundTask, Body, BodyError, Cached, Event, Homeserver, KeyStore, KeyStoreError, Memory, ObjectCache,
+    Platform, RemoteAnswer, RemoteHomeservers, Reply, ReplyBody, Runtime, UpstreamError, UpstreamRequest,
+    UpstreamResponse,
 };
 use crate::cipher::WindowError;
 use crate::config::Config;
-use crate::policy::{Memory, TargetUrl};
+use crate::objects;
+use crate::policy::TargetUrl;
 use crate::protocol::{AccessToken, ByteRange, Object, ObjectInfo};
 
 /// Bytes that may break off, and whether somebody cancelled them.
@@ -47,6 +48,10 @@ impl Body for FakeBody {
 
     async fn bytes(self, limit: usize) -> Result<Vec<u8>, BodyError> {
         if self.bytes.len() > limit { Err(BodyError::TooLong { limit }) } else { Ok(self.bytes.to_vec()) }
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Self {
+        Self { buffered: true, ..Self::new(bytes.to_vec()) }
     }
 
     fn cancel(self) {
@@ -142,7 +147,7 @@ impl Fakes {
     pub fn run_background_tasks(&self) {
         let background_tasks = self.background_tasks.take();
         for task in background_tasks {
-            futures_executor::block_on(run_background_task(self, task));
+            futures_executor::block_on(objects::run(self, task));
         }
     }
 
@@ -294,17 +299,13 @@ impl RemoteHomeservers for Fakes {
         (self.remotes)(&url.to_string())
     }
 
-    fn memory<T>(&self, ask: impl FnOnce(&mut Memory) -> T) -> T {
-        ask(&mut self.memory.borrow_mut())
-    }
-
     async fn sleep(&self, ms: u32) {
         self.now_ms.set(self.now_ms.get() + u64::from(ms));
         (self.while_asleep)(self);
     }
 }
 
-impl Host<FakeBody> for Fakes {
+impl Runtime<FakeBody> for Fakes {
     fn now_ms(&self) -> u64 {
         self.now_ms.get()
     }
@@ -320,7 +321,11 @@ impl Host<FakeBody> for Fakes {
 
     fn fill(&self, object: &Object, request: UpstreamRequest) -> Option<impl Future<Output = bool>> {
         let task = BackgroundTask::Fill(object.clone(), request);
-        (!self.filling.get()).then(|| run_background_task(self, task))
+        (!self.filling.get()).then(|| objects::run(self, task))
+    }
+
+    fn memory<T>(&self, with: impl FnOnce(&mut Memory) -> T) -> T {
+        with(&mut self.memory.borrow_mut())
     }
 
     fn log(&self, event: Event) {

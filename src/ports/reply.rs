@@ -5,7 +5,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
 use super::Body;
-use crate::cipher::Window;
+use crate::cipher::{Keystream, KeystreamEnd, Window};
+use crate::objects::Opened;
 use crate::protocol::{ByteRange, MatrixError, header};
 
 /// A response, ready for the platform to send.
@@ -22,7 +23,7 @@ pub struct Reply<B> {
 /// A response's body.
 #[derive(Debug)]
 pub enum ReplyBody<B> {
-    /// None: errors of `HEAD`, 204, 304.
+    /// None: replies to `HEAD`, 204, 304.
     Empty,
     /// A short document; wiped on drop, because answers hold keys.
     Bytes(Zeroizing<Vec<u8>>),
@@ -48,14 +49,21 @@ impl<B> Reply<B> {
         Self { status, headers, body: ReplyBody::Bytes(json) }
     }
 
-    /// 200 or 206: `range` (`None`: everything) of an object of `size` bytes, with the bytes that the
-    /// window shows of `body`.
-    pub fn media(headers: HeaderMap, size: u64, range: Option<ByteRange>, body: B, window: Window) -> Self {
-        let head = Self::media_head(headers, size, range);
-        Self { body: ReplyBody::Media(body, window), ..head }
+    /// 200 or 206 with the bytes of an opened object, encrypted if there is a keystream.
+    ///
+    /// # Errors
+    /// `KeystreamEnd` if the bytes lie beyond the end of the keystream.
+    pub fn media(
+        headers: HeaderMap,
+        opened: Opened<B>,
+        keystream: Option<Keystream>,
+    ) -> Result<Self, KeystreamEnd> {
+        let head = Self::media_head(headers, opened.size, opened.range);
+        let (body, window) = opened.into_window(keystream)?;
+        Ok(Self { body: ReplyBody::Media(body, window), ..head })
     }
 
-    /// The same without a body, for `HEAD`.
+    /// The headers of 200, or of 206 for a range, of an object of `size` bytes, without a body.
     pub fn media_head(mut headers: HeaderMap, size: u64, range: Option<ByteRange>) -> Self {
         headers.insert(CONTENT_LENGTH, range.map_or(size, ByteRange::length).into());
         let content_range = range.and_then(|range| HeaderValue::from_str(&range.to_content_range(size)).ok());

@@ -47,25 +47,53 @@ pub enum Content {
 pub struct Pins {
     /// The length in bytes; always known, or there is no grant.
     pub size: u64,
-    /// The store's strong `ETag`, where it has real ones.
+    /// The store's `ETag` as it was told, whatever its form; absent if none was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
+}
+
+/// How an object differs from the one that was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It has another length, or its length is not known any more.
+    Length,
+    /// The store told an `ETag` at mint and tells none now.
+    TagMissing,
+    /// The store tells another `ETag`, or one where it told none.
+    TagDifferent,
+}
+
+impl Change {
+    /// The word in the log.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Length => "length",
+            Self::TagMissing => "tag_missing",
+            Self::TagDifferent => "tag_different",
+        }
+    }
 }
 
 impl Pins {
     /// The pins of an object of a known length.
     pub fn new(size: u64, info: &ObjectInfo) -> Self {
-        Self { size, etag: info.strong_etag().map(str::to_owned) }
+        Self { size, etag: info.etag.clone() }
     }
 
-    /// Whether a store's info is that of the object that was granted.
-    pub fn match_info(&self, info: &ObjectInfo) -> bool {
-        let same_etag = match (&self.etag, info.strong_etag()) {
-            (Some(pinned), Some(etag)) => pinned == etag,
-            // A cache that knows no strong tag, or a store that had none at mint, pins the length only.
-            _ => true,
-        };
-        info.size == Some(self.size) && same_etag
+    /// Checks that a store's info is that of the object that was granted. Evidence that is gone is a change:
+    /// encrypting another object under the same keystream would give both away.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn check(&self, info: &ObjectInfo) -> Result<(), Change> {
+        if info.size != Some(self.size) {
+            return Err(Change::Length);
+        }
+        match (&self.etag, &info.etag) {
+            (pinned, told) if pinned == told => Ok(()),
+            (Some(_), None) => Err(Change::TagMissing),
+            _ => Err(Change::TagDifferent),
+        }
     }
 }
 
@@ -260,19 +288,31 @@ mod tests {
     }
 
     #[test]
-    fn pins_are_length_and_strong_etag() {
-        let pins = Pins { size: 5, etag: Some("\"e\"".to_owned()) };
-        let info = |size, etag: &str| ObjectInfo {
+    fn pins_are_length_and_etag_as_told_and_missing_evidence_is_a_change() {
+        let info = |size, etag: Option<&str>| ObjectInfo {
             size,
             content_type: String::new(),
             content_disposition: None,
-            etag: Some(etag.to_owned()),
+            etag: etag.map(str::to_owned),
         };
-        assert!(pins.match_info(&info(Some(5), "\"e\"")));
-        assert!(pins.match_info(&info(Some(5), "1")));
-        assert!(!pins.match_info(&info(Some(5), "\"f\"")));
-        assert!(!pins.match_info(&info(Some(6), "\"e\"")));
-        assert!(!pins.match_info(&info(None, "\"e\"")));
+        for (pinned, size, etag, expected) in [
+            (Some("\"e\""), Some(5), Some("\"e\""), Ok(())),
+            (Some("1"), Some(5), Some("1"), Ok(())),
+            (Some("W/\"e\""), Some(5), Some("W/\"e\""), Ok(())),
+            (None, Some(5), None, Ok(())),
+            (Some("\"e\""), Some(5), Some("\"f\""), Err(Change::TagDifferent)),
+            (Some("\"e\""), Some(5), Some("W/\"e\""), Err(Change::TagDifferent)),
+            (Some("\"e\""), Some(5), Some("1"), Err(Change::TagDifferent)),
+            (None, Some(5), Some("\"e\""), Err(Change::TagDifferent)),
+            (Some("\"e\""), Some(5), None, Err(Change::TagMissing)),
+            (Some("1"), Some(5), None, Err(Change::TagMissing)),
+            (Some("\"e\""), Some(6), Some("\"e\""), Err(Change::Length)),
+            (Some("\"e\""), None, Some("\"e\""), Err(Change::Length)),
+        ] {
+            let pins = Pins { size: 5, etag: pinned.map(str::to_owned) };
+            assert_eq!(pins.check(&info(size, etag)), expected, "{pinned:?} {size:?} {etag:?}");
+            assert_eq!(Pins::new(5, &info(Some(5), pinned)), pins);
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(crate) use answer::is_secure_origin;
 pub use answer::{Answer, AnswerError};
 pub use disposition::{Disposition, FileName};
 pub use error::MatrixError;
-pub use grant::{Content, Grant, GrantError, Pins};
+pub use grant::{Change, Content, Grant, GrantError, Pins};
 pub use identifiers::{IdentifierError, MediaId, MxcUri, ServerName};
 pub use key::Key;
 pub use media_request::{Endpoint, MediaPath, MediaRequest, Passed, RequestError, Route};

@@ -43,13 +43,6 @@ impl ObjectInfo {
         }
     }
 
-    /// The store's `ETag`, if it is a real one (quoted and strong) and so says something about bytes.
-    pub fn strong_etag(&self) -> Option<&str> {
-        let etag = self.etag.as_deref()?;
-        let quoted = etag.len() > 2 && etag.starts_with('"') && etag.ends_with('"');
-        (quoted && etag.parse::<headers::ETag>().is_ok()).then_some(etag)
-    }
-
     /// Our own strong entity tag for the plaintext: over the object, its length and the store's
     /// `ETag`. Matrix media never change, so the same object has the same bytes.
     pub fn entity_tag(&self, object: &Object) -> String {
@@ -98,14 +91,6 @@ mod tests {
     fn a_part_tells_the_length_of_the_whole() {
         assert_eq!(info(&[("content-length", "2"), ("content-range", "bytes 0-1/99")]).size, Some(99));
         assert_eq!(info(&[("content-length", "2"), ("content-range", "bytes 0-1/*")]).size, None);
-    }
-
-    #[test]
-    fn only_a_quoted_strong_etag_pins() {
-        assert_eq!(info(&[("etag", "\"abc\"")]).strong_etag(), Some("\"abc\""));
-        for weak in ["1", "W/\"abc\"", "\"\"", "\"a\"b\""] {
-            assert_eq!(info(&[("etag", weak)]).strong_etag(), None, "{weak}");
-        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Byte ranges (RFC 9110 section 14).
 
+use std::ops::Range;
+
 use headers::HeaderMapExt as _;
 use http::header::RANGE;
 use http::{HeaderMap, HeaderValue};
@@ -13,7 +15,33 @@ pub struct ByteRange {
     pub end: u64,
 }
 
+impl From<ByteRange> for Range<u64> {
+    fn from(range: ByteRange) -> Self {
+        range.start..range.end
+    }
+}
+
 impl ByteRange {
+    /// The range `start..end`; `None` if it is empty.
+    pub fn new(start: u64, end: u64) -> Option<Self> {
+        (start < end).then_some(Self { start, end })
+    }
+
+    /// The first byte's offset.
+    pub fn start(self) -> u64 {
+        self.start
+    }
+
+    /// One past the last byte's offset.
+    pub fn end(self) -> u64 {
+        self.end
+    }
+
+    /// The bytes that both ranges have; `None` if there are none.
+    pub fn intersection(self, other: Self) -> Option<Self> {
+        Self::new(self.start.max(other.start), self.end.min(other.end))
+    }
+
     /// How many bytes.
     pub fn length(self) -> u64 {
         self.end - self.start

@@ -69,13 +69,18 @@ describe("an object that changed under a link", () => {
     await expectChanged(await rig.link(answer, { headers: { Range: "bytes=1000-1999" } }));
   });
 
-  it("can be had by a new answer", async () => {
-    const stored = rig.store(SMALL_BYTES, ETAG);
-    const before = await rig.answer(stored);
-    stored.become(other(SMALL_BYTES), { etag: '"two"' });
-    await expectChanged(await rig.link(before));
-    const now = await rig.answer(stored);
-    await expectMedia(await rig.link(now), stored, { key: now.key });
+  it("is served as not opted in from then on, for a while, and the log says what changed", async () => {
+    for (const [etag, reason] of [['"two"', "tag_different"], [null, "tag_missing"]]) {
+      const stored = rig.store(SMALL_BYTES, ETAG);
+      const before = await rig.answer(stored);
+      stored.become(other(SMALL_BYTES), { etag });
+      await expectChanged(await rig.link(before));
+      await expectPlain(await rig.get(stored, { query: optIn("json") }), stored);
+      await rig.worker.untilLog(new RegExp(`"event":"object_changed","reason":"${reason}"`));
+      // Others are not concerned.
+      const next = rig.store(SMALL_BYTES, ETAG);
+      assert.ok((await rig.answer(next)).key);
+    }
   });
 
   it("stays what it was for who was granted the cached copy, and is new for all others", async () => {
@@ -98,9 +103,9 @@ describe("an object that changed under a link", () => {
     }
   });
 
-  it("is not noticed by an ETag that says nothing, which the threat model tells", async () => {
+  it("is noticed by any ETag that is not the one that was told, of whatever form, and by one that is gone", async () => {
     const etags = [
-      ['"one"', 'W/"two"'],
+      ['"one"', 'W/"one"'],
       ["1", "2"],
       ["1", '"two"'],
       ['W/"one"', 'W/"two"'],
@@ -108,10 +113,22 @@ describe("an object that changed under a link", () => {
       [null, '"two"'],
       ["1", null],
     ];
-    for (const [before, now] of etags) {
-      const stored = rig.store(SMALL_BYTES, { etag: before });
+    // One object is not cached, so that only the homeserver has it.
+    for (const size of [SMALL_BYTES, LARGE_BYTES]) {
+      for (const [before, now] of etags) {
+        const stored = rig.store(size, { etag: before });
+        const answer = await rig.answer(stored);
+        stored.become(other(size), { etag: now });
+        await expectChanged(await rig.link(answer));
+        await expectChanged(await rig.link(answer, { headers: { Range: "bytes=5-9" } }));
+      }
+    }
+  });
+
+  it("is not noticed by an ETag that is the same for everything, as Synapse's", async () => {
+    for (const etag of ["1", null]) {
+      const stored = rig.store(SMALL_BYTES, { etag });
       const answer = await rig.answer(stored);
-      stored.become(stored.source, { etag: now });
       await expectMedia(await rig.link(answer), stored, { key: answer.key });
     }
   });

@@ -87,7 +87,7 @@ describe("a homeserver that misbehaves", () => {
     }
   });
 
-  it("answers with another range than was asked for: 502, no bytes", async () => {
+  it("answers with parts that do not fit, and with nothing else: 502, no bytes", async () => {
     for (const contentRange of [
       `bytes 1-9/${SMALL_BYTES}`,
       `bytes 0-8/${SMALL_BYTES}`,
@@ -102,8 +102,7 @@ describe("a homeserver that misbehaves", () => {
       const link = await linkWith(handler);
       for (const init of [{}, { headers: { Range: "bytes=0-9" } }]) {
         const response = await link(init);
-        // Where its length is not the object's either, it has changed.
-        await expectLinkError(response, response.status === 409 ? 409 : 502);
+        await expectLinkError(response);
       }
     }
   });

@@ -150,6 +150,38 @@ describe("a body that stops, but does not end", { skip: TOO_SLOW }, () => {
   });
 });
 
+describe("a fill that stops, but does not end", { skip: TOO_SLOW }, () => {
+  const size = 200_000_000;
+  const headers = { Range: "bytes=150000000-150000099" };
+
+  it("ends: whoever waits gets an answer in time, and the next one a range", { timeout: 4 * GIVES_UP_MS.late }, async () => {
+    const stored = rig.store(size, { stopAfter: 1_000_000, then: "stall" });
+    const answer = await rig.answer(stored);
+    const started = Date.now();
+    const response = await rig.link(answer, { headers });
+    const waitedMs = Date.now() - started;
+    // FILL_WAIT_MS is 25 s.
+    assert.ok(waitedMs < GIVES_UP_MS.late, `${waitedMs} ms`);
+    assert.equal(response.status, 200, "everything, which a client must be ready for");
+    await response.body.cancel();
+    // STALL_MS is 30 s: then the fill has ended, and its mark is gone.
+    stored.become(stored.source);
+    await until(
+      "a range from the cache",
+      async () => {
+        const next = await rig.link(answer, { headers });
+        if (next.status === 206) {
+          await expectMedia(next, stored, { status: 206, offset: 150_000_000, length: 100, key: answer.key });
+          return true;
+        }
+        await next.body.cancel();
+        return false;
+      },
+      2 * GIVES_UP_MS.late,
+    );
+  });
+});
+
 describe("a body that is longer than promised", () => {
   it("is cut to what was promised, or breaks off", async () => {
     for (const size of [SMALL_BYTES, LARGE_BYTES]) {

@@ -210,6 +210,7 @@ export function matrixError(status, errcode, error, { headers = {}, ...fields } 
  * @param {string | null} [options.etag] verbatim, default `1`; null for none
  * @param {boolean} [options.auth] whether a token is wanted, default true
  * @param {boolean} [options.range] whether `Range` is honoured, default false
+ * @param {number} [options.longestPart] a part is cut to this many bytes, as matrix-media-repo does
  * @param {Record<string, string>} [options.headers] more headers, or other values
  * @param {number} [options.promise] Content-Length says this, whatever is sent; if it is too much, the connection is closed at the end
  * @param {boolean} [options.chunked] no Content-Length
@@ -233,6 +234,7 @@ export function media(source, options = {}) {
     if (etag !== null && exchange.request.headers["if-none-match"] === etag) return respond(304, { ETag: etag })(exchange);
     const body = options.gzip ? new Bytes(gzipSync(object.slice())) : object;
     const slice = options.range ? requestedSlice(exchange.request, body.size) : undefined;
+    if (slice) slice.length = Math.min(slice.length, options.longestPart ?? Infinity);
     const { offset, length } = slice ?? { offset: 0, length: body.size };
     exchange.head(slice ? 206 : 200, mediaHeaders(options, body.size, slice, length));
     if (exchange.isHead) return exchange.end();

@@ -53,7 +53,7 @@ pub struct PinsInput {
 
 pub fn pins(input: &PinsInput) -> Result<Outcome, String> {
     let info = ObjectInfo::from_headers(&header_map(&input.headers)?);
-    Ok((if input.pins.match_info(&info) { "same" } else { "changed" }, Value::Null))
+    Ok((if input.pins.check(&info).is_ok() { "same" } else { "changed" }, Value::Null))
 }
 
 #[derive(Deserialize)]

@@ -24,7 +24,7 @@ fn an_opted_in_client_gets_an_answer_and_the_homeserver_sends_no_bytes() {
         let grant = Grant::from_json(&record).unwrap();
         let Content::Encrypted { key, .. } = &grant.content else { panic!("{grant:?}") };
         assert_eq!(key.as_bytes(), answer.key.unwrap().1.as_bytes());
-        assert_eq!((grant.pins.size, &grant.pins.etag), (27, &None));
+        assert_eq!((grant.pins.size, grant.pins.etag.as_deref()), (27, Some("1")));
         assert_eq!(fakes.records.borrow()[&format!("grant:{token}")].1, 360);
     }
 }
@@ -44,13 +44,9 @@ fn two_requests_have_two_keys_and_two_tokens() {
 
 #[test]
 fn what_cannot_be_linked_is_served_as_not_opted_in() {
-    // Too small for a link; longer than the keystream; of unknown length; encoded.
-    let cases: [(&str, &[(&'static str, &'static str)]); 4] = [
-        ("1000", &[("content-length", "27")]),
-        ("10", &[("content-length", "68719476736")]),
-        ("10", &[]),
-        ("10", &[("content-length", "27"), ("content-encoding", "gzip")]),
-    ];
+    // Too small for a link; longer than the keystream; of unknown length.
+    let cases: [(&str, &[(&'static str, &'static str)]); 3] =
+        [("1000", &[("content-length", "27")]), ("10", &[("content-length", "68719476736")]), ("10", &[])];
     for (min_bytes, headers) in cases {
         let fakes =
             Fakes::new(move |seen| response(200, headers, if seen.method == "HEAD" { b"" } else { MEDIA }));

@@ -5,7 +5,7 @@ use crate::policy::{
     CacheTimes, Finding, LOOKUP_WAIT_MS, LOOKUPS_PER_MINUTE, Permit, Record, RemotePolicy, Source, Verdict,
     record_key,
 };
-use crate::ports::{RemoteAnswer, RemoteHomeservers as _};
+use crate::ports::{RemoteAnswer, Runtime as _};
 use crate::protocol::ServerName;
 
 const LEGACY: &str = "/_matrix/media/r0/download/example.org/abc";
@@ -222,7 +222,7 @@ fn requests_that_come_together_wait_for_one_lookup() {
     let key = record_key(&ServerName::parse("remote.example.com").unwrap());
     let begun = |fakes: &Fakes| {
         let now_ms = fakes.now_ms.get();
-        assert_eq!(fakes.memory(|memory| memory.begin_lookup(&key, now_ms)), Permit::Begun);
+        assert_eq!(fakes.memory(|memory| memory.policies.begin_lookup(&key, now_ms)), Permit::Begun);
     };
     let mut fakes = with_remote("\"m.local\"");
     begun(&fakes);
@@ -232,7 +232,7 @@ fn requests_that_come_together_wait_for_one_lookup() {
         if now_ms >= start_ms + 1000 {
             let finding = Finding { verdict: Verdict::Rejected, source: Source::Answered };
             let record = Record::of(finding, RemotePolicy::Enforce, CacheTimes::default(), now_ms).unwrap();
-            fakes.memory(|memory| memory.put(found.clone(), record, now_ms));
+            fakes.memory(|memory| memory.policies.put(found.clone(), record, now_ms));
         }
     });
     assert_eq!(Ask { path: REMOTE, ..get("") }.of(&fakes).status, 404);

@@ -74,6 +74,10 @@ impl Body for WorkerBody {
         Ok(bytes.to_vec())
     }
 
+    fn from_bytes(bytes: &[u8]) -> Self {
+        Self::Buffer(Rc::new(Uint8Array::from(bytes).buffer()))
+    }
+
     fn cancel(self) {
         if let Self::Response(response) = self
             && let Some(stream) = Self::stream(&response)

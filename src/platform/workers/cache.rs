@@ -1,4 +1,4 @@
-//! The port to the cache: the Cache API of this data centre.
+//! The adapter for the cache: the Cache API of this data centre.
 //!
 //! Entries lie under `<edge>/_cloakroom/…`, a path that no request reaches (both hosts answer it with
 //! 404), in a named cache that `fetch` does not share. An object is a 200 whose `Cloakroom-Object-Info`
@@ -14,15 +14,15 @@ use std::cell::RefCell;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use wasm_bindgen::{JsCast as _, JsValue};
-use web_sys::{ReadableStream, Request, RequestInit, Response};
+use web_sys::{ReadableStream, Request, RequestInit, Response, WritableStream};
 use worker::worker_sys::FixedLengthStream;
 
 use super::Workers;
 use super::body::WorkerBody;
 use super::glue::{self, Cache};
 use super::headers::{Names, push_header, read_headers};
-use super::task::settled;
-use crate::ports::{Body as _, Cached, Host as _, ObjectCache};
+use super::task::{self, settled, settled_within};
+use crate::ports::{Body as _, Cached, ObjectCache, Runtime as _, STALL_MS};
 use crate::protocol::{ByteRange, Object, ObjectInfo, from_base64url, to_base64url};
 
 const CACHE_NAME: &str = "cloakroom-v2";
@@ -86,22 +86,46 @@ impl Workers {
             WorkerBody::Buffer(buffer) => return self.cache_put(&url, info, None, Some(&buffer)).await,
             WorkerBody::Response(response) => WorkerBody::stream(&response),
         };
-        // The runtime's own way to count bytes, without waking us for any.
+        // The runtime's own way to make a stream of a known length.
         let counter = info.size.and_then(|size| u32::try_from(size).ok()).map(FixedLengthStream::new);
         let (Some(source), Some(Ok(counter))) = (source, counter) else { return false };
         let mut number = [0; 16];
         self.fill_random(&mut number);
         let receipt = to_base64url(&number);
-        let through = glue::handled(source.pipe_to(&counter.writable()));
         let readable: ReadableStream = counter.readable();
+        let platform = self.clone();
+        let (name, writable) = (object.cache_name(), counter.writable());
+        let through = task::start(async move { platform.pump(&name, &source, &writable).await });
+        let through = glue::handled(through);
         let put = self.cache_put(&url, info, Some(&receipt), Some(&readable)).await;
         if !put {
-            // Nobody reads it any more: the pipe would wait for ever.
+            // Nobody reads it any more: the pump would wait.
             let _ = readable.cancel();
         }
         settled(Ok(through)).await.is_ok()
             && put
             && self.cache_put(&self.cache_url("receipt", object), info, Some(&receipt), None).await
+    }
+
+    /// Moves a body, chunk by chunk, into a stream. Gives up, and breaks both off, when neither side makes
+    /// progress for [`STALL_MS`].
+    async fn pump(
+        &self,
+        object_name: &str,
+        source: &ReadableStream,
+        sink: &WritableStream,
+    ) -> Result<JsValue, JsValue> {
+        let pump = glue::Pump::new(source, sink)?;
+        loop {
+            match settled_within(STALL_MS.into(), pump.step()).await {
+                Ok(more) if more.is_truthy() => self.note_progress(object_name),
+                Ok(done) => return Ok(done),
+                Err(error) => {
+                    pump.abort(&error);
+                    return Err(error);
+                }
+            }
+        }
     }
 
     /// Whether the object that was put with this receipt is whole.

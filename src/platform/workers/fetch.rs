@@ -1,8 +1,9 @@
-//! The port to the homeserver: one function for all requests that we make in our own name.
+//! The adapter for the homeserver: one function for all requests that we make in our own name.
 
 use std::cell::OnceCell;
 
-use http::{Method, StatusCode};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderValue, Method, StatusCode};
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::Response;
 use zeroize::Zeroizing;
@@ -34,9 +35,20 @@ impl Homeserver<WorkerBody> for Workers {
             .ok()
             .filter(|status| (200..600).contains(&status.as_u16()))
             .ok_or(UpstreamError::OddStatus(response.status()))?;
-        let headers = read_headers(&response.headers(), &NAMES);
+        let mut headers = read_headers(&response.headers(), &NAMES);
+        if headers.get(CONTENT_ENCODING).is_some_and(is_decoded) {
+            headers.remove(CONTENT_ENCODING);
+            headers.remove(CONTENT_LENGTH);
+        }
         Ok(UpstreamResponse { status, headers, body: WorkerBody::Response(response) })
     }
+}
+
+/// Whether the runtime decodes bodies of this content coding, which then have a length that nobody knows. It
+/// hands on all others as they come.
+fn is_decoded(coding: &HeaderValue) -> bool {
+    // Written like this; of `GZIP` or `gzip, br` it makes nothing.
+    matches!(coding.as_bytes(), b"gzip" | b"br")
 }
 
 thread_local! {

@@ -141,6 +141,44 @@ export async function readAtMost(stream, limit) {
   return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 
+/**
+ * Moves a stream into another one, a chunk with each step, so that whoever steps sees that there is progress. The runtime's own `pipeTo`
+ * tells nothing until it ends.
+ */
+export class Pump {
+  #reader;
+  #writer;
+  #buffer = new ArrayBuffer(READ_BYTES);
+
+  constructor(source, sink) {
+    this.#reader = source.getReader({ mode: "byob" });
+    this.#writer = sink.getWriter();
+    // Whoever steps hears of it, or nobody has to.
+    this.#writer.closed.catch(() => {});
+  }
+
+  /** Moves a chunk; false at the end. */
+  async step() {
+    const { value } = await this.#reader.readAtLeast(PUMP_BYTES, new Uint8Array(this.#buffer));
+    if (!(value?.byteLength > 0)) {
+      await this.#writer.close();
+      return false;
+    }
+    await this.#writer.write(value);
+    this.#buffer = value.buffer;
+    return true;
+  }
+
+  /** Breaks both streams off. */
+  abort(reason) {
+    this.#reader.cancel(reason).catch(() => {});
+    this.#writer.abort(reason).catch(() => {});
+  }
+}
+
+/** A source that sends less than this in the time that the pump's steps are given counts as stalled. */
+const PUMP_BYTES = 16 * 1024;
+
 /** The first read is small, so that the first byte leaves early; then reads have the best size. */
 const FIRST_READ_BYTES = 16 * 1024;
 const READ_BYTES = 256 * 1024;

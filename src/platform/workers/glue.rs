@@ -2,7 +2,7 @@
 
 use js_sys::{Array, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
-use web_sys::{Headers, ReadableStream, Request, Response};
+use web_sys::{Headers, ReadableStream, Request, Response, WritableStream};
 
 use super::task::Task;
 
@@ -52,6 +52,20 @@ extern "C" {
     /// The promise of a task's outcome; the task begins with the next microtask.
     #[wasm_bindgen(js_name = driveLater)]
     pub(super) fn drive_later(task: Task) -> Promise;
+
+    /// Moves a stream into another one, a chunk with each step.
+    pub(super) type Pump;
+
+    #[wasm_bindgen(constructor, catch)]
+    pub(super) fn new(source: &ReadableStream, sink: &WritableStream) -> Result<Pump, JsValue>;
+
+    /// Moves a chunk; the promise tells whether there may be more.
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn step(this: &Pump) -> Result<Promise, JsValue>;
+
+    /// Breaks both streams off.
+    #[wasm_bindgen(method)]
+    pub(super) fn abort(this: &Pump, reason: &JsValue);
 
     /// Reads a stream up to a limit.
     #[wasm_bindgen(js_name = readAtMost)]

@@ -1,4 +1,4 @@
-//! The port to the key store: Workers KV.
+//! The adapter for the key store: Workers KV.
 
 use wasm_bindgen::{JsCast as _, JsValue};
 use zeroize::Zeroizing;

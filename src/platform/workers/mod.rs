@@ -2,7 +2,7 @@
 //!
 //! `main.js` is where a request enters; [`entry`] hands it to [`crate::dispatch`], as a [`task`] that
 //! JavaScript drives. The other files implement the ports ([`crate::ports`]): `fetch`
-//! (homeserver), `cache`, `kv`, `host`, and `body` and `response` for what goes back. `glue.js` holds the
+//! (homeserver), `cache`, `kv`, `runtime`, and `body` and `response` for what goes back. `glue.js` holds the
 //! few lines that are better said in JavaScript.
 
 mod body;
@@ -12,11 +12,11 @@ mod environment;
 mod fetch;
 mod glue;
 mod headers;
-mod host;
 mod kv;
 mod pass;
 mod remote_homeservers;
 mod response;
+mod runtime;
 mod task;
 
 use std::rc::Rc;

@@ -1,6 +1,4 @@
-//! The port to remote homeservers: their documents, and what this isolate remembers of them.
-
-use std::cell::RefCell;
+//! The adapter for remote homeservers: fetches their documents.
 
 use http::StatusCode;
 use js_sys::{Promise, Reflect, Uint8Array};
@@ -9,12 +7,8 @@ use wasm_bindgen::prelude::*;
 use super::Workers;
 use super::glue;
 use super::task::settled;
-use crate::policy::{FETCH_TIMEOUT_MS, MAX_BODY_BYTES, Memory, TargetUrl};
+use crate::policy::{FETCH_TIMEOUT_MS, MAX_BODY_BYTES, TargetUrl};
 use crate::ports::{RemoteAnswer, RemoteHomeservers};
-
-thread_local! {
-    static MEMORY: RefCell<Memory> = RefCell::default();
-}
 
 #[wasm_bindgen(module = "/src/platform/workers/remote_homeservers.js")]
 extern "C" {
@@ -37,10 +31,6 @@ impl RemoteHomeservers for Workers {
         let body: Uint8Array = member("body")?.dyn_into().ok()?;
         let location = member("location").and_then(|location| location.as_string());
         Some(RemoteAnswer { status, location, body: body.to_vec() })
-    }
-
-    fn memory<T>(&self, ask: impl FnOnce(&mut Memory) -> T) -> T {
-        MEMORY.with_borrow_mut(ask)
     }
 
     async fn sleep(&self, ms: u32) {

@@ -13,7 +13,8 @@ use super::body::{self, WorkerBody};
 use super::glue;
 use super::headers::response_headers;
 use crate::cipher::Window;
-use crate::ports::{BUFFER_BYTES, Event, Host as _, Reply, ReplyBody};
+use crate::objects::BUFFER_BYTES;
+use crate::ports::{Event, Reply, ReplyBody, Runtime as _};
 
 /// The shared staging area in wasm memory: every chunk and every buffered body passes through it, so
 /// that a stream costs its key and position here.

@@ -1,4 +1,4 @@
-//! The port to the runtime: time, randomness, work after the response, and the log.
+//! The adapter for the runtime: time, randomness, memory, work after the response, and the log.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -9,19 +9,21 @@ use super::Workers;
 use super::body::WorkerBody;
 use super::glue::console_warn;
 use super::task;
-use crate::ports::{BackgroundTask, Event, Host, UpstreamRequest, run_background_task};
+use crate::objects;
+use crate::ports::{BackgroundTask, Event, FILL_WAIT_MS, Memory, Runtime, STALL_MS, UpstreamRequest};
 use crate::protocol::Object;
 
-/// A fill that has not ended after this long was cut off with its request.
-const FILL_FORGOTTEN_MS: u64 = 10 * 60 * 1000;
+/// A fill that has made no progress for this long was cut off with its request: twice as long as it may stall.
+const FORGOTTEN_MS: u64 = 2 * STALL_MS as u64;
 
 thread_local! {
-    /// Objects that this isolate is putting into the cache, and since when. Plain data: a request must
-    /// not wait for another one's promise.
-    static FILLING: RefCell<HashMap<String, u64>> = RefCell::new(HashMap::new());
+    static MEMORY: RefCell<Memory> = RefCell::default();
+    /// Objects that this isolate is putting into the cache, and when they last made progress, in milliseconds
+    /// since 1970. Plain data: a request must not wait for another one's promise.
+    static FILLING: RefCell<HashMap<String, u64>> = RefCell::default();
 }
 
-impl Host<WorkerBody> for Workers {
+impl Runtime<WorkerBody> for Workers {
     fn now_ms(&self) -> u64 {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a date after 1970")]
         let now = js_sys::Date::now() as u64;
@@ -45,21 +47,32 @@ impl Host<WorkerBody> for Workers {
     fn fill(&self, object: &Object, request: UpstreamRequest) -> Option<impl Future<Output = bool>> {
         let name = begin_fill(object, self.now_ms())?;
         let cached = self.run(BackgroundTask::Fill(object.clone(), request), Some(name));
-        Some(async move { task::settled(Ok(cached)).await.is_ok_and(|cached| cached.is_truthy()) })
+        Some(async move {
+            let cached = task::settled_within(FILL_WAIT_MS.into(), Ok(cached)).await;
+            cached.is_ok_and(|cached| cached.is_truthy())
+        })
+    }
+
+    fn memory<T>(&self, with: impl FnOnce(&mut Memory) -> T) -> T {
+        MEMORY.with_borrow_mut(with)
     }
 
     fn log(&self, event: Event) {
-        console_warn(&format!("{{\"event\":\"{}\"}}", event.label()));
+        let label = event.label();
+        console_warn(&match event.reason() {
+            Some(reason) => format!("{{\"event\":\"{label}\",\"reason\":\"{reason}\"}}"),
+            None => format!("{{\"event\":\"{label}\"}}"),
+        });
     }
 }
 
 impl Workers {
-    /// Begins a task that goes on after the response, and says whether the object is cached then. A
-    /// promise, because two may wait for it: the platform, and a client.
+    /// Begins a task that goes on after the response, and returns a promise of whether the object is cached
+    /// then: two may wait for it, the platform and a client.
     fn run(&self, task: BackgroundTask<WorkerBody>, filling: Option<String>) -> Promise {
         let platform = self.clone();
         let cached = task::start(async move {
-            let cached = run_background_task(&platform, task).await;
+            let cached = objects::run(&platform, task).await;
             if let Some(name) = filling {
                 FILLING.with_borrow_mut(|filling| filling.remove(&name));
             }
@@ -69,13 +82,19 @@ impl Workers {
         let _ = self.context.wait_until(&cached);
         cached
     }
+
+    /// Notes that a fill makes progress.
+    pub(super) fn note_progress(&self, object_name: &str) {
+        let now_ms = self.now_ms();
+        FILLING.with_borrow_mut(|filling| filling.get_mut(object_name).map(|since_ms| *since_ms = now_ms));
+    }
 }
 
-/// `None` if the object is being filled already.
+/// Returns the mark of a new fill; `None` if the object is being filled already.
 fn begin_fill(object: &Object, now_ms: u64) -> Option<String> {
     let name = object.cache_name();
     FILLING.with_borrow_mut(|filling| {
-        filling.retain(|_, since| now_ms.saturating_sub(*since) < FILL_FORGOTTEN_MS);
+        filling.retain(|_, progress_ms| now_ms.saturating_sub(*progress_ms) < FORGOTTEN_MS);
         if filling.contains_key(&name) {
             return None;
         }

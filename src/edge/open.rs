@@ -1,0 +1,113 @@
+//! Step 2: opens the granted object, and remembers objects that cannot be served by a link.
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use zeroize::Zeroizing;
+
+use super::respond::EdgeError;
+use crate::config::Config;
+use crate::objects::{Answer, Asked, OpenError, Opened, Opening, Purpose, Sent, ask};
+use crate::ports::{Account, Body, Platform, UpstreamError, UpstreamRequest, UpstreamResponse};
+use crate::protocol::{AccessToken, ByteRange, Change, Content, Grant, Requested};
+
+/// For how long the origin serves an object as not opted in that the edge could not serve, in seconds.
+const REFUSED_SECS: u64 = 600;
+
+/// Opens the granted object at `range`. The result may be whole although a range was asked for.
+///
+/// # Errors
+/// `Changed` if no source has the object that was granted; the store's failures otherwise.
+pub(crate) async fn object<P: Platform>(
+    platform: &P,
+    config: &Config,
+    account: &AccessToken,
+    grant: &Grant,
+    range: Option<ByteRange>,
+) -> Result<Opened<P::Body>, EdgeError> {
+    let opened = open(platform, config, account, grant, range).await;
+    if let Err(EdgeError::Refused | EdgeError::Changed(_)) = opened {
+        // From now on the origin serves this object as not opted in, for a while. If the record cannot be
+        // stored, the next link gives the same error.
+        let _ = platform.put(&grant.object.refusal_name(), "1", REFUSED_SECS).await;
+    }
+    opened
+}
+
+async fn open<P: Platform>(
+    platform: &P,
+    config: &Config,
+    account: &AccessToken,
+    grant: &Grant,
+    range: Option<ByteRange>,
+) -> Result<Opened<P::Body>, EdgeError> {
+    let opening = Opening {
+        object: &grant.object,
+        whole: request(account, grant, None),
+        pins: Some(&grant.pins),
+        purpose: match grant.content {
+            Content::Encrypted { .. } => Purpose::EncryptedLink,
+            Content::Verbatim | Content::Plain => Purpose::Link,
+        },
+        cache_max_bytes: config.cache_max_bytes,
+    };
+    if let Some(opened) = opening.from_cache(platform, &grant.pins, range).await {
+        return Ok(opened);
+    }
+    let asked = if range.is_some() { Asked::GetRange } else { Asked::Get };
+    let response = match ask(platform, request(account, grant, range), asked).await {
+        Ok((Answer::Whole | Answer::Part, response)) => response,
+        Ok((answer, response)) => return Err(refused(answer, response)),
+        Err(error) => return Err(unreachable(error)),
+    };
+    let requested = range.map_or(Requested::Whole, Requested::Part);
+    match opening.from_homeserver(platform, response, |_| requested).await {
+        Ok(Sent::Opened(opened)) => Ok(opened),
+        // The pins exclude both: the length is known, and the range lies within it.
+        Ok(Sent::Unsized(_, body)) => {
+            body.cancel();
+            Err(EdgeError::Changed(Change::Length))
+        }
+        Ok(Sent::BeyondEnd(..)) => Err(EdgeError::Changed(Change::Length)),
+        Err(OpenError::Unreachable(error)) => Err(unreachable(error)),
+        Err(OpenError::Refused(answer, response)) => Err(refused(answer, response)),
+        Err(OpenError::Changed(change)) => Err(EdgeError::Changed(change)),
+        Err(OpenError::Broken) => Err(EdgeError::Unreachable),
+    }
+}
+
+fn unreachable(error: UpstreamError) -> EdgeError {
+    match error {
+        UpstreamError::TimedOut => EdgeError::TimedOut,
+        UpstreamError::Unreachable | UpstreamError::OddStatus(_) => EdgeError::Unreachable,
+    }
+}
+
+/// What an answer that is not the object means. A client never sees any of it.
+fn refused<B: Body>(answer: Answer, response: UpstreamResponse<B>) -> EdgeError {
+    let status = response.status;
+    response.body.cancel();
+    match answer {
+        // A coded body hides the object's length.
+        Answer::Encoded => EdgeError::Changed(Change::Length),
+        Answer::Elsewhere => EdgeError::Refused,
+        Answer::Error => match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => EdgeError::Refused,
+            // The range lies in the object that was granted: the store has a shorter one now.
+            StatusCode::RANGE_NOT_SATISFIABLE => EdgeError::Changed(Change::Length),
+            StatusCode::GATEWAY_TIMEOUT => EdgeError::TimedOut,
+            _ => EdgeError::Unreachable,
+        },
+        Answer::Whole | Answer::Part | Answer::NotModified | Answer::Nonsense => EdgeError::Unreachable,
+    }
+}
+
+fn request(account: &AccessToken, grant: &Grant, range: Option<ByteRange>) -> UpstreamRequest {
+    let range = range.and_then(|range| HeaderValue::from_str(&range.to_range_header()).ok());
+    UpstreamRequest {
+        method: Method::GET,
+        path: Zeroizing::new(grant.object.client_path()),
+        legacy_path: Some(Zeroizing::new(grant.object.legacy_path())),
+        account: Account::Service(account.clone()),
+        headers: range.map(|range| (http::header::RANGE, range)).into_iter().collect::<HeaderMap>(),
+        client_ip: None,
+    }
+}

@@ -1,0 +1,118 @@
+//! What an answer of the homeserver to a request for media is worth: one table for every kind of request.
+
+use http::header::{CONTENT_ENCODING, LOCATION};
+use http::{HeaderMap, StatusCode};
+
+/// What was asked of the homeserver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// `GET` of the whole object.
+    Get,
+    /// `GET` with a `Range`.
+    GetRange,
+    /// `HEAD`.
+    Head,
+    /// `HEAD` with `If-None-Match`.
+    ConditionalHead,
+}
+
+/// What the answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The whole object, or with `HEAD` its headers.
+    Whole,
+    /// A part of the object, whether or not one was asked for.
+    Part,
+    /// The object has not changed.
+    NotModified,
+    /// The object is elsewhere: `Location` says where.
+    Elsewhere,
+    /// An error of the homeserver.
+    Error,
+    /// Media in a coding that nobody asked for: bytes that are not what the headers say.
+    Encoded,
+    /// Neither an error nor media: 502 to the client, whatever it was.
+    Nonsense,
+}
+
+/// Judges an answer by its status and headers (specification section 8.1).
+pub fn judge(asked: Asked, status: StatusCode, headers: &HeaderMap) -> Answer {
+    let is_get = matches!(asked, Asked::Get | Asked::GetRange);
+    match status {
+        StatusCode::OK | StatusCode::PARTIAL_CONTENT if is_get && is_encoded(headers) => Answer::Encoded,
+        StatusCode::OK => Answer::Whole,
+        StatusCode::PARTIAL_CONTENT if is_get => Answer::Part,
+        StatusCode::NOT_MODIFIED if asked == Asked::ConditionalHead => Answer::NotModified,
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT if headers.contains_key(LOCATION) => {
+            Answer::Elsewhere
+        }
+        status if status.is_client_error() || status.is_server_error() => Answer::Error,
+        _ => Answer::Nonsense,
+    }
+}
+
+/// Whether a body is coded. The platform has decoded what it can, and removed the header where it did.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(CONTENT_ENCODING).into_iter();
+    codings.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).any(|coding| {
+        let coding = coding.trim_ascii();
+        !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One row of the table: a status, and what it is to `GET`, `GET` with `Range`, `HEAD` and conditional `HEAD`.
+    type Row = (u16, [Answer; 4]);
+
+    const ASKED: [Asked; 4] = [Asked::Get, Asked::GetRange, Asked::Head, Asked::ConditionalHead];
+
+    #[test]
+    fn the_table() {
+        use Answer::{Elsewhere, Error, Nonsense, NotModified, Part, Whole};
+        let rows: [Row; 5] = [
+            (200, [Whole; 4]),
+            (206, [Part, Part, Nonsense, Nonsense]),
+            (304, [Nonsense, Nonsense, Nonsense, NotModified]),
+            (307, [Elsewhere; 4]),
+            (308, [Elsewhere; 4]),
+        ];
+        let nonsense = [201, 202, 203, 204, 205, 207, 226, 299, 300, 301, 302, 303, 305, 306, 399];
+        let errors = [400, 401, 403, 404, 405, 410, 416, 429, 451, 500, 501, 502, 503, 504, 599];
+        let rows = rows.into_iter();
+        let rows = rows.chain(nonsense.map(|status| (status, [Nonsense; 4])));
+        let location = HeaderMap::from_iter([(LOCATION, "https://s3.example/x".parse().unwrap())]);
+        for (status, answers) in rows.chain(errors.map(|status| (status, [Error; 4]))) {
+            for (asked, answer) in ASKED.into_iter().zip(answers) {
+                let status = StatusCode::from_u16(status).unwrap();
+                assert_eq!(judge(asked, status, &location), answer, "{status} to {asked:?}");
+            }
+        }
+        for asked in ASKED {
+            for status in [StatusCode::TEMPORARY_REDIRECT, StatusCode::PERMANENT_REDIRECT] {
+                assert_eq!(judge(asked, status, &HeaderMap::new()), Nonsense, "without Location");
+            }
+        }
+    }
+
+    #[test]
+    fn codings() {
+        for (coding, encoded) in [
+            ("identity", false),
+            ("Identity , identity", false),
+            ("", false),
+            ("gzip", true),
+            ("deflate", true),
+            ("zstd", true),
+            ("gzip, br", true),
+            ("identity, x-any", true),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_ENCODING, coding.parse().unwrap())]);
+            let expected = if encoded { Answer::Encoded } else { Answer::Whole };
+            assert_eq!(judge(Asked::Get, StatusCode::OK, &headers), expected, "{coding}");
+            assert_eq!(judge(Asked::Head, StatusCode::OK, &headers), Answer::Whole, "a HEAD has no body");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Opens an object at a range: from the cache, or from what the homeserver sends.
+
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, StatusCode};
+
+use super::answer::{Answer, Asked};
+use super::ask::ask;
+use super::plan::{Caching, Given, Need, Plan, Purpose};
+use super::source::{Opened, Source};
+use crate::ports::{BackgroundTask, Body, Event, Platform, UpstreamError, UpstreamRequest, UpstreamResponse};
+use crate::protocol::{ByteRange, Change, Object, ObjectInfo, Pins, Requested};
+
+/// An object to open.
+#[expect(missing_debug_implementations, reason = "requests hold tokens")]
+pub struct Opening<'a> {
+    /// Which object.
+    pub object: &'a Object,
+    /// The `GET` of the whole object, with the account that asks.
+    pub whole: UpstreamRequest,
+    /// What the object must be, if it was granted.
+    pub pins: Option<&'a Pins>,
+    /// What the bytes are for.
+    pub purpose: Purpose,
+    /// The largest object that is cached.
+    pub cache_max_bytes: u64,
+}
+
+/// An object that the homeserver sends.
+#[derive(Debug)]
+pub enum Sent<B> {
+    /// Its length is known.
+    Opened(Opened<B>),
+    /// Its length is not known: only everything can be served, as it comes.
+    Unsized(ObjectInfo, B),
+    /// The range lies beyond its end.
+    BeyondEnd(ObjectInfo, u64),
+}
+
+/// Why an object cannot be opened.
+#[derive(Debug)]
+pub enum OpenError<B> {
+    /// The homeserver gave no answer at all.
+    Unreachable(UpstreamError),
+    /// The homeserver's answer is not the object.
+    Refused(Answer, UpstreamResponse<B>),
+    /// The object is not the one that was granted.
+    Changed(Change),
+    /// A body that is read whole broke off, stopped, or had another length than promised.
+    Broken,
+}
+
+/// What comes after a response.
+enum Step<B> {
+    /// Serve this.
+    Done(Sent<B>),
+    /// Ask again, for the whole object.
+    AskWhole,
+    /// The cache was filled, or the time for it is over: open the range there.
+    Filled(Option<ByteRange>),
+}
+
+/// What a 200 or 206 sends; `None` for a part that does not say of what, or contradicts itself.
+fn given(status: StatusCode, headers: &HeaderMap) -> Option<Given> {
+    if status != StatusCode::PARTIAL_CONTENT {
+        return Some(Given::Whole);
+    }
+    let (part, _) = ByteRange::from_content_range(headers)?;
+    let length: Option<u64> =
+        headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    length.is_none_or(|length| length == part.length()).then_some(Given::Part(part))
+}
+
+impl Opening<'_> {
+    fn is_cacheable(&self, size: u64) -> bool {
+        size <= self.cache_max_bytes
+    }
+
+    /// Opens the object at a range, or whole, from the cache. `None` if the cache does not have the object that
+    /// `pins` describe.
+    pub async fn from_cache<P: Platform>(
+        &self,
+        platform: &P,
+        pins: &Pins,
+        range: Option<ByteRange>,
+    ) -> Option<Opened<P::Body>> {
+        let size = pins.size;
+        if !self.is_cacheable(size) {
+            return None;
+        }
+        let cached = platform.open(self.object, range).await?;
+        if pins.check(&cached.info).is_err() {
+            // The homeserver knows better what is true now.
+            cached.body.cancel();
+            return None;
+        }
+        let covers = cached.range.map_or(0..size, Into::into);
+        let length = covers.end - covers.start;
+        let need = Need { size, range, cacheable: true, purpose: self.purpose };
+        let body = if need.is_small(length) { cached.body.buffer(length).await.ok()? } else { cached.body };
+        Some(Opened { info: cached.info, source: Source { body, covers }, size, range })
+    }
+
+    /// Opens the object from a 200 or 206 of the homeserver. `resolve` says what was asked for, once the
+    /// object's info is known. Asks again, once, without a range where a part does not fit.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn from_homeserver<P: Platform>(
+        &self,
+        platform: &P,
+        first: UpstreamResponse<P::Body>,
+        resolve: impl Fn(&ObjectInfo) -> Requested,
+    ) -> Result<Sent<P::Body>, OpenError<P::Body>> {
+        let again = match self.open(platform, first, &resolve).await? {
+            Step::Done(sent) => return Ok(sent),
+            Step::AskWhole => {
+                let response = self.ask_whole(platform).await?;
+                self.open(platform, response, &resolve).await?
+            }
+            Step::Filled(range) => {
+                if let Some(pins) = self.pins
+                    && let Some(opened) = self.from_cache(platform, pins, range).await
+                {
+                    return Ok(Sent::Opened(opened));
+                }
+                // It could not be filled, or not in time: everything, which a client must be ready for.
+                let response = self.ask_whole(platform).await?;
+                self.open(platform, response, |_| Requested::Whole).await?
+            }
+        };
+        match again {
+            Step::Done(sent) => Ok(sent),
+            Step::AskWhole | Step::Filled(_) => Err(OpenError::Broken),
+        }
+    }
+
+    /// Carries out the plan for one response.
+    async fn open<P: Platform>(
+        &self,
+        platform: &P,
+        response: UpstreamResponse<P::Body>,
+        resolve: impl Fn(&ObjectInfo) -> Requested,
+    ) -> Result<Step<P::Body>, OpenError<P::Body>> {
+        let UpstreamResponse { status, headers, body } = response;
+        let info = ObjectInfo::from_headers(&headers);
+        let Some(given) = given(status, &headers) else {
+            // A part that does not describe itself says nothing about the object either.
+            body.cancel();
+            return Ok(Step::AskWhole);
+        };
+        if let Some(Err(change)) = self.pins.map(|pins| pins.check(&info)) {
+            body.cancel();
+            return Err(OpenError::Changed(change));
+        }
+        let Some(size) = info.size else { return Ok(Step::Done(Sent::Unsized(info, body))) };
+        let range = match resolve(&info) {
+            Requested::Whole => None,
+            Requested::Part(range) => Some(range),
+            Requested::Unsatisfiable => {
+                body.cancel();
+                return Ok(Step::Done(Sent::BeyondEnd(info, size)));
+            }
+        };
+        let need = Need { size, range, cacheable: self.is_cacheable(size), purpose: self.purpose };
+        let covers = match given {
+            Given::Part(part) => part.into(),
+            Given::Whole => 0..size,
+        };
+        let (body, range, cache) = match need.plan(given) {
+            Plan::Stream { range, cache } => (body, range, cache),
+            Plan::Buffer { range, cache } => {
+                let Ok(body) = body.buffer(covers.end - covers.start).await else {
+                    platform.log(Event::BodyBroken);
+                    return Err(OpenError::Broken);
+                };
+                (body, range, cache)
+            }
+            Plan::FillFirst => match platform.fill(self.object, self.whole.clone()) {
+                // Another request is filling it: everything, from the answer that is here.
+                None => (body, None, Caching::None),
+                Some(filled) => {
+                    body.cancel();
+                    filled.await;
+                    return Ok(Step::Filled(range));
+                }
+            },
+            Plan::AskWhole => {
+                body.cancel();
+                return Ok(Step::AskWhole);
+            }
+        };
+        self.cache(platform, cache, &info, &body);
+        let source = Source { body, covers };
+        Ok(Step::Done(Sent::Opened(Opened { info, source, size, range })))
+    }
+
+    async fn ask_whole<P: Platform>(
+        &self,
+        platform: &P,
+    ) -> Result<UpstreamResponse<P::Body>, OpenError<P::Body>> {
+        let asked = ask(platform, self.whole.clone(), Asked::Get).await;
+        match asked.map_err(OpenError::Unreachable)? {
+            (Answer::Whole | Answer::Part, response) => Ok(response),
+            (answer, response) => Err(OpenError::Refused(answer, response)),
+        }
+    }
+
+    fn cache<P: Platform>(&self, platform: &P, cache: Caching, info: &ObjectInfo, body: &P::Body) {
+        match cache {
+            Caching::None => {}
+            Caching::ThisBody => {
+                if let Some(copy) = body.try_clone() {
+                    let task = BackgroundTask::Put(self.object.clone(), info.clone(), copy);
+                    platform.run_in_background(task);
+                }
+            }
+            Caching::Fill => {
+                let task = BackgroundTask::Fill(self.object.clone(), self.whole.clone());
+                platform.run_in_background(task);
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Homeservers that answer otherwise than Synapse does.
+
+use super::*;
+
+const LEGACY: &str = "/_matrix/media/v3/download/example.org/abc";
+
+#[test]
+fn what_is_neither_an_error_nor_the_media_is_a_502() {
+    for status in [201, 204, 207, 300, 301, 302, 303, 304, 305, 306] {
+        for (method, query) in [(Method::GET, ""), (Method::HEAD, ""), (Method::GET, JSON)] {
+            let fakes = Fakes::new(move |_| response(status, &[("location", "https://s3.example/x")], MEDIA));
+            let reply = Ask { method: method.clone(), ..get(query) }.of(&fakes);
+            assert_eq!(reply.status, 502, "{method} {status} {query}");
+            assert!(header(&reply, "location").is_none());
+            assert!(
+                method == Method::HEAD || read(reply).unwrap().starts_with(b"{\"errcode\":\"M_UNKNOWN\"")
+            );
+        }
+    }
+    for status in [307, 308] {
+        for query in ["", JSON] {
+            let fakes = Fakes::new(move |_| response(status, &[], MEDIA));
+            assert_eq!(get(query).of(&fakes).status, 502, "{status} without Location");
+        }
+    }
+}
+
+#[test]
+fn a_coding_that_the_platform_cannot_decode_is_a_502() {
+    for coding in ["deflate", "zstd", "gzip, br", "x-any"] {
+        for query in ["", JSON] {
+            let fakes = Fakes::new(move |seen| {
+                let headers = [("content-length", "27"), ("content-encoding", coding)];
+                response(200, &headers, if seen.method == "HEAD" { b"" } else { MEDIA })
+            });
+            assert_eq!(get(query).of(&fakes).status, 502, "{coding} {query}");
+            assert!(fakes.records.borrow().is_empty() && fakes.objects.borrow().is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_head_is_not_believed_over_what_a_get_has_shown() {
+    for told in ["0", "5", "28"] {
+        let fakes = Fakes::new(move |seen| {
+            let length = if seen.method == "HEAD" { told } else { "27" };
+            response(200, &[("content-length", length)], if seen.method == "HEAD" { b"" } else { MEDIA })
+        });
+        assert_eq!(read(get("").of(&fakes)).unwrap(), MEDIA);
+        fakes.run_background_tasks();
+        let part = get("").header("range", "bytes=0-").of(&fakes);
+        assert_eq!(
+            (part.status.as_u16(), header(&part, "content-range")),
+            (206, Some("bytes 0-26/27")),
+            "{told}"
+        );
+        assert_eq!(read(part).unwrap(), MEDIA);
+        let answer =
+            Answer::from_json(&read(get(JSON).of(&fakes)).unwrap(), "https://media.example.net", false);
+        assert_eq!(answer.unwrap().metadata.size, 27);
+    }
+}
+
+#[test]
+fn a_head_without_a_length_is_followed_by_a_get_where_nothing_is_known() {
+    let fakes = Fakes::new(|seen| {
+        let length = if seen.method == "HEAD" { "0" } else { "27" };
+        response(200, &[("content-length", length)], if seen.method == "HEAD" { b"" } else { MEDIA })
+    });
+    let answer = Answer::from_json(&read(get(JSON).of(&fakes)).unwrap(), "https://media.example.net", false);
+    assert_eq!(answer.unwrap().metadata.size, 27);
+    assert_eq!(fakes.methods(), "HEAD GET");
+}
+
+/// A homeserver that knows the legacy endpoints and `whoami` only.
+fn legacy_only() -> Fakes {
+    Fakes::new(|seen| {
+        if seen.path.ends_with("/whoami") {
+            return match seen.token.as_deref() {
+                Some("user") => response(200, &[], b"{}"),
+                _ => response(401, &[], b"{\"errcode\":\"M_UNKNOWN_TOKEN\"}"),
+            };
+        }
+        if seen.path.starts_with("/_matrix/client/v1/") {
+            return response(404, &[], br#"{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request"}"#);
+        }
+        response(200, &[("content-length", "27")], if seen.method == "HEAD" { b"" } else { MEDIA })
+    })
+}
+
+fn paths(fakes: &Fakes) -> Vec<String> {
+    fakes.seen.take().into_iter().map(|seen| format!("{} {}", seen.method, seen.path)).collect()
+}
+
+#[test]
+fn a_legacy_request_with_a_token_works_at_a_homeserver_with_legacy_endpoints_only() {
+    let fakes = legacy_only();
+    assert_eq!(read(Ask { path: LEGACY, ..get("") }.of(&fakes)).unwrap(), MEDIA);
+    let whoami = "GET /_matrix/client/v3/account/whoami".to_owned();
+    let (first, then) = (format!("GET {PATH}"), format!("GET {LEGACY}"));
+    assert_eq!(paths(&fakes), [first, whoami.clone(), then.clone()]);
+    // Remembered, for an hour.
+    assert_eq!(read(Ask { path: LEGACY, ..get("") }.of(&fakes)).unwrap(), MEDIA);
+    assert_eq!(paths(&fakes), [whoami, then]);
+    let reply = Ask { path: LEGACY, ..get(JSON) }.of(&fakes);
+    assert_eq!(header(&reply, "org-matrix-msc4097-answer"), Some("json"));
+}
+
+#[test]
+fn a_bad_token_does_not_get_around_the_policy_there() {
+    let fakes = legacy_only();
+    for _ in 0..2 {
+        let bad = Ask {
+            path: LEGACY,
+            headers: vec![("authorization", "Bearer bad".to_owned())],
+            config: vec![("MEDIA_UNAUTHENTICATED", "m.none")],
+            ..get("")
+        };
+        let reply = bad.of(&fakes);
+        assert_eq!(reply.status, 401);
+        assert!(read(reply).unwrap().starts_with(b"{\"errcode\":\"M_UNKNOWN_TOKEN\""));
+        assert!(paths(&fakes).iter().all(|path| !path.contains("/_matrix/media/")));
+    }
+}
+
+#[test]
+fn what_is_remembered_is_forgotten_where_it_may_be_wrong() {
+    let fakes = Fakes::new(|seen| match seen.path.as_str() {
+        LEGACY => response(404, &[], br#"{"errcode":"M_NOT_FOUND"}"#),
+        _ => response(200, &[("content-length", "27")], if seen.method == "HEAD" { b"" } else { MEDIA }),
+    });
+    objects::remember_missing_authenticated_media(&fakes);
+    assert_eq!(Ask { path: LEGACY, ..get("") }.of(&fakes).status, 404);
+    assert_eq!(read(Ask { path: LEGACY, ..get("") }.of(&fakes)).unwrap(), MEDIA);
+}
+
+#[test]
+fn an_authenticated_request_there_and_any_other_404_are_the_homeservers_own() {
+    let fakes = legacy_only();
+    let reply = get("").of(&fakes);
+    assert_eq!((reply.status.as_u16(), paths(&fakes)), (404, vec![format!("GET {PATH}")]));
+    assert!(read(reply).unwrap().starts_with(b"{\"errcode\":\"M_UNRECOGNIZED\""));
+    let fakes = Fakes::new(|_| response(404, &[], br#"{"errcode":"M_NOT_FOUND","error":"x"}"#));
+    let reply = Ask { path: LEGACY, ..get("") }.of(&fakes);
+    assert_eq!((reply.status.as_u16(), fakes.methods().as_str()), (404, "GET"));
+    assert_eq!(read(reply).unwrap(), br#"{"errcode":"M_NOT_FOUND","error":"x"}"#);
+}

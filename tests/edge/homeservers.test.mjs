@@ -1,0 +1,172 @@
+// Homeservers that answer otherwise than Synapse does, and are not wrong: they cut parts, have no authenticated endpoints, say nothing with HEAD, or
+// code bodies. And some that are wrong.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
+
+import { Source } from "../support/bytes.mjs";
+import { matrixError, media, respond } from "../support/homeserver.mjs";
+import { LARGE_BYTES, SERVER_NAME, SMALL_BYTES, drain, expectError, expectMedia, expectPlain, isAnswer, newToken, optIn, startRig } from "./rig.mjs";
+
+const VIDEO_BYTES = 20_000_000;
+const PART_BYTES = 10 * 1024 * 1024;
+
+let rig;
+before(async () => (rig = await startRig()));
+after(() => rig.stop());
+
+describe("a homeserver that cuts open ranges, as matrix-media-repo does", () => {
+  const store = () => rig.store(VIDEO_BYTES, { range: true, longestPart: PART_BYTES, type: "video/mp4" });
+
+  it("is relayed as far as its part goes, and the cache is filled with the whole", async () => {
+    const stored = store();
+    const first = await rig.get(stored, { headers: { Range: "bytes=0-" } });
+    assert.equal(first.headers.get("content-range"), `bytes 0-${PART_BYTES - 1}/${VIDEO_BYTES}`);
+    await expectPlain(first, stored, { status: 206, length: PART_BYTES });
+    const rest = await rig.get(stored, { headers: { Range: `bytes=${PART_BYTES}-` } });
+    assert.equal(rest.headers.get("content-range"), `bytes ${PART_BYTES}-${VIDEO_BYTES - 1}/${VIDEO_BYTES}`);
+    await expectPlain(rest, stored, { status: 206, offset: PART_BYTES });
+    await rig.cached(stored);
+    await expectPlain(await rig.get(stored, { headers: { Range: "bytes=0-" } }), stored, { status: 206 });
+    assert.deepEqual(stored.asked, ["HEAD conditional"]);
+  });
+
+  it("does not keep a link from giving the exact range", async () => {
+    const stored = store();
+    const answer = await rig.answer(stored);
+    for (const [range, offset] of [["bytes=0-", 0], ["bytes=5-", 5], [`bytes=-${VIDEO_BYTES - 9}`, 9]]) {
+      const response = await rig.link(answer, { headers: { Range: range } });
+      assert.equal(response.headers.get("content-range"), `bytes ${offset}-${VIDEO_BYTES - 1}/${VIDEO_BYTES}`);
+      await expectMedia(response, stored, { status: 206, offset, key: answer.key });
+    }
+    await rig.cached(stored);
+    await expectMedia(await rig.link(answer), stored, { key: answer.key });
+  });
+});
+
+describe("a homeserver whose HEAD says nothing", () => {
+  it("is believed in what a GET has shown", async () => {
+    for (const told of ["0", "17"]) {
+      const stored = rig.store(200_000, { range: true });
+      stored.answers(respond(200, { "Content-Length": told, "Content-Type": "image/png" }), "HEAD");
+      await expectPlain(await rig.get(stored), stored);
+      await rig.quiet();
+      await expectPlain(await rig.get(stored, { headers: { Range: "bytes=0-" } }), stored, { status: 206 });
+      const answer = await rig.answer(stored);
+      assert.equal(answer.metadata.size, 200_000);
+      await expectMedia(await rig.link(answer), stored, { key: answer.key });
+    }
+  });
+});
+
+describe("a homeserver with legacy endpoints only", () => {
+  // A Worker of its own: it remembers what it has learned of a homeserver.
+  let rig;
+  before(async () => (rig = await startRig()));
+  after(() => rig.stop());
+
+  const store = (size) => {
+    const stored = rig.store(size);
+    const unrecognized = matrixError(404, "M_UNRECOGNIZED", "Unrecognized request");
+    rig.homeserver.on("*", stored.path, unrecognized);
+    rig.homeserver.on("GET", "/_matrix/client/v3/account/whoami", (exchange) =>
+      (exchange.token === "good" ? respond(200, {}, { user_id: "@a:example.org" }) : matrixError(401, "M_UNKNOWN_TOKEN", "no"))(exchange),
+    );
+    const legacy = `/_matrix/media/v3/download/${SERVER_NAME}/${stored.id}`;
+    rig.homeserver.on("*", legacy, media(stored.source, { auth: false }));
+    return { stored, legacy };
+  };
+
+  it("gives clients with a token what it has there: plain, and by a link", async () => {
+    for (const size of [SMALL_BYTES, LARGE_BYTES]) {
+      const { stored, legacy } = store(size);
+      await expectPlain(await rig.get(legacy), stored);
+      await expectPlain(await rig.get(legacy, { headers: { Range: "bytes=7-" } }), stored, { status: 206, offset: 7 });
+      const answer = await rig.answer(legacy);
+      await expectMedia(await rig.link(answer), stored, { key: answer.key });
+      await rig.quiet();
+    }
+  });
+
+  it("gives nothing more to a bad token, and its own error to who asks for what it does not know", async () => {
+    const { stored, legacy } = store();
+    await expectError(await rig.get(legacy, { token: newToken("unknown") }), 401, "M_UNKNOWN_TOKEN");
+    await expectError(await rig.get(stored.path), 404, "M_UNRECOGNIZED");
+  });
+
+  it("is asked on the authenticated ones as soon as it has them", async () => {
+    const { stored, legacy } = store();
+    await expectPlain(await rig.get(legacy), stored);
+    // It was upgraded: new media are not on the legacy endpoint.
+    const upgraded = rig.store();
+    const newLegacy = `/_matrix/media/v3/download/${SERVER_NAME}/${upgraded.id}`;
+    rig.homeserver.on("*", newLegacy, matrixError(404, "M_NOT_FOUND", "frozen"));
+    await expectError(await rig.get(newLegacy), 404, "M_NOT_FOUND");
+    await expectPlain(await rig.get(newLegacy), upgraded);
+    const answer = await rig.answer(newLegacy);
+    await expectMedia(await rig.link(answer), upgraded, { key: answer.key });
+  });
+});
+
+describe("a homeserver that codes bodies although it was asked not to", () => {
+  const plaintext = Buffer.from("plaintext ".repeat(20_000));
+  const coded = (coding, bytes) => respond(200, { "Content-Type": "image/png", "Content-Encoding": coding }, bytes);
+
+  it("is decoded by the platform where it can: no length, no link, the right bytes", async () => {
+    for (const [coding, bytes] of [["gzip", gzipSync(plaintext)], ["br", brotliCompressSync(plaintext)]]) {
+      const stored = rig.store().answers(coded(coding, bytes));
+      for (const query of ["", optIn("json")]) {
+        const response = await rig.get(stored, { query });
+        assert.deepEqual([response.status, isAnswer(response), response.headers.get("content-length")], [200, false, null], coding);
+        assert.ok(Buffer.from(await response.arrayBuffer()).equals(plaintext), coding);
+      }
+    }
+  });
+
+  it("is a 502 where it cannot, and a 409 under a link", async () => {
+    for (const [coding, bytes] of [["deflate", deflateSync(plaintext)], ["GZIP", gzipSync(plaintext)], ["zstd", plaintext], ["gzip, br", plaintext], ["x-any", plaintext]]) {
+      const stored = rig.store().answers(coded(coding, bytes));
+      await expectError(await rig.get(stored), 502, "M_UNKNOWN");
+      await expectError(await rig.get(stored, { query: optIn("json") }), 502, "M_UNKNOWN");
+      const linked = rig.store();
+      const answer = await rig.answer(linked);
+      linked.answers(coded(coding, bytes), "GET");
+      await expectError(await rig.link(answer), 409, "M_UNKNOWN");
+    }
+  });
+});
+
+describe("a homeserver that answers with what is neither an error nor the media", () => {
+  it("is a 502, whatever it was asked, and no redirect but 307 and 308 is relayed", async () => {
+    for (const status of [201, 203, 300, 301, 302, 303, 304, 305, 306]) {
+      const stored = rig.store().answers(respond(status, { Location: "https://elsewhere.example/x" }, status === 304 ? "" : "plaintext"));
+      for (const init of [{}, { query: optIn("json") }, { headers: { Range: "bytes=0-1" } }]) await expectError(await rig.get(stored, init), 502, "M_UNKNOWN");
+      assert.equal((await rig.get(stored, { method: "HEAD" })).status, 502);
+    }
+    for (const status of [307, 308]) {
+      const elsewhere = rig.store().answers(respond(status, { Location: "https://elsewhere.example/x" }));
+      const response = await rig.get(elsewhere);
+      assert.deepEqual([response.status, response.headers.get("location")], [status, "https://elsewhere.example/x"]);
+      await drain(response);
+      await expectError(await rig.get(rig.store().answers(respond(status, {}, "plaintext"))), 502, "M_UNKNOWN");
+    }
+  });
+});
+
+describe("an object that is too large for the cache and changes under a link", () => {
+  it("is never encrypted under the same keystream, whatever its ETag says now", async () => {
+    const uncached = await startRig({ vars: { CACHE_MAX_BYTES: "1000" } });
+    try {
+      for (const etag of [null, 'W/"a"', "1"]) {
+        const stored = uncached.store(SMALL_BYTES, { etag: '"v1"' });
+        const answer = await uncached.answer(stored);
+        await expectMedia(await uncached.link(answer), stored, { key: answer.key });
+        stored.become(new Source("another one", SMALL_BYTES), { etag });
+        await expectError(await uncached.link(answer), 409, "M_UNKNOWN");
+      }
+    } finally {
+      await uncached.stop();
+    }
+  });
+});
