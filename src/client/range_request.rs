@@ -51,10 +51,10 @@ mod tests {
     #[test]
     fn a_range_is_cut_to_the_object() {
         let resolve = |text: &str, size| text.parse::<RangeRequest>().unwrap().resolve(size);
-        assert_eq!(resolve("0-99", 1000), Some(ByteRange { start: 0, end: 100 }));
-        assert_eq!(resolve("100-", 1000), Some(ByteRange { start: 100, end: 1000 }));
-        assert_eq!(resolve("-100", 1000), Some(ByteRange { start: 900, end: 1000 }));
-        assert_eq!(resolve("990-5000", 1000), Some(ByteRange { start: 990, end: 1000 }));
+        assert_eq!(resolve("0-99", 1000), ByteRange::new(0, 100));
+        assert_eq!(resolve("100-", 1000), ByteRange::new(100, 1000));
+        assert_eq!(resolve("-100", 1000), ByteRange::new(900, 1000));
+        assert_eq!(resolve("990-5000", 1000), ByteRange::new(990, 1000));
         assert_eq!(resolve("1000-", 1000), None);
         assert_eq!(resolve("0-", 0), None);
     }

@@ -255,8 +255,9 @@ impl ObjectCache<FakeBody> for Fakes {
 
     async fn open(&self, object: &Object, range: Option<ByteRange>) -> Option<Cached<FakeBody>> {
         let (info, mut bytes) = self.objects.borrow().get(&object.cache_name()).cloned()?;
-        if let Some(ByteRange { start, end }) = range {
-            bytes = bytes.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)?.to_vec();
+        if let Some(range) = range {
+            let (start, end) = (usize::try_from(range.start()).ok()?, usize::try_from(range.end()).ok()?);
+            bytes = bytes.get(start..end)?.to_vec();
         }
         Some(Cached { info, body: FakeBody::new(bytes), range })
     }

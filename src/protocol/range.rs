@@ -9,10 +9,8 @@ use http::{HeaderMap, HeaderValue};
 /// One range of bytes of an object: `start..end`, never empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteRange {
-    /// The first byte's offset.
-    pub start: u64,
-    /// One past the last byte's offset.
-    pub end: u64,
+    start: u64,
+    end: u64,
 }
 
 impl From<ByteRange> for Range<u64> {
@@ -22,7 +20,7 @@ impl From<ByteRange> for Range<u64> {
 }
 
 impl ByteRange {
-    /// The range `start..end`; `None` if it is empty.
+    /// The bytes `start..end`; `None` if there are none.
     pub fn new(start: u64, end: u64) -> Option<Self> {
         (start < end).then_some(Self { start, end })
     }
@@ -42,7 +40,7 @@ impl ByteRange {
         Self::new(self.start.max(other.start), self.end.min(other.end))
     }
 
-    /// How many bytes.
+    /// The number of bytes, at least one.
     pub fn length(self) -> u64 {
         self.end - self.start
     }
@@ -61,7 +59,10 @@ impl ByteRange {
     pub fn from_content_range(headers: &HeaderMap) -> Option<(Self, u64)> {
         let range: headers::ContentRange = headers.typed_get()?;
         let ((start, last), size) = (range.bytes_range()?, range.bytes_len()?);
-        (start <= last && last < size).then_some((Self { start, end: last + 1 }, size))
+        if last >= size {
+            return None;
+        }
+        Some((Self::new(start, last + 1)?, size))
     }
 }
 
@@ -89,7 +90,7 @@ impl Requested {
             Some((None, Some(suffix))) => (size.saturating_sub(suffix), size),
             Some((None, None)) | None => return Self::Whole,
         };
-        if start < end { Self::Part(ByteRange { start, end }) } else { Self::Unsatisfiable }
+        ByteRange::new(start, end).map_or(Self::Unsatisfiable, Self::Part)
     }
 
     /// The `Range` header, if it asks for one range of bytes: whatever else it says, whoever is asked
@@ -129,7 +130,7 @@ mod tests {
     }
 
     fn part(start: u64, end: u64) -> Requested {
-        Requested::Part(ByteRange { start, end })
+        Requested::Part(ByteRange::new(start, end).unwrap())
     }
 
     #[test]
@@ -142,6 +143,17 @@ mod tests {
         assert_eq!(requested("bytes=0-1", 1000), part(0, 2));
         assert_eq!(requested("bytes=990-5000", 1000), part(990, 1000));
         assert_eq!(requested("bytes=1-99999999999999999999", 1000), part(1, 1000));
+        assert_eq!(requested("bytes=0000000000000000000001-2", 1000), part(1, 3));
+        assert_eq!(requested("bytes=00-0", 1000), part(0, 1));
+    }
+
+    #[test]
+    fn no_range_is_empty() {
+        assert_eq!(ByteRange::new(5, 5), None);
+        assert_eq!(ByteRange::new(6, 5), None);
+        assert_eq!(ByteRange::new(0, 0), None);
+        let range = ByteRange::new(0, 5).unwrap();
+        assert_eq!((range.start(), range.end(), range.length()), (0, 5, 5));
     }
 
     #[test]
@@ -164,16 +176,14 @@ mod tests {
 
     #[test]
     fn beyond_the_end_is_unsatisfiable() {
-        for (range, size) in
-            [("bytes=1000-", 1000), ("bytes=-0", 1000), ("bytes=0-", 0), ("bytes=2000-3000", 1000)]
-        {
-            assert_eq!(requested(range, size), Requested::Unsatisfiable, "{range}");
+        for range in ["bytes=1000-", "bytes=-0", "bytes=2000-3000", "bytes=99999999999999999999-"] {
+            assert_eq!(requested(range, 1000), Requested::Unsatisfiable, "{range}");
         }
     }
 
     #[test]
     fn wire_forms() {
-        let range = ByteRange { start: 5, end: 10 };
+        let range = ByteRange::new(5, 10).unwrap();
         assert_eq!(range.to_range_header(), "bytes=5-9");
         assert_eq!(range.to_content_range(99), "bytes 5-9/99");
         let mut headers = HeaderMap::new();

@@ -91,7 +91,7 @@ pub fn part(asked: &Asked, bytes: &[u8]) -> Reply {
             Reply::new(416, "").header("content-range", format!("bytes */{}", bytes.len()))
         }
         Requested::Part(range) => {
-            let slice = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
+            let slice = usize::try_from(range.start()).unwrap()..usize::try_from(range.end()).unwrap();
             Reply::new(206, &bytes[slice]).header("content-range", range.to_content_range(bytes.len() as u64))
         }
     }
