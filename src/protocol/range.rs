@@ -104,18 +104,35 @@ impl Requested {
 fn one_range(header: &str) -> Option<(Option<u64>, Option<u64>)> {
     let (unit, range) = header.split_once('=')?;
     let (first, last) = range.trim().split_once('-')?;
-    let number = |text: &str| match text {
-        "" => Some(None),
-        // A number beyond u64 is a number all the same, and beyond any object.
-        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Some(Some(digits.parse().unwrap_or(u64::MAX)))
-        }
-        _ => None,
+    let (first, last) = match (first, last) {
+        ("", suffix) => (None, Some(Offset::parse(suffix)?)),
+        (first, "") => (Some(Offset::parse(first)?), None),
+        (first, last) => (Some(Offset::parse(first)?), Some(Offset::parse(last)?)),
     };
-    match (number(first)?, number(last)?) {
-        (Some(first), Some(last)) if first > last => None,
-        (None, None) => None,
-        range => unit.trim().eq_ignore_ascii_case("bytes").then_some(range),
+    if matches!((first, last), (Some(first), Some(last)) if first > last) {
+        return None;
+    }
+    let range = (first.map(Offset::saturated), last.map(Offset::saturated));
+    unit.trim().eq_ignore_ascii_case("bytes").then_some(range)
+}
+
+/// A number of any length, without leading zeros, so that its length and then its digits order it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Offset<'a> {
+    length: usize,
+    digits: &'a str,
+}
+
+impl<'a> Offset<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let digits = text.trim_start_matches('0');
+        let valid = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        valid.then_some(Self { length: digits.len(), digits })
+    }
+
+    /// A number beyond 64 bits lies beyond every object, as does the largest one within.
+    fn saturated(self) -> u64 {
+        if self.digits.is_empty() { 0 } else { self.digits.parse().unwrap_or(u64::MAX) }
     }
 }
 
@@ -165,6 +182,8 @@ mod tests {
             "bytes=a-b",
             "bytes",
             "bytes=5-2",
+            "bytes=99999999999999999999-88888888888888888888",
+            "bytes=100000000000000000000-99999999999999999999",
             "bytes=-",
             "bytes=+1-2",
             "",
@@ -176,7 +195,13 @@ mod tests {
 
     #[test]
     fn beyond_the_end_is_unsatisfiable() {
-        for range in ["bytes=1000-", "bytes=-0", "bytes=2000-3000", "bytes=99999999999999999999-"] {
+        for range in [
+            "bytes=1000-",
+            "bytes=-0",
+            "bytes=2000-3000",
+            "bytes=99999999999999999999-",
+            "bytes=88888888888888888888-99999999999999999999",
+        ] {
             assert_eq!(requested(range, 1000), Requested::Unsatisfiable, "{range}");
         }
     }
