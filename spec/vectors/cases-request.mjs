@@ -150,10 +150,12 @@ function ranges() {
     whole("letters", "not numbers", "bytes=a-b"),
     whole("signs", "signs are no digits", "bytes=+1-2"),
     whole("reversed-beyond-64-bits", "the last byte lies before the first, both beyond 64 bits", "bytes=99999999999999999999-88888888888888888888"),
+    whole("empty-object", "everything of an object of no bytes", "bytes=0-", 0),
+    whole("empty-object-suffix", "the last bytes of an object of no bytes", "bytes=-5", 0),
+    whole("empty-object-from-middle", "any range of an object of no bytes", "bytes=5-9", 0),
     not("beyond", "the first byte lies beyond the object", "bytes=2000-3000", 1000),
     not("at-the-end", "the first byte lies just beyond the object", "bytes=1000-", 1000),
     not("no-last-bytes", "the last zero bytes", "bytes=-0", 1000),
     not("beyond-64-bits", "both bytes lie beyond 64 bits", "bytes=88888888888888888888-99999999999999999999", 1000),
-    not("empty-object", "any range of an object of no bytes", "bytes=0-", 0),
   ];
 }

@@ -69,11 +69,11 @@ impl ByteRange {
 /// What a request's `Range` comes to for an object of a known size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requested {
-    /// No range, several, another unit, or not one at all: the whole object, 200.
+    /// No range, several, a malformed one, another unit, or any range of an empty object: 200.
     Whole,
     /// One range, cut to the object: 206.
     Part(ByteRange),
-    /// A range beyond the object's end: 416.
+    /// A range beyond the end of an object that has bytes: 416.
     Unsatisfiable,
 }
 
@@ -83,6 +83,11 @@ impl Requested {
     /// By hand, because `headers::Range` takes `bytes=a-b` for a range and a suffix longer than the
     /// object for an unsatisfiable one.
     pub fn from_headers(headers: &HeaderMap, size: u64) -> Self {
+        // Strictly, no range of an empty object can be satisfied. But players and HTTP clients ask for
+        // `bytes=0-` of anything, and an empty object is a normal one: it has a whole, not an error.
+        if size == 0 {
+            return Self::Whole;
+        }
         let range = headers.get(RANGE).and_then(|value| value.to_str().ok()).and_then(one_range);
         let (start, end) = match range {
             Some((Some(first), Some(last))) => (first, last.saturating_add(1).min(size)),
@@ -171,6 +176,13 @@ mod tests {
         assert_eq!(ByteRange::new(0, 0), None);
         let range = ByteRange::new(0, 5).unwrap();
         assert_eq!((range.start(), range.end(), range.length()), (0, 5, 5));
+    }
+
+    #[test]
+    fn any_range_of_an_empty_object_is_the_whole() {
+        for range in ["bytes=0-", "bytes=-5", "bytes=0-0", "bytes=5-", "bytes=-0", "bytes=a-b"] {
+            assert_eq!(requested(range, 0), Requested::Whole, "{range}");
+        }
     }
 
     #[test]

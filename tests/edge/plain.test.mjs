@@ -79,6 +79,15 @@ describe("plain media", () => {
     }
   });
 
+  it("comes whole for any range of an empty object", async () => {
+    const [warm, cold] = [rig.store(0), rig.store(0)];
+    await rig.cached(warm);
+    for (const stored of [warm, cold]) {
+      for (const range of ["bytes=0-", "bytes=-5", "bytes=5-9"])
+        await expectPlain(await rig.get(stored, { headers: { Range: range } }), stored);
+    }
+  });
+
   it("comes whole for several ranges, and for HEAD, from a homeserver that answers those in parts", async () => {
     const parts = respond(206, { "Content-Type": "multipart/byteranges; boundary=x" }, "--x--");
     const obeys = (source) => (exchange) => (exchange.request.headers.range ? parts : media(source))(exchange);
