@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::policy::{CacheTimes, RemotePolicy, TargetRules, Unauthenticated};
-use crate::protocol::{AccessToken, ServerName, is_secure_origin};
+use crate::protocol::{AccessToken, ServerName, decimal, is_secure_origin};
 
 /// Which half of the product a deployment is, with the service account that this half needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -356,7 +356,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     fn number(&mut self, name: &'static str, default: u64, min: u64, max: u64) -> Option<u64> {
         let Some(was) = (self.variable)(name) else { return Some(default) };
-        let value = was.parse().ok().filter(|value| (min..=max).contains(value));
+        let value = decimal(&was).filter(|value| (min..=max).contains(value));
         if value.is_none() {
             let expected = match name {
                 "GRANT_TTL_SECS" => "a whole number of seconds from 10 to 86400",

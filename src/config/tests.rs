@@ -67,6 +67,16 @@ fn every_wrong_variable_is_named_with_what_it_may_be() {
 }
 
 #[test]
+fn a_number_has_digits_only() {
+    for (name, right) in [("GRANT_TTL_SECS", "60"), ("REDIRECT_MIN_BYTES", "0"), ("CACHE_TTL_SECS", "60")] {
+        assert!(read(&[(name, right)]).is_ok());
+        for wrong in ["+60", "-60", " 60", "60 ", "60s", "6e1", ""] {
+            assert!(messages(&[(name, wrong)]).starts_with(name), "{name}={wrong}");
+        }
+    }
+}
+
+#[test]
 fn an_origin_is_written_as_in_the_url_of_a_request() {
     for good in
         ["https://a.example", "https://a.example:8443/", "https://a.example:80", "http://localhost:443"]

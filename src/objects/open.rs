@@ -8,7 +8,7 @@ use super::ask::ask;
 use super::plan::{Caching, Given, Need, Plan, Purpose};
 use super::source::{Opened, Source};
 use crate::ports::{BackgroundTask, Body, Event, Platform, UpstreamError, UpstreamRequest, UpstreamResponse};
-use crate::protocol::{ByteRange, Change, Object, ObjectInfo, Pins, Requested};
+use crate::protocol::{ByteRange, Change, Object, ObjectInfo, Pins, Requested, decimal};
 
 /// An object to open.
 #[expect(missing_debug_implementations, reason = "requests hold tokens")]
@@ -65,8 +65,7 @@ fn given(status: StatusCode, headers: &HeaderMap) -> Option<Given> {
         return Some(Given::Whole);
     }
     let (part, _) = ByteRange::from_content_range(headers)?;
-    let length: Option<u64> =
-        headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let length: Option<u64> = headers.get(CONTENT_LENGTH).and_then(|length| decimal(length.to_str().ok()?));
     length.is_none_or(|length| length == part.length()).then_some(Given::Part(part))
 }
 

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::Unauthenticated;
-use crate::protocol::MatrixError;
+use crate::protocol::{MatrixError, decimal};
 
 /// The first version of the specification with authenticated media over federation (MSC3916).
 const AUTHENTICATED_FEDERATION: (u32, u32) = (1, 11);
@@ -86,7 +86,7 @@ pub(super) fn has_authenticated_federation(versions: &[u8]) -> Option<bool> {
     let versions = document.get("versions")?.as_array()?;
     let version = |value: &Value| {
         let (major, minor) = value.as_str()?.strip_prefix('v')?.split_once('.')?;
-        Some((major.parse().ok()?, minor.parse().ok()?))
+        Some((decimal(major)?, decimal(minor)?))
     };
     Some(versions.iter().filter_map(version).any(|version: (u32, u32)| version >= AUTHENTICATED_FEDERATION))
 }
@@ -137,6 +137,7 @@ mod tests {
             (r#"{"versions":["r0.6.1","v1.1","v1.10"]}"#, Some(false)),
             (r#"{"versions":["v1.1","v1.11"]}"#, Some(true)),
             (r#"{"versions":["v1.12"]}"#, Some(true)),
+            (r#"{"versions":["v1.+12","v+2.0"]}"#, Some(false)),
             (r#"{"versions":["v2.0"]}"#, Some(true)),
             (r#"{"versions":["v0.99","r1.12","1.12","v1.11-beta","v1",7,null]}"#, Some(false)),
             (r#"{"versions":[]}"#, Some(false)),

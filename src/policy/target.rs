@@ -17,7 +17,7 @@
 use std::fmt;
 
 use super::host::HostRules;
-use crate::protocol::ServerName;
+use crate::protocol::{ServerName, decimal};
 
 /// Why a target is never fetched. Names the rule, never the URL, which may hold secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -179,9 +179,7 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), TargetError> {
     };
     let (host, port) = authority.split_at(after_brackets + colon);
     let digits = port.get(1..).unwrap_or_default();
-    // `u16::from_str` alone would take a sign.
-    let port = if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None };
-    Ok((host, Some(port.ok_or(TargetError::Form)?)))
+    Ok((host, Some(decimal(digits).ok_or(TargetError::Form)?)))
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use super::decimal;
+
 /// The longest server name and media id, in bytes: identifiers of the specification end at 255.
 const MAX_IDENTIFIER_BYTES: usize = 255;
 
@@ -53,7 +55,7 @@ impl ServerName {
 
     /// The port, where one is written.
     pub fn port(&self) -> Option<u16> {
-        self.split().1.and_then(|port| port.parse().ok())
+        self.split().1.and_then(decimal)
     }
 
     fn split(&self) -> (&str, Option<&str>) {

@@ -5,7 +5,7 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 
 use super::object::{Thumbnail, ThumbnailMethod, Variant};
-use super::{FileName, IdentifierError, MediaId, Object, OptIn, Query, QueryError, ServerName};
+use super::{FileName, IdentifierError, MediaId, Object, OptIn, Query, QueryError, ServerName, decimal};
 
 /// What a path means to us. Everything that we do not serve is `Other` and passes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,7 +212,7 @@ fn thumbnail(query: &Query) -> Result<Variant, RequestError> {
     let dimension = |name| {
         let text = query.get(name)?.ok_or(RequestError::MissingDimension(name))?;
         let expected = "a whole number of pixels";
-        text.parse::<u32>().map_err(|_| RequestError::Parameter { name, expected })
+        decimal::<u32>(text).ok_or(RequestError::Parameter { name, expected })
     };
     let method = match query.get("method")? {
         None => None,
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn malformed_requests_say_what_is_wrong() {
-        let error = |path| {
+        let error = |path: &str| {
             let error = parse(path).unwrap_err();
             format!("{} {error}", error.errcode())
         };
@@ -331,6 +331,13 @@ mod tests {
         insta::assert_snapshot!(error("/download/a.org/"), @"M_INVALID_PARAM the media id is not valid: expected 1 to 255 characters of A-Z a-z 0-9 _ -");
         insta::assert_snapshot!(error("/thumbnail/a.org/b?width=1"), @"M_MISSING_PARAM a thumbnail needs the query parameter 'height', in pixels");
         insta::assert_snapshot!(error("/thumbnail/a.org/b?width=-1&height=1"), @"M_INVALID_PARAM the query parameter 'width' must be a whole number of pixels");
+        for width in ["%2B32", "+32", "32+", "32.0", "0x20", "", "4294967296", "%d9%a1"] {
+            let error = error(&format!("/thumbnail/a.org/b?width={width}&height=1"));
+            assert_eq!(
+                error, "M_INVALID_PARAM the query parameter 'width' must be a whole number of pixels",
+                "{width}"
+            );
+        }
         insta::assert_snapshot!(error("/thumbnail/a.org/b?width=1&width=1&height=1"), @"M_INVALID_PARAM the query parameter 'width' is given more than once");
         insta::assert_snapshot!(error("/thumbnail/a.org/b?width=1&height=1&method=fit"), @"M_INVALID_PARAM the query parameter 'method' must be 'crop' or 'scale'");
         insta::assert_snapshot!(error("/thumbnail/a.org/b?width=1&height=1&animated=1"), @"M_INVALID_PARAM the query parameter 'animated' must be 'true' or 'false'");

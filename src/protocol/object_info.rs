@@ -7,7 +7,7 @@ use http::header::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Object, to_base64url};
+use super::{Object, decimal, to_base64url};
 
 /// What a store says of an object. Stored beside a cached object as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,8 +31,8 @@ impl ObjectInfo {
             text(CONTENT_ENCODING).is_some_and(|coding| !coding.trim().eq_ignore_ascii_case("identity"));
         let size = match text(CONTENT_RANGE) {
             // `bytes 0-99/1234`: the length is the total's, not the part's.
-            Some(range) => range.rsplit_once('/').and_then(|(_, total)| total.parse().ok()),
-            None => text(CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+            Some(range) => range.rsplit_once('/').and_then(|(_, total)| decimal(total)),
+            None => text(CONTENT_LENGTH).and_then(decimal),
         };
         Self {
             // An encoded body has the length of its encoding: the object's is unknown.
@@ -78,7 +78,9 @@ mod tests {
     fn what_is_not_said_is_unknown() {
         assert_eq!(info(&[]).content_type, "application/octet-stream");
         assert_eq!(info(&[("content-length", "12, 12")]).size, None);
-        assert_eq!(info(&[("content-length", "-1")]).size, None);
+        for length in ["-1", "+12", "1 2", "12.0", "0x12", ""] {
+            assert_eq!(info(&[("content-length", length)]).size, None, "{length}");
+        }
     }
 
     #[test]
@@ -90,7 +92,10 @@ mod tests {
     #[test]
     fn a_part_tells_the_length_of_the_whole() {
         assert_eq!(info(&[("content-length", "2"), ("content-range", "bytes 0-1/99")]).size, Some(99));
-        assert_eq!(info(&[("content-length", "2"), ("content-range", "bytes 0-1/*")]).size, None);
+        for total in ["*", "+99", "-99", "99 ", ""] {
+            let range: &'static str = format!("bytes 0-1/{total}").leak();
+            assert_eq!(info(&[("content-length", "2"), ("content-range", range)]).size, None, "{total}");
+        }
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use headers::HeaderMapExt as _;
-use http::header::RANGE;
+use http::header::{CONTENT_RANGE, RANGE};
 use http::{HeaderMap, HeaderValue};
+
+use super::decimal;
 
 /// One range of bytes of an object: `start..end`, never empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,12 +58,12 @@ impl ByteRange {
 
     /// Reads the `Content-Range` of a 206 and the size of the whole it names.
     pub fn from_content_range(headers: &HeaderMap) -> Option<(Self, u64)> {
-        let range: headers::ContentRange = headers.typed_get()?;
-        let ((start, last), size) = (range.bytes_range()?, range.bytes_len()?);
-        if last >= size {
-            return None;
-        }
-        Some((Self::new(start, last + 1)?, size))
+        let (unit, range) = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim().split_once(' ')?;
+        let (range, size) = range.split_once('/')?;
+        let (first, last) = range.split_once('-')?;
+        let (first, last, size): (u64, u64, u64) = (decimal(first)?, decimal(last)?, decimal(size)?);
+        let range = Self::new(first, last.checked_add(1)?)?;
+        (unit.eq_ignore_ascii_case("bytes") && range.end <= size).then_some((range, size))
     }
 }
 
@@ -137,7 +138,7 @@ impl<'a> Offset<'a> {
 
     /// A number beyond 64 bits lies beyond every object, as does the largest one within.
     fn saturated(self) -> u64 {
-        if self.digits.is_empty() { 0 } else { self.digits.parse().unwrap_or(u64::MAX) }
+        if self.digits.is_empty() { 0 } else { decimal(self.digits).unwrap_or(u64::MAX) }
     }
 }
 
@@ -226,7 +227,22 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("content-range", "bytes 5-9/99".parse().unwrap());
         assert_eq!(ByteRange::from_content_range(&headers), Some((range, 99)));
-        for bad in ["bytes 5-9/*", "bytes */99", "bytes 9-5/99", "bytes 5-99/99", "x"] {
+        headers.insert("content-range", "Bytes 5-9/10".parse().unwrap());
+        assert_eq!(ByteRange::from_content_range(&headers), Some((range, 10)), "units have no case");
+        for bad in [
+            "bytes 5-9/*",
+            "bytes */99",
+            "bytes 9-5/99",
+            "bytes 5-99/99",
+            "bytes +5-9/99",
+            "bytes 5-+9/99",
+            "bytes 5-9/+99",
+            "bytes 5 -9/99",
+            "bytes 0-18446744073709551615/18446744073709551615",
+            "items 5-9/99",
+            "bytes",
+            "x",
+        ] {
             headers.insert("content-range", bad.parse().unwrap());
             assert_eq!(ByteRange::from_content_range(&headers), None, "{bad}");
         }

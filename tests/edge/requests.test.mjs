@@ -48,6 +48,8 @@ const BAD_QUERIES = [
   ["thumbnail", "height=32", "M_MISSING_PARAM"],
   ["thumbnail", "width=32&width=32&height=32", "M_INVALID_PARAM"],
   ["thumbnail", "width=-1&height=32", "M_INVALID_PARAM"],
+  ["thumbnail", "width=%2B32&height=32", "M_INVALID_PARAM"],
+  ["thumbnail", "width=+32&height=32", "M_INVALID_PARAM"],
   ["thumbnail", "width=large&height=32", "M_INVALID_PARAM"],
   ["thumbnail", "width=99999999999&height=32", "M_INVALID_PARAM"],
   ["thumbnail", "width=32&height=32&method=stretch", "M_INVALID_PARAM"],
