@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::protocol::is_secure_origin;
+use crate::protocol::{decimal, is_secure_origin};
 
 /// A web origin (RFC 6454): scheme, host and port. Whether two URLs have the same one decides
 /// where an access token goes.
@@ -29,7 +29,7 @@ impl WebOrigin {
         let port = match authority.as_str().strip_prefix(host)? {
             "" if https => 443,
             "" => 80,
-            rest => rest.strip_prefix(':')?.parse().ok()?,
+            rest => decimal(rest.strip_prefix(':')?)?,
         };
         let nameable = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
         let valid = !host.is_empty() && host.bytes().all(nameable);
@@ -132,6 +132,7 @@ mod tests {
             "https://example.org@evil.example",
             "https://example.org:99999",
             "https://example.org:x",
+            "https://example.org:+443",
             "https://example.org\\@evil.example",
             "https://ex%61mple.org",
             "https://exa mple.org",

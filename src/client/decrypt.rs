@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::RangeRequest;
 use crate::cipher::{KEYSTREAM_BYTES, Keystream, Window, WindowError};
-use crate::protocol::{ByteRange, Key, Metadata, MetadataError, header};
+use crate::protocol::{ByteRange, Key, Metadata, MetadataError, decimal, header};
 
 /// Why a body cannot be turned into what was asked for. Whatever was saved of it must be dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -133,7 +133,7 @@ impl Body {
         if text(CONTENT_ENCODING).is_some_and(|coding| !coding.trim().eq_ignore_ascii_case("identity")) {
             return Err(BodyError::Encoded);
         }
-        let body_length = text(CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        let body_length = text(CONTENT_LENGTH).and_then(decimal);
         if status == StatusCode::PARTIAL_CONTENT {
             let (part, size) = ByteRange::from_content_range(headers).ok_or(BodyError::OtherRange)?;
             same_size(expected, Some(size))?;

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::request::Trail;
 use super::{Advertised, Body, BodyError, ClientError, HomeserverUrl, NotAdvertised, Party};
 use super::{RangeRequest, Refusal, Request, WebOrigin};
-use crate::protocol::{Algorithm, Answer, Delivery, Object, ObjectInfo, OptIn, header};
+use crate::protocol::{Algorithm, Answer, Delivery, Object, ObjectInfo, OptIn, decimal, header};
 
 /// How many answers a client follows before it asks without opting in.
 const MAX_ANSWERS: u8 = 2;
@@ -339,12 +339,12 @@ fn answer_status(delivery: Delivery) -> StatusCode {
 /// A 416 without an answer: the object's length stands in `Content-Range: bytes */1234`.
 fn beyond_end(headers: &HeaderMap) -> ClientError {
     let range = headers.get(http::header::CONTENT_RANGE).and_then(|value| value.to_str().ok());
-    let size = range.and_then(|range| range.rsplit_once('/')).and_then(|(_, size)| size.parse().ok());
+    let size = range.and_then(|range| range.rsplit_once('/')).and_then(|(_, size)| decimal(size));
     BodyError::BeyondEnd { size_bytes: size }.into()
 }
 
 fn number(headers: &HeaderMap, name: &http::HeaderName) -> Option<u64> {
-    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+    decimal(headers.get(name)?.to_str().ok()?.trim())
 }
 
 #[cfg(test)]

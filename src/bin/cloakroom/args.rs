@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 use cloakroom::client::{HomeserverUrl, RangeRequest, Wish};
-use cloakroom::protocol::{Algorithm, Delivery, MxcUri, Object, OptIn, Thumbnail, ThumbnailMethod, Variant};
+use cloakroom::protocol::{
+    Algorithm, Delivery, MxcUri, Object, OptIn, Thumbnail, ThumbnailMethod, Variant, decimal,
+};
 
 use super::failure::Failure;
 
@@ -217,12 +219,12 @@ impl GetArgs {
 fn parse_size(text: &str) -> Result<(u32, u32), &'static str> {
     let expected = "expected WIDTHxHEIGHT in pixels: 320x240";
     let (width, height) = text.split_once('x').ok_or(expected)?;
-    let pixels = |text: &str| text.parse::<u32>().ok().filter(|pixels| *pixels > 0).ok_or(expected);
+    let pixels = |text: &str| decimal::<u32>(text).filter(|pixels| *pixels > 0).ok_or(expected);
     Ok((pixels(width)?, pixels(height)?))
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, &'static str> {
-    let seconds = text.parse::<u32>().ok().filter(|seconds| *seconds > 0);
+    let seconds = decimal::<u32>(text).filter(|seconds| *seconds > 0);
     seconds.map(|seconds| Duration::from_secs(seconds.into())).ok_or("expected whole seconds, at least 1")
 }
 

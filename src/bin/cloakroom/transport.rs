@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use cloakroom::client::{Document, MAX_REDIRECTS, Party, Refusal, Request};
-use cloakroom::protocol::AccessToken;
+use cloakroom::protocol::{AccessToken, decimal};
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, RANGE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use reqwest::redirect::Policy;
@@ -84,7 +84,7 @@ impl Transport {
 
     async fn refusal(&self, response: reqwest::Response) -> Result<Refusal, Failure> {
         let status = response.status();
-        let pause = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let pause = response.headers().get(RETRY_AFTER).and_then(|value| decimal(value.to_str().ok()?));
         let body = self.document(response, &Party::Homeserver).await?;
         Ok(Refusal::read(status, pause, &body))
     }
