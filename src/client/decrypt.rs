@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
 
 use super::RangeRequest;
 use crate::cipher::{KEYSTREAM_BYTES, Keystream, Window, WindowError};
-use crate::protocol::{ByteRange, Key, Metadata, MetadataError, decimal, header};
+use crate::protocol::{ByteRange, Key, Metadata, MetadataError, decimal, header, is_encoded};
 
 /// Why a body cannot be turned into what was asked for. Whatever was saved of it must be dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -129,11 +129,10 @@ impl Body {
         key: Option<&Key>,
         range: Option<&RangeRequest>,
     ) -> Result<Self, BodyError> {
-        let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-        if text(CONTENT_ENCODING).is_some_and(|coding| !coding.trim().eq_ignore_ascii_case("identity")) {
+        if is_encoded(headers) {
             return Err(BodyError::Encoded);
         }
-        let body_length = text(CONTENT_LENGTH).and_then(decimal);
+        let body_length = headers.get(CONTENT_LENGTH).and_then(|value| decimal(value.to_str().ok()?));
         if status == StatusCode::PARTIAL_CONTENT {
             let (part, size) = ByteRange::from_content_range(headers).ok_or(BodyError::OtherRange)?;
             same_size(expected, Some(size))?;

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
 use super::{ClientError, WebOrigin};
+use crate::protocol::ascii_reference;
 
 /// Longest chain of plain redirects.
 pub const MAX_REDIRECTS: u8 = 10;
@@ -89,7 +90,8 @@ impl Trail {
         if self.hops == MAX_REDIRECTS {
             return Err(ClientError::TooManyRedirects(MAX_REDIRECTS));
         }
-        let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
+        let location = headers.get(LOCATION).and_then(ascii_reference);
+        let location = location.as_ref().and_then(|value| value.to_str().ok());
         let location = location.ok_or(ClientError::BadRedirect)?;
         let same_host = location.starts_with('/') && !location.starts_with("//");
         let url = if same_host { format!("{}{location}", self.origin) } else { location.to_owned() };

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use super::{Denied, Visit};
 use crate::objects::{Answer, Asked};
 use crate::ports::{Body as _, Platform, Reply, ReplyBody, UpstreamResponse};
-use crate::protocol::{MatrixError, ObjectInfo, header};
+use crate::protocol::{MatrixError, ObjectInfo, ascii_reference, header};
 
 /// The homeserver allows it.
 pub(crate) enum Allowed<B> {
@@ -38,7 +38,9 @@ pub(crate) async fn head<P: Platform>(
     known: Option<&ObjectInfo>,
 ) -> Result<Allowed<P::Body>, Denied<P::Body>> {
     let mut request = visit.upstream(Method::HEAD);
-    let etag = known.and_then(|info| info.etag.as_deref()).and_then(|etag| HeaderValue::from_str(etag).ok());
+    let etag = known
+        .and_then(|info| info.etag.as_deref())
+        .and_then(|etag| HeaderValue::from_bytes(etag.as_bytes()).ok());
     let asked = if etag.is_some() { Asked::ConditionalHead } else { Asked::Head };
     request.headers.extend(etag.map(|etag| (IF_NONE_MATCH, etag)));
     let (answer, response) = visit.ask(request, asked).await?;
@@ -111,8 +113,9 @@ pub(crate) fn relay<B>(response: UpstreamResponse<B>) -> Reply<B> {
             CONTENT_RANGE => response.status == StatusCode::RANGE_NOT_SATISFIABLE,
             _ => true,
         };
-        if belongs {
-            headers.extend(response.headers.get(&name).map(|value| (name, value.clone())));
+        if belongs && let Some(value) = response.headers.get(&name) {
+            let value = if name == LOCATION { ascii_reference(value) } else { Some(value.clone()) };
+            headers.extend(value.map(|value| (name, value)));
         }
     }
     header::insert_media_safety(&mut headers);

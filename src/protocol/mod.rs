@@ -9,6 +9,7 @@
 mod answer;
 mod disposition;
 mod error;
+mod field;
 mod grant;
 pub mod header;
 mod identifiers;
@@ -28,6 +29,7 @@ pub(crate) use answer::is_secure_origin;
 pub use answer::{Answer, AnswerError};
 pub use disposition::{Disposition, FileName};
 pub use error::MatrixError;
+pub use field::{ascii_reference, field_text, is_encoded};
 pub use grant::{Change, Content, Grant, GrantError, Pins};
 pub use identifiers::{IdentifierError, MediaId, MxcUri, ServerName};
 pub use key::Key;

@@ -1,12 +1,13 @@
 //! Object info: what a store says of an object.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
-use http::header::{
-    CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-};
+use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::field::{ascii_media_type, field_text, is_encoded, verbatim_text};
 use super::{Object, decimal, to_base64url};
 
 /// What a store says of an object. Stored beside a cached object as JSON.
@@ -14,9 +15,9 @@ use super::{Object, decimal, to_base64url};
 pub struct ObjectInfo {
     /// The length of the whole object in bytes; `None` where the store does not say.
     pub size: Option<u64>,
-    /// The `Content-Type`, `application/octet-stream` where there is none.
+    /// The `Content-Type` in ASCII, `application/octet-stream` where there is none.
     pub content_type: String,
-    /// The `Content-Disposition`, verbatim.
+    /// The `Content-Disposition` as text.
     pub content_disposition: Option<String>,
     /// The `ETag`, verbatim: what a conditional request to that store must repeat, even where it is
     /// no proper one (Synapse says `1`, unquoted, for everything).
@@ -26,20 +27,23 @@ pub struct ObjectInfo {
 impl ObjectInfo {
     /// Reads the info off a response to `HEAD` or `GET`, whole (2xx) or partial (206).
     pub fn from_headers(headers: &HeaderMap) -> Self {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let encoded =
-            text(CONTENT_ENCODING).is_some_and(|coding| !coding.trim().eq_ignore_ascii_case("identity"));
-        let size = match text(CONTENT_RANGE) {
+        let ascii = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let size = if headers.contains_key(CONTENT_RANGE) {
             // `bytes 0-99/1234`: the length is the total's, not the part's.
-            Some(range) => range.rsplit_once('/').and_then(|(_, total)| decimal(total)),
-            None => text(CONTENT_LENGTH).and_then(decimal),
+            ascii(CONTENT_RANGE)
+                .and_then(|range| range.rsplit_once('/'))
+                .and_then(|(_, total)| decimal(total))
+        } else {
+            ascii(CONTENT_LENGTH).and_then(decimal)
         };
+        let content_type = headers.get(CONTENT_TYPE).and_then(ascii_media_type);
+        let disposition = headers.get(CONTENT_DISPOSITION).map(field_text);
         Self {
             // An encoded body has the length of its encoding: the object's is unknown.
-            size: if encoded { None } else { size },
-            content_type: text(CONTENT_TYPE).unwrap_or("application/octet-stream").to_owned(),
-            content_disposition: text(CONTENT_DISPOSITION).map(str::to_owned),
-            etag: text(ETAG).map(str::to_owned),
+            size: if is_encoded(headers) { None } else { size },
+            content_type: content_type.unwrap_or("application/octet-stream").to_owned(),
+            content_disposition: disposition.map(Cow::into_owned),
+            etag: headers.get(ETAG).and_then(verbatim_text).map(str::to_owned),
         }
     }
 
@@ -80,6 +84,34 @@ mod tests {
         assert_eq!(info(&[("content-length", "12, 12")]).size, None);
         for length in ["-1", "+12", "1 2", "12.0", "0x12", ""] {
             assert_eq!(info(&[("content-length", length)]).size, None, "{length}");
+        }
+    }
+
+    #[test]
+    fn letters_beyond_ascii_lose_nothing_but_themselves() {
+        let info = |bytes: &'static [u8]| {
+            let value = http::HeaderValue::from_bytes(bytes).unwrap();
+            let names = [CONTENT_TYPE, CONTENT_DISPOSITION, ETAG, CONTENT_LENGTH, CONTENT_RANGE];
+            names.map(|name| ObjectInfo::from_headers(&[(name, value.clone())].into_iter().collect()))
+        };
+        let utf_8 = "inline; filename=\"na\u{ef}ve \u{444}.png\"";
+        let [content_type, disposition, etag, length, range] = info(utf_8.as_bytes());
+        assert_eq!(content_type.content_type, "inline");
+        assert_eq!(disposition.content_disposition.as_deref(), Some(utf_8));
+        assert_eq!(etag.etag.as_deref(), Some(utf_8));
+        assert_eq!((length.size, range.size), (None, None));
+        let [_, disposition, etag, ..] = info(b"attachment; filename=na\xefve");
+        assert_eq!(disposition.content_disposition.as_deref(), Some("attachment; filename=na\u{ef}ve"));
+        assert_eq!(etag.etag, None, "it could be repeated by other bytes only");
+    }
+
+    #[test]
+    fn an_unreadable_header_is_not_an_absent_one() {
+        for name in ["content-encoding", "content-range"] {
+            let mut headers = HeaderMap::from_iter([(CONTENT_LENGTH, "2".parse().unwrap())]);
+            let value = http::HeaderValue::from_bytes(b"bytes 0-1/99\xe9").unwrap();
+            headers.insert(name.parse::<http::HeaderName>().unwrap(), value);
+            assert_eq!(ObjectInfo::from_headers(&headers).size, None, "{name}");
         }
     }
 

@@ -14,6 +14,7 @@ use super::glue;
 use super::headers::{Names, push_header, read_headers};
 use super::task::{is_timeout, settled_within};
 use crate::ports::{self, Account, Homeserver, UpstreamError, UpstreamRequest, UpstreamResponse};
+use crate::protocol::field_text;
 
 /// How long the homeserver may take to answer: longer than the 20 s that it waits by default for
 /// media that is still being uploaded, and than the minute that clients ask for.
@@ -81,9 +82,7 @@ fn headers(request: &UpstreamRequest) -> Zeroizing<String> {
         push_header(&mut text, "x-forwarded-for", address);
     }
     for (name, value) in &request.headers {
-        if let Ok(value) = value.to_str() {
-            push_header(&mut text, name.as_str(), value);
-        }
+        push_header(&mut text, name.as_str(), &field_text(value));
     }
     text
 }

@@ -1,6 +1,10 @@
 //! Headers between the runtime and the pure parts. They cross the border as one text: `name`, line,
 //! `value`, line, … A crossing with a string costs more than the lines it holds, and no header has a
 //! line end.
+//!
+//! The runtime has the values as UTF-8 on both ways, as the text has: what a server sent as UTF-8 is
+//! relayed byte for byte. Bytes that are no UTF-8 arrive as U+FFFD. (The Fetch standard wants a letter
+//! for each byte instead; `tests/edge/obs-text.test.mjs` sees what the runtime does.)
 
 use std::cell::RefCell;
 use std::thread::LocalKey;
@@ -11,7 +15,7 @@ use wasm_bindgen::JsValue;
 use web_sys::Headers;
 
 use super::glue;
-use crate::protocol::header;
+use crate::protocol::{field_text, header};
 
 /// More sets of shared headers than we make ourselves; relayed ones may be anything.
 const MAX_SHARED: usize = 16;
@@ -49,10 +53,8 @@ pub(super) fn read_headers(headers: &Headers, names: &'static LocalKey<Names>) -
 pub(super) fn response_headers(map: &HeaderMap) -> (Headers, String) {
     let (mut shared, mut own) = (String::with_capacity(1024), String::with_capacity(2048));
     for (name, value) in map {
-        if let Ok(value) = value.to_str() {
-            let text = if header::SHARED.contains(name) { &mut shared } else { &mut own };
-            push_header(text, name.as_str(), value);
-        }
+        let text = if header::SHARED.contains(name) { &mut shared } else { &mut own };
+        push_header(text, name.as_str(), &field_text(value));
     }
     (shared_headers(shared), own)
 }
