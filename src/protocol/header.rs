@@ -19,10 +19,12 @@ pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store, no-transfo
 /// For plaintext to a client that the homeserver authorised: its own cache may keep it.
 pub const PRIVATE: HeaderValue = HeaderValue::from_static("private, max-age=86400, immutable, no-transform");
 
-/// What keeps media from acting as a page: the policy of the Matrix specification (11.7.2).
+/// Keeps media from acting as a page. The policy is that of the Matrix specification (11.7.2) with
+/// `media-src 'self'`, which Synapse and matrix-media-repo send too: without it, browsers refuse to play a
+/// video or a sound that is opened by its own URL.
 pub const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "sandbox; default-src 'none'; script-src 'none'; plugin-types application/pdf; \
-     style-src 'unsafe-inline'; object-src 'self';",
+     style-src 'unsafe-inline'; media-src 'self'; object-src 'self';",
 );
 
 /// Headers that are the same on whole groups of responses, where we set them: the platform makes each

@@ -11,8 +11,9 @@ describe("plain media", () => {
   before(async () => (rig = await startRig()));
   after(() => rig.stop());
 
+  // Without `media-src` browsers do not play a video that is opened by its own URL.
   const SANDBOX =
-    "sandbox; default-src 'none'; script-src 'none'; plugin-types application/pdf; style-src 'unsafe-inline'; object-src 'self';";
+    "sandbox; default-src 'none'; script-src 'none'; plugin-types application/pdf; style-src 'unsafe-inline'; media-src 'self'; object-src 'self';";
 
   it("has the headers of the specification, cached or not", async () => {
     const uploads = [
