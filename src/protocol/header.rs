@@ -2,7 +2,7 @@
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, HeaderMap, HeaderName, HeaderValue,
+    ACCESS_CONTROL_EXPOSE_HEADERS, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
 };
 
 /// Marks a response as an answer; its value is the delivery. We set it, and strip it from
@@ -27,6 +27,9 @@ pub const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
      style-src 'unsafe-inline'; media-src 'self'; object-src 'self';",
 );
 
+/// Tells search engines what to leave alone.
+pub const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
+
 /// Headers that are the same on whole groups of responses, where we set them: the platform makes each
 /// set of them once.
 pub const SHARED: [HeaderName; 12] = [
@@ -40,8 +43,8 @@ pub const SHARED: [HeaderName; 12] = [
     http::header::CACHE_CONTROL,
     http::header::ACCEPT_RANGES,
     http::header::CONTENT_TYPE,
-    http::header::REFERRER_POLICY,
-    HeaderName::from_static("x-robots-tag"),
+    REFERRER_POLICY,
+    X_ROBOTS_TAG,
 ];
 
 /// All of CORS that the Fetch standard asks of a response which is no answer to a preflight.
@@ -60,10 +63,14 @@ pub fn insert_cors(headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allowed));
 }
 
-/// What every response in the homeserver's place carries: CORS, CORP, sandbox, `nosniff`.
+/// Inserts what every response in the homeserver's place carries: CORS, CORP, sandbox, `nosniff`, and what
+/// keeps media out of search engines and their URLs out of referrers. A public link is open to both.
 pub fn insert_media_safety(headers: &mut HeaderMap) {
     insert_link_safety(headers);
     insert_cors(headers);
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    let robots = HeaderValue::from_static("noindex, nofollow, noarchive, noimageindex");
+    headers.insert(X_ROBOTS_TAG, robots);
 }
 
 /// The same for media under a link, which is no homeserver's: what only a preflight needs is left out,

@@ -40,6 +40,8 @@ describe("plain media", () => {
           "cross-origin-resource-policy": "cross-origin",
           "access-control-allow-origin": "*",
           "x-content-type-options": "nosniff",
+          "referrer-policy": "no-referrer",
+          "x-robots-tag": "noindex, nofollow, noarchive, noimageindex",
           "accept-ranges": "bytes",
         };
         for (const [name, value] of Object.entries(expected)) assert.equal(headers.get(name), value, `${name} of ${type}`);

@@ -37,7 +37,8 @@ const ALLOWED = new Set([
     "etag",
   ],
   ...["access-control-allow-headers", "access-control-allow-methods", "access-control-allow-origin", "access-control-expose-headers"],
-  ...["cross-origin-resource-policy", "x-content-type-options", "retry-after", "www-authenticate", "vary"],
+  ...["cross-origin-resource-policy", "referrer-policy", "x-content-type-options", "x-robots-tag"],
+  ...["retry-after", "www-authenticate", "vary"],
   ...["connection", "date", "keep-alive", "transfer-encoding"],
 ]);
 
