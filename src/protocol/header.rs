@@ -47,12 +47,18 @@ pub const SHARED: [HeaderName; 12] = [
     X_ROBOTS_TAG,
 ];
 
-/// All of CORS that the Fetch standard asks of a response which is no answer to a preflight.
+/// Headers that a script may read. Every header that we send for a client to act on is here:
+/// `Retry-After` of a 429 and `WWW-Authenticate` of a 401 among them. `Location` is not, because `fetch` hides
+/// a redirect with all its headers, whatever they expose.
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Retry-After, WWW-Authenticate, \
+     Org-Matrix-Msc4097-Answer, Org-Matrix-Msc4097-Metadata",
+);
+
+/// Inserts all of CORS that the Fetch standard asks of a response to anything but a preflight.
 fn insert_readable(headers: &mut HeaderMap) {
-    let exposed = "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, \
-                   Org-Matrix-Msc4097-Answer, Org-Matrix-Msc4097-Metadata";
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
 }
 
 /// CORS for answers to a preflight, and by the Matrix specification for every response of a homeserver.

@@ -26,7 +26,7 @@ const DIFFERENT = {
   },
   "access-control-expose-headers": {
     why: "Server and Synapse-Trace-Id are not relayed; what we send is exposed instead",
-    fits: (theirs, ours) => theirs === "Synapse-Trace-Id, Server" && includesAll(words(ours), ["etag", "content-range"]),
+    fits: (theirs, ours) => theirs === "Synapse-Trace-Id, Server" && includesAll(words(ours), ["etag", "content-range", "retry-after"]),
   },
   "cache-control": {
     why: "media are for one user, so only the client's own cache may keep them, and as long as Synapse lets it; errors are not kept either way",
