@@ -147,7 +147,7 @@ fn own_reply<B>(service: Service<'_>, host: Host) -> Reply<B> {
 /// A reply to a CORS preflight.
 fn preflight<B>() -> Reply<B> {
     let mut reply = Reply::empty(StatusCode::NO_CONTENT);
-    header::insert_cors(&mut reply.headers);
+    header::insert_preflight(&mut reply.headers);
     reply
 }
 

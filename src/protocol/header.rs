@@ -2,7 +2,8 @@
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderMap, HeaderName, HeaderValue,
+    REFERRER_POLICY,
 };
 
 /// Marks a response as an answer; its value is the delivery. We set it, and strip it from
@@ -61,7 +62,18 @@ fn insert_readable(headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
 }
 
-/// CORS for answers to a preflight, and by the Matrix specification for every response of a homeserver.
+/// How long a browser may remember the answer to a preflight: a day, which is the most that Firefox allows.
+/// Chromium remembers it for two hours at most.
+const PREFLIGHT_MAX_AGE_SECS: HeaderValue = HeaderValue::from_static("86400");
+
+/// Inserts what an answer to a preflight carries, on either host. A `Range` makes each request of a page that
+/// seeks in a video need a preflight, so the browser is told to remember it.
+pub fn insert_preflight(headers: &mut HeaderMap) {
+    insert_cors(headers);
+    headers.insert(ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE_SECS);
+}
+
+/// Inserts the CORS headers that the Matrix specification asks of every response of a homeserver.
 pub fn insert_cors(headers: &mut HeaderMap) {
     insert_readable(headers);
     let allowed = "Authorization, Content-Type, Date, If-None-Match, If-Range, Range, X-Requested-With";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 
 import { matrixError } from "../support/homeserver.mjs";
-import { optIn, startRig } from "./rig.mjs";
+import { SERVER_NAME, drain, optIn, startRig } from "./rig.mjs";
 
 const words = (value) => value.toLowerCase().split(/, */);
 
@@ -34,5 +34,28 @@ describe("a web page", () => {
     rig.homeserver.on("GET", /\/config$/, matrixError(429, "M_LIMIT_EXCEEDED", "no", { headers: { "Retry-After": "7" } }));
     const config = await rig.get("/_matrix/client/v1/media/config");
     assert.deepEqual([config.status, config.headers.get("retry-after"), exposed(config).includes("retry-after")], [429, "7", true]);
+  });
+
+  it("asks once a day whether it may seek, on both hosts", async () => {
+    const stored = rig.store();
+    const { url } = await rig.answer(stored);
+    const media = "/_matrix/client/v1/media";
+    const origin = [stored.path, `${media}/thumbnail/${SERVER_NAME}/id`, `/_matrix/media/v3/download/${SERVER_NAME}/id`];
+    const urls = [...origin.map((path) => rig.worker.origin + path), url, `${rig.worker.edge}/${"A".repeat(43)}`];
+    for (const asked of urls) {
+      for (const requested of ["authorization,range", "if-range,range"]) {
+        const headers = { Origin: "https://app.example", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": requested };
+        const response = await fetch(asked, { method: "OPTIONS", headers });
+        assert.deepEqual([response.status, await drain(response)], [204, 0], asked);
+        // Two hours are the most that Chromium takes, a day is the most of Firefox.
+        assert.equal(response.headers.get("access-control-max-age"), "86400", asked);
+        const allowed = words(response.headers.get("access-control-allow-headers"));
+        for (const name of requested.split(",")) assert.ok(allowed.includes(name), `${name} at ${asked}`);
+        assert.equal(response.headers.get("access-control-allow-origin"), "*");
+      }
+    }
+    const whole = await rig.get(stored);
+    assert.equal(whole.headers.has("access-control-max-age"), false, "only preflights say it");
+    await drain(whole);
   });
 });
