@@ -49,11 +49,12 @@ pub const SHARED: [HeaderName; 12] = [
 ];
 
 /// Headers that a script may read. Every header that we send for a client to act on is here:
-/// `Retry-After` of a 429 and `WWW-Authenticate` of a 401 among them. `Location` is not, because `fetch` hides
-/// a redirect with all its headers, whatever they expose.
+/// `Retry-After` of a 429 and `WWW-Authenticate` of a 401 among them. So is `Content-Encoding`, which we never
+/// send: a client must refuse a link's body that something on the way has encoded. `Location` is not, because
+/// `fetch` hides a redirect with all its headers, whatever they expose.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Retry-After, WWW-Authenticate, \
-     Org-Matrix-Msc4097-Answer, Org-Matrix-Msc4097-Metadata",
+    "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Range, ETag, Retry-After, \
+     WWW-Authenticate, Org-Matrix-Msc4097-Answer, Org-Matrix-Msc4097-Metadata",
 );
 
 /// Inserts all of CORS that the Fetch standard asks of a response to anything but a preflight.
