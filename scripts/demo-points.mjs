@@ -130,6 +130,15 @@ async function anonymousRefused({ site }) {
   return `${response.status} ${errcode}: m.local, the homeserver is not asked`;
 }
 
+/** The answer to a login has an address, which clients use from then on: it must not lead past Cloakroom. */
+async function loggedIn({ home, site, picture }) {
+  const { token, base } = await site.login(home.alice);
+  must(base === `${site.worker.origin}/`, `the answer sends clients to ${base}`);
+  const response = await fetch(new URL(downloadPath(picture.mxc), base), { headers: { Authorization: `Bearer ${token}` } });
+  must(hash(Buffer.from(await response.arrayBuffer())) === hash(picture.bytes), `${response.status}, and other bytes`);
+  return `the answer names ${base}, and the picture comes from there`;
+}
+
 async function loggedOut({ home, site, video }) {
   const { token } = await home.synapse.createUser("leaving");
   const path = downloadPath(video.mxc);
@@ -161,6 +170,7 @@ export const POINTS = [
   { title: "ten downloads of the video", show: tenDownloads },
   { title: "no account, a picture of before", show: anonymousAllowed },
   { title: "no account, remote media", show: anonymousRefused },
+  { title: "password login", show: loggedIn },
   { title: "logged out", show: loggedOut },
   { title: "secrets in the output", show: noSecrets },
 ];

@@ -6,6 +6,7 @@ import { request as sendRequest } from "node:http";
 
 import { optIn, readAnswer } from "./answer.mjs";
 import { startMeter } from "./meter.mjs";
+import { freePort } from "./process.mjs";
 import { secret } from "./secrets.mjs";
 import { startSynapse } from "./synapse.mjs";
 import { startOriginAndEdge, startWorker } from "./worker.mjs";
@@ -17,18 +18,20 @@ const MXC = /^mxc:\/\/([^/]+)\/([^/]+)$/;
 const HELD_LIMIT_MS = 60_000;
 
 /**
- * A homeserver and its people.
+ * A homeserver and its people. Its `public_baseurl` is the address that its first site is going to have: a login answer names it, so that clients
+ * do not go past Cloakroom.
  *
  * @param {{config?: Record<string, unknown>}} [options] over Synapse's configuration
- * @returns {Promise<{synapse: import("./synapse.mjs").Synapse, alice: object, admin: object, service: object, stop: () => Promise<void>}>}
- *   `alice` is an ordinary user, `service` the edge's account
+ * @returns {Promise<{synapse: import("./synapse.mjs").Synapse, alice: object, admin: object, service: object, publicPorts: number[],
+ *   stop: () => Promise<void>}>} `alice` is an ordinary user, `service` the edge's account
  */
 export async function startHome({ config } = {}) {
-  const synapse = await startSynapse({ config });
+  const port = await freePort();
+  const synapse = await startSynapse({ publicUrl: `http://localhost:${port}`, config });
   const alice = await synapse.createUser("alice");
   const admin = await synapse.createUser("admin", { admin: true });
   const service = await synapse.createUser("cloakroom");
-  return { synapse, alice, admin, service, stop: () => synapse.stop() };
+  return { synapse, alice, admin, service, publicPorts: [port], stop: () => synapse.stop() };
 }
 
 /**
@@ -42,11 +45,12 @@ export async function startSite(home, { shape = SHAPES[0], vars, persistTo } = {
   const meter = await startMeter(home.synapse.url);
   const shared = { HOMESERVER_URL: meter.url, SERVER_NAME: home.synapse.serverName, ...vars };
   const secrets = { HOMESERVER_TOKEN: home.service.token };
+  const port = home.publicPorts?.pop();
   // As two Workers only the edge has the service account: the origin has no use for it.
   const worker =
     shape === SHAPES[1]
-      ? await startOriginAndEdge({ vars: shared, edgeOnly: { secrets }, persistTo })
-      : await startWorker({ vars: shared, secrets, persistTo });
+      ? await startOriginAndEdge({ vars: shared, edgeOnly: { secrets }, persistTo, port })
+      : await startWorker({ vars: shared, secrets, persistTo, port });
   return new Site(home, meter, worker);
 }
 
@@ -103,6 +107,20 @@ export class Site {
     const response = await new Promise((done, fail) => request.once("response", done).once("error", fail));
     const text = Buffer.concat(await response.toArray()).toString();
     return { status: response.statusCode, errcode: parseErrcode(text) };
+  }
+
+  /**
+   * Logs in by password, as a client does.
+   *
+   * @param {{userId: string, password: string}} user
+   * @returns {Promise<{token: string, base: string | undefined}>} `base` is the homeserver's address in the answer
+   */
+  async login({ userId, password }) {
+    const body = JSON.stringify({ type: "m.login.password", identifier: { type: "m.id.user", user: userId }, password });
+    const response = await this.fetch("/_matrix/client/v3/login", { method: "POST", token: null, body });
+    if (response.status !== 200) throw new Error(`login: ${response.status} ${await response.text()}`);
+    const { access_token, well_known } = await response.json();
+    return { token: secret(access_token, "access token"), base: well_known?.["m.homeserver"].base_url };
   }
 
   /** Opts in and reads the answer; fails where the media came instead. */

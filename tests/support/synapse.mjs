@@ -20,7 +20,7 @@ const UNLIMITED = { per_second: 10_000, burst_count: 10_000 };
 /**
  * @param {object} [options]
  * @param {string} [options.serverName] default `localhost`; must be fit for a path of mxc URIs
- * @param {string} [options.publicUrl] where clients reach it, for its own links; default its own address
+ * @param {string} [options.publicUrl] `public_baseurl`: where clients reach it. A login answer tells them so; without it the answer has no address
  * @param {Record<string, unknown>} [options.config] over the generated homeserver.yaml, key by key
  * @returns {Promise<Synapse>} answering, after about five seconds
  */
@@ -34,7 +34,7 @@ export async function startSynapse({ serverName = "localhost", publicUrl, config
   const logConfigPath = join(folder, "log.yaml");
   // JSON is YAML.
   writeFileSync(logConfigPath, JSON.stringify(logConfig()));
-  const generated = homeserverConfig({ serverName, publicUrl: publicUrl ?? url, port, folder, logConfigPath, registrationSecret });
+  const generated = homeserverConfig({ serverName, publicUrl, port, folder, logConfigPath, registrationSecret });
   writeConfig(configPath, { ...generated, ...config });
 
   const keys = await run(PYTHON, [...launchArgs(configPath), "--generate-keys"], { name: "synapse-keys", cwd: folder });

@@ -44,6 +44,7 @@ const QUIET = {
  *   `http://127.0.0.1:PORT` unless given
  * @param {Record<string, string>} [options.secrets] `HOMESERVER_TOKEN` and so on; registered for the search for secrets
  * @param {string} [options.persistTo] folder of KV and cache; a fresh one unless given
+ * @param {number} [options.port] where it listens if nothing else does; any free port unless given
  * @param {string} [options.env] environment of wrangler.toml to start from; its top level unless given. Routes are left out
  * @param {string} [options.name] for the log file's name
  * @param {boolean} [options.keyStore] false leaves the binding of the key store out
@@ -52,7 +53,7 @@ const QUIET = {
  * @param {boolean} [options.direct] without wrangler's proxy in front
  * @returns {Promise<Worker>}
  */
-export async function startWorker({ vars, secrets, env, keyStore = true, keyStoreFails, name = "worker", ...launching } = {}) {
+export async function startWorker({ vars, secrets, env, port: wanted, keyStore = true, keyStoreFails, name = "worker", ...launching } = {}) {
   const configured = await readConfig(env);
   return onFreePort((port) => {
     const folder = tempDir(name);
@@ -61,7 +62,7 @@ export async function startWorker({ vars, secrets, env, keyStore = true, keyStor
     const base = keyStore && !keyStoreFails ? configured : { ...configured, kv_namespaces: [], services };
     const worker = cloakroom({ ...base, name: "cloakroom" }, { build: copyBuild(folder), port, vars, secrets });
     return launch([worker, ...others], { folder, port, name, ...launching });
-  });
+  }, wanted);
 }
 
 /**
@@ -71,6 +72,7 @@ export async function startWorker({ vars, secrets, env, keyStore = true, keyStor
  *
  * @param {object} [options]
  * @param {Record<string, string | null>} [options.vars] for both
+ * @param {number} [options.port]
  * @param {{vars?: Record<string, string | null>, secrets?: Record<string, string>}} [options.originOnly]
  * @param {{vars?: Record<string, string | null>, secrets?: Record<string, string>}} [options.edgeOnly]
  * @param {string} [options.persistTo]
@@ -79,7 +81,7 @@ export async function startWorker({ vars, secrets, env, keyStore = true, keyStor
  * @param {boolean} [options.direct]
  * @returns {Promise<Worker>}
  */
-export async function startOriginAndEdge({ vars, originOnly = {}, edgeOnly = {}, name = "origin-and-edge", ...launching } = {}) {
+export async function startOriginAndEdge({ vars, originOnly = {}, edgeOnly = {}, port: wanted, name = "origin-and-edge", ...launching } = {}) {
   const [origin, edge] = [await readConfig("origin"), await readConfig("edge")];
   return onFreePort((port) => {
     const folder = tempDir(name);
@@ -88,7 +90,7 @@ export async function startOriginAndEdge({ vars, originOnly = {}, edgeOnly = {},
       cloakroom({ ...base, name: role }, { build, port, vars: { ...vars, ...only.vars }, secrets: only.secrets }),
     );
     return launch([router(folder, origin), ...roles], { folder, port, name, ...launching });
-  });
+  }, wanted);
 }
 
 /** A running Worker, or two behind one port. */
@@ -158,10 +160,10 @@ function hostCommand(workers, { folder, port, persistTo }) {
 }
 
 // Between choosing a port and listening on it somebody else may take it.
-async function onFreePort(startOn) {
+async function onFreePort(startOn, wanted) {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await startOn(await freePort());
+      return await startOn((attempt === 1 && wanted) || (await freePort()));
     } catch (error) {
       if (attempt === 3 || !/EADDRINUSE|address already in use/i.test(error.message)) throw error;
     }
