@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::policy::{CacheTimes, RemotePolicy, TargetRules, Unauthenticated};
-use crate::protocol::{AccessToken, ServerName, decimal, is_secure_origin};
+use crate::protocol::{AccessToken, ServerName, WebOrigin, decimal, split_authority};
 
 /// Which half of the product a deployment is, with the service account that this half needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,44 +104,6 @@ pub struct Config {
     pub remote_policy_times: CacheTimes,
     /// `ALLOW_PRIVATE_NETWORK`.
     pub allow_private_network: bool,
-}
-
-/// `scheme://host[:port]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebOrigin(String);
-
-impl WebOrigin {
-    /// Reads an origin: https, or http to this very machine; a host; no path, query, fragment or user.
-    /// Written as the URL of a request to it is, because the two are compared: so without a dot at
-    /// the end of the host, and without a port that goes without saying.
-    pub fn parse(text: &str) -> Option<Self> {
-        let origin = text.strip_suffix('/').unwrap_or(text);
-        let (scheme, authority) = origin.split_once("://")?;
-        let lowercase = authority.bytes().all(|byte| !byte.is_ascii_uppercase());
-        let known = matches!(scheme, "http" | "https") && is_secure_origin(origin);
-        let usual = if scheme == "https" { 443 } else { 80 };
-        let as_in_requests = |name: &ServerName| {
-            let written = name.port().map_or_else(String::new, |port| format!(":{port}"));
-            name.port() != Some(usual) && !name.host().ends_with('.') && authority.ends_with(&written)
-        };
-        let valid =
-            known && lowercase && ServerName::parse(authority).is_ok_and(|name| as_in_requests(&name));
-        valid.then(|| Self(origin.to_owned()))
-    }
-
-    /// `scheme://host[:port]`, no slash at the end.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// `host[:port]`, as the `Host` header of a request to it says.
-    pub fn authority(&self) -> &str {
-        self.0.split_once("://").map_or("", |(_, authority)| authority)
-    }
-
-    fn host(&self) -> &str {
-        host_of(self.authority())
-    }
 }
 
 /// A variable that is missing or has a value it may not have.
@@ -290,20 +252,13 @@ impl Config {
             let expected = "another host than the one that clients ask, or requests would go in a circle";
             return refuse("HOMESERVER_URL", &self.homeserver, expected);
         }
-        let (edge, host) = (self.edge.host(), host_of(request_host));
+        let (edge, host) = (self.edge.host(), split_authority(request_host).0);
         let under = edge.strip_suffix(host).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
         if under {
             let expected = "a host name that is neither the homeserver's nor under it";
             return refuse("EDGE_URL", &self.edge, expected);
         }
         Ok(())
-    }
-}
-
-fn host_of(authority: &str) -> &str {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
     }
 }
 

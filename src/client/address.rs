@@ -1,60 +1,6 @@
-//! Where a client may send what: web origins, and the homeserver's address.
+//! The homeserver's address: the only place that the access token is sent to.
 
-use std::fmt;
-
-use crate::protocol::{decimal, is_secure_origin};
-
-/// A web origin (RFC 6454): scheme, host and port. Whether two URLs have the same one decides
-/// where an access token goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebOrigin {
-    https: bool,
-    /// Lower case, IPv6 in brackets.
-    host: String,
-    port: u16,
-}
-
-impl WebOrigin {
-    /// The origin of an absolute `http:` or `https:` URL; `None` for anything else, and for a URL
-    /// with a user name, which is a way to make a host look like another.
-    pub fn of(url: &str) -> Option<Self> {
-        let uri: http::Uri = url.parse().ok()?;
-        let https = match uri.scheme_str()?.to_ascii_lowercase().as_str() {
-            "https" => true,
-            "http" => false,
-            _ => return None,
-        };
-        let authority = uri.authority()?;
-        let host = authority.host();
-        let port = match authority.as_str().strip_prefix(host)? {
-            "" if https => 443,
-            "" => 80,
-            rest => decimal(rest.strip_prefix(':')?)?,
-        };
-        let nameable = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
-        let valid = !host.is_empty() && host.bytes().all(nameable);
-        valid.then(|| Self { https, host: host.to_ascii_lowercase(), port })
-    }
-
-    /// Whether the scheme is https.
-    pub fn is_https(&self) -> bool {
-        self.https
-    }
-
-    /// Https, or plain http to this very machine.
-    pub fn is_secure(&self) -> bool {
-        is_secure_origin(&self.to_string())
-    }
-}
-
-/// `https://example.org`, the port only where it is not the scheme's own.
-impl fmt::Display for WebOrigin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, usual) = if self.https { ("https", 443) } else { ("http", 80) };
-        write!(f, "{scheme}://{}", self.host)?;
-        if self.port == usual { Ok(()) } else { write!(f, ":{}", self.port) }
-    }
-}
+use crate::protocol::WebOrigin;
 
 /// Why a text is no address to send an access token to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,43 +49,6 @@ impl HomeserverUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn origins_are_compared_in_one_form() {
-        let shown = |url| WebOrigin::of(url).map(|origin| origin.to_string());
-        for (url, origin) in [
-            ("https://Example.org/a?b#c", "https://example.org"),
-            ("https://example.org:443", "https://example.org"),
-            ("https://example.org:8448/", "https://example.org:8448"),
-            ("http://127.0.0.1:80/x", "http://127.0.0.1"),
-            ("http://[::1]:8008", "http://[::1]:8008"),
-        ] {
-            assert_eq!(shown(url).as_deref(), Some(origin), "{url}");
-        }
-        assert_ne!(WebOrigin::of("http://a.example"), WebOrigin::of("https://a.example"));
-    }
-
-    #[test]
-    fn what_has_no_web_origin() {
-        for url in [
-            "",
-            "/path",
-            "//host/path",
-            "example.org",
-            "ftp://example.org",
-            "https://",
-            "https://user@example.org",
-            "https://example.org@evil.example",
-            "https://example.org:99999",
-            "https://example.org:x",
-            "https://example.org:+443",
-            "https://example.org\\@evil.example",
-            "https://ex%61mple.org",
-            "https://exa mple.org",
-        ] {
-            assert_eq!(WebOrigin::of(url), None, "{url}");
-        }
-    }
 
     #[test]
     fn a_homeserver_is_https_or_this_machine() {

@@ -3,15 +3,21 @@
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::WebOrigin;
-use crate::protocol::{OptIn, PREFIX};
+use crate::protocol::{OptIn, PREFIX, WebOrigin};
 
 /// The member `org.matrix.msc4097` of `GET /_matrix/client/v1/media/config`:
 /// `{"deliveries": ["redirect", "json"], "algs": ["chacha20"], "edge": "https://media.example.net"}`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advertised {
-    edge: String,
+    edge: WebOrigin,
     /// Absent is "any": the homeserver then says by its response what it can.
+    deliveries: Option<Vec<String>>,
+    algs: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    edge: String,
     deliveries: Option<Vec<String>>,
     algs: Option<Vec<String>>,
 }
@@ -28,8 +34,10 @@ pub enum NotAdvertised {
     /// An ordinary homeserver.
     #[error("the homeserver does not offer encrypted delivery")]
     Absent,
-    /// The edge is not https (or this very machine).
-    #[error("the homeserver advertises an edge that is not an https origin")]
+    /// The edge is not a web origin, or neither https nor this very machine.
+    #[error(
+        "the homeserver advertises an edge that is not an https web origin like https://media.example.net"
+    )]
     Edge,
     /// The delivery that was asked for is not offered.
     #[error("the homeserver does not offer the delivery that was asked for")]
@@ -45,16 +53,14 @@ impl Advertised {
         let config: serde_json::Map<String, serde_json::Value> =
             serde_json::from_slice(json).map_err(|_| NotAdvertised::Malformed)?;
         let about = config.get(PREFIX).ok_or(NotAdvertised::Absent)?;
-        let mut about = Self::deserialize(about).map_err(|_| NotAdvertised::Malformed)?;
-        if about.edge.ends_with('/') {
-            about.edge.pop();
-        }
-        let secure = WebOrigin::of(&about.edge).is_some_and(|origin| origin.is_secure());
-        if secure { Ok(about) } else { Err(NotAdvertised::Edge) }
+        let Record { edge, deliveries, algs } =
+            Record::deserialize(about).map_err(|_| NotAdvertised::Malformed)?;
+        let edge = WebOrigin::parse(&edge).ok_or(NotAdvertised::Edge)?;
+        Ok(Self { edge, deliveries, algs })
     }
 
-    /// The edge's web origin, if it offers what the client would ask for.
-    pub fn edge_for(self, opt_in: OptIn) -> Result<String, NotAdvertised> {
+    /// Returns the edge's web origin, if it offers what the client would ask for.
+    pub fn edge_for(self, opt_in: OptIn) -> Result<WebOrigin, NotAdvertised> {
         let offers = |offered: &Option<Vec<String>>, wanted: &str| {
             offered.as_ref().is_none_or(|offered| offered.iter().any(|word| word == wanted))
         };
@@ -76,7 +82,8 @@ mod tests {
     fn edge(about: &str) -> Result<String, NotAdvertised> {
         let config = format!(r#"{{"m.upload.size":1,"org.matrix.msc4097":{about}}}"#);
         let opt_in = OptIn { delivery: Delivery::Redirect, alg: Algorithm::ChaCha20, verbatim: false };
-        Advertised::from_config(config.as_bytes())?.edge_for(opt_in)
+        let edge = Advertised::from_config(config.as_bytes())?.edge_for(opt_in)?;
+        Ok(edge.to_string())
     }
 
     #[test]
@@ -99,6 +106,14 @@ mod tests {
             (r#"{"edge":"https://m.example","algs":[]}"#, No::Algorithm),
             (r#"{"edge":"http://m.example"}"#, No::Edge),
             (r#"{"edge":"m.example"}"#, No::Edge),
+            (r#"{"edge":"https://m.example/path"}"#, No::Edge),
+            (r#"{"edge":"https://m.example//"}"#, No::Edge),
+            (r#"{"edge":"https://m.example?x=y"}"#, No::Edge),
+            (r#"{"edge":"https://m.example/?x=y"}"#, No::Edge),
+            (r#"{"edge":"https://m.example#x"}"#, No::Edge),
+            (r#"{"edge":"https://me@m.example"}"#, No::Edge),
+            (r#"{"edge":"https://M.example"}"#, No::Edge),
+            (r#"{"edge":"https://m.example:443"}"#, No::Edge),
             (r#"{"edge":1}"#, No::Malformed),
             ("{}", No::Malformed),
             ("true", No::Malformed),

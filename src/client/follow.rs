@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 
 use super::request::Trail;
 use super::{Advertised, Body, BodyError, ClientError, HomeserverUrl, NotAdvertised, Party};
-use super::{RangeRequest, Refusal, Request, WebOrigin};
-use crate::protocol::{Algorithm, Answer, Delivery, Object, ObjectInfo, OptIn, decimal, header};
+use super::{RangeRequest, Refusal, Request};
+use crate::protocol::{Algorithm, Answer, Delivery, Object, ObjectInfo, OptIn, WebOrigin, decimal, header};
 
 /// How many answers a client follows before it asks without opting in.
 const MAX_ANSWERS: u8 = 2;
@@ -136,7 +136,7 @@ pub enum Way {
 struct Plan {
     homeserver: HomeserverUrl,
     wish: Wish,
-    edge: Option<String>,
+    edge: Option<WebOrigin>,
     answers: u8,
 }
 
@@ -198,7 +198,7 @@ impl Document {
                 }
             }
             DocumentKind::Answer(opt_in) => {
-                let edge = plan.edge.as_deref().unwrap_or_default();
+                let edge = plan.edge.as_ref().ok_or(ClientError::UnaskedAnswer)?;
                 let answer = Answer::from_json(body, edge, opt_in.verbatim)?;
                 plan.answers += 1;
                 Ok(plan.follow(answer, opt_in))

@@ -40,7 +40,7 @@ mod range_request;
 mod request;
 pub mod share;
 
-pub use address::{HomeserverUrl, HomeserverUrlError, WebOrigin};
+pub use address::{HomeserverUrl, HomeserverUrlError};
 pub use advertised::{Advertised, NotAdvertised};
 pub use decrypt::{Body, BodyError};
 pub use error::{Class, ClientError, Refusal};

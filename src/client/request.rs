@@ -6,8 +6,8 @@ use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
-use super::{ClientError, WebOrigin};
-use crate::protocol::ascii_reference;
+use super::ClientError;
+use crate::protocol::{WebOrigin, ascii_reference};
 
 /// Longest chain of plain redirects.
 pub const MAX_REDIRECTS: u8 = 10;

@@ -18,9 +18,9 @@ use std::borrow::Cow;
 
 use http::Method;
 
-use crate::config::{Config, ConfigError, Misconfigured, Role, RoleName, WebOrigin};
+use crate::config::{Config, ConfigError, Misconfigured, Role, RoleName};
 use crate::origin::advertise::Document;
-use crate::protocol::{AccessToken, Route};
+use crate::protocol::{AccessToken, Route, WebOrigin};
 
 /// Whose host a request came to. It decides which headers every reply carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

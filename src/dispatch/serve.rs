@@ -4,11 +4,11 @@ use http::header::ALLOW;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::{Host, Service, Url, decide, finish};
-use crate::config::{Config, ConfigError, Misconfigured, RoleName, WebOrigin};
+use crate::config::{Config, ConfigError, Misconfigured, RoleName};
 use crate::edge::{self, LinkRequest};
 use crate::origin::{self, ClientRequest, advertise};
 use crate::ports::{Platform, Reply};
-use crate::protocol::{MatrixError, Query, Route, header};
+use crate::protocol::{MatrixError, Query, Route, WebOrigin, header};
 
 /// The headers of an incoming request that somebody looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

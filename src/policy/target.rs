@@ -17,7 +17,7 @@
 use std::fmt;
 
 use super::host::HostRules;
-use crate::protocol::{ServerName, decimal};
+use crate::protocol::{ServerName, WebOrigin, WebOriginError};
 
 /// Why a target is never fetched. Names the rule, never the URL, which may hold secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,11 +50,7 @@ pub enum TargetError {
 
 /// A scheme, host and port that may be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    scheme: Scheme,
-    host: String,
-    port: u16,
-}
+pub struct Target(WebOrigin);
 
 /// A URL that may be fetched. `Debug` shows the target only: paths and queries may be signed.
 #[derive(Clone, PartialEq, Eq)]
@@ -67,12 +63,6 @@ pub struct TargetUrl {
 #[derive(Clone, Debug, Default)]
 pub struct TargetRules(HostRules);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scheme {
-    Http,
-    Https,
-}
-
 impl TargetRules {
     /// Rules that refuse the domains of `own_hosts` (host names without ports: those of the server
     /// name, the homeserver's URL and the edge's URL), unless private networks are allowed.
@@ -82,34 +72,24 @@ impl TargetRules {
 
     /// Judges a server name of the Matrix grammar, reached by https at its port or `default_port`.
     pub fn server(&self, name: &ServerName, default_port: u16) -> Result<Target, TargetError> {
-        self.target(Scheme::Https, name.host(), name.port().unwrap_or(default_port))
+        self.target(true, name.host(), name.port().unwrap_or(default_port))
     }
 
     /// Judges an absolute URL.
     pub fn url(&self, text: &str) -> Result<TargetUrl, TargetError> {
-        if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
-            return Err(TargetError::Form);
+        let (origin, rest) = WebOrigin::split(text)?;
+        if !origin.is_https() && !self.0.allow_private_network {
+            return Err(TargetError::Scheme);
         }
-        let (scheme, rest) = text.split_once(':').ok_or(TargetError::Form)?;
-        let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "https" => Scheme::Https,
-            "http" if self.0.allow_private_network => Scheme::Http,
-            _ => return Err(TargetError::Scheme),
-        };
-        let rest = rest.strip_prefix("//").ok_or(TargetError::Form)?;
-        let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        if authority.contains('@') {
-            return Err(TargetError::UserInfo);
-        }
-        let (host, port) = split_port(authority)?;
-        let target = self.target(scheme, host, port.unwrap_or(scheme.default_port()))?;
+        let target = self.target(origin.is_https(), origin.host(), origin.port())?;
         Ok(target.at(rest))
     }
 
     /// Judges the `Location` of a redirect from `from`: an absolute URL, `//host/path` or `/path`.
     pub fn redirect(&self, from: &TargetUrl, location: &str) -> Result<TargetUrl, TargetError> {
         if location.starts_with("//") {
-            self.url(&format!("{}:{location}", from.target.scheme.as_str()))
+            let scheme = if from.target.0.is_https() { "https" } else { "http" };
+            self.url(&format!("{scheme}:{location}"))
         } else if location.starts_with('/') {
             self.url(&format!("{}{location}", from.target))
         } else {
@@ -117,11 +97,11 @@ impl TargetRules {
         }
     }
 
-    fn target(&self, scheme: Scheme, host: &str, port: u16) -> Result<Target, TargetError> {
+    fn target(&self, https: bool, host: &str, port: u16) -> Result<Target, TargetError> {
         let host = self.0.judge(host)?;
         let usual = port == 443 || port >= 1024;
         let allowed = usual || (port != 0 && self.0.allow_private_network);
-        if allowed { Ok(Target { scheme, host, port }) } else { Err(TargetError::Port) }
+        if allowed { Ok(Target(WebOrigin::new(https, &host, port))) } else { Err(TargetError::Port) }
     }
 }
 
@@ -134,18 +114,13 @@ impl Target {
     }
 }
 
-impl Scheme {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-
-    fn default_port(self) -> u16 {
-        match self {
-            Self::Http => 80,
-            Self::Https => 443,
+impl From<WebOriginError> for TargetError {
+    fn from(error: WebOriginError) -> Self {
+        match error {
+            WebOriginError::Form | WebOriginError::Port => Self::Form,
+            WebOriginError::Scheme => Self::Scheme,
+            WebOriginError::UserInfo => Self::UserInfo,
+            WebOriginError::Host => Self::HostName,
         }
     }
 }
@@ -153,8 +128,7 @@ impl Scheme {
 /// `scheme://host[:port]`, the port only where it is not the scheme's own.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme.as_str(), self.host)?;
-        if self.port == self.scheme.default_port() { Ok(()) } else { write!(f, ":{}", self.port) }
+        self.0.fmt(f)
     }
 }
 
@@ -169,17 +143,6 @@ impl fmt::Debug for TargetUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TargetUrl({}/..)", self.target)
     }
-}
-
-/// `host`, `host:port`, `[address]`, `[address]:port`.
-fn split_port(authority: &str) -> Result<(&str, Option<u16>), TargetError> {
-    let after_brackets = authority.rfind(']').map_or(0, |end| end + 1);
-    let Some(colon) = authority.get(after_brackets..).and_then(|rest| rest.find(':')) else {
-        return Ok((authority, None));
-    };
-    let (host, port) = authority.split_at(after_brackets + colon);
-    let digits = port.get(1..).unwrap_or_default();
-    Ok((host, Some(decimal(digits).ok_or(TargetError::Form)?)))
 }
 
 #[cfg(test)]
@@ -318,7 +281,7 @@ mod tests {
         #[test]
         fn what_is_let_through_is_canonical(rest in "[a-zA-Z0-9.:@#?/\\\\%_\\[\\]\u{e4}-]{0,40}") {
             if let Ok(url) = rules().url(&format!("https://{rest}")) {
-                prop_assert!(url.target.host.contains('.') && !url.to_string().contains('#'));
+                prop_assert!(url.target.0.host().contains('.') && !url.to_string().contains('#'));
                 prop_assert_eq!(rules().url(&url.to_string()), Ok(url));
             }
         }

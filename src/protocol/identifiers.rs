@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::decimal;
+use super::{decimal, split_authority};
 
 /// The longest server name and media id, in bytes: identifiers of the specification end at 255.
 const MAX_IDENTIFIER_BYTES: usize = 255;
@@ -50,23 +50,12 @@ impl ServerName {
 
     /// The host without the port, and without the brackets' content being touched (`[::1]`).
     pub fn host(&self) -> &str {
-        self.split().0
+        split_authority(&self.0).0
     }
 
     /// The port, where one is written.
     pub fn port(&self) -> Option<u16> {
-        self.split().1.and_then(decimal)
-    }
-
-    fn split(&self) -> (&str, Option<&str>) {
-        let after_brackets = self.0.rfind(']').map_or(0, |end| end + 1);
-        match self.0.get(after_brackets..).and_then(|rest| rest.rfind(':')) {
-            Some(colon) => {
-                let (host, port) = self.0.split_at(after_brackets + colon);
-                (host, port.get(1..))
-            }
-            None => (&self.0, None),
-        }
+        split_authority(&self.0).1.and_then(decimal)
     }
 }
 

@@ -24,8 +24,8 @@ mod query;
 mod range;
 mod redirect_token;
 mod secret_text;
+mod web_origin;
 
-pub(crate) use answer::is_secure_origin;
 pub use answer::{Answer, AnswerError};
 pub use disposition::{Disposition, FileName};
 pub use error::MatrixError;
@@ -43,6 +43,8 @@ pub use query::{Query, QueryError};
 pub use range::{ByteRange, Requested};
 pub use redirect_token::{RedirectToken, RedirectTokenError};
 pub use secret_text::AccessToken;
+pub use web_origin::WebOrigin;
+pub(crate) use web_origin::{WebOriginError, split_authority};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

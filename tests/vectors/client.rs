@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use cloakroom::client::{Body, BodyError, RangeRequest};
-use cloakroom::protocol::{Answer, AnswerError, MetadataError};
+use cloakroom::protocol::{Answer, AnswerError, MetadataError, WebOrigin};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -20,11 +20,12 @@ pub struct AnswerInput {
 }
 
 pub fn answer(input: &AnswerInput) -> Result<Outcome, String> {
-    let word = match Answer::from_json(input.body.as_bytes(), &input.edge, input.accept_none) {
+    // Reading the edge already refuses every insecure one.
+    let Some(edge) = WebOrigin::parse(&input.edge) else { return Ok(("insecure_url", Value::Null)) };
+    let word = match Answer::from_json(input.body.as_bytes(), &edge, input.accept_none) {
         Ok(answer) => return Ok(("success", to_value(&answer.to_json())?)),
         Err(AnswerError::Malformed) => "malformed",
         Err(AnswerError::ForeignUrl) => "foreign_url",
-        Err(AnswerError::InsecureUrl) => "insecure_url",
         Err(AnswerError::UnknownAlgorithm) => "unknown_algorithm",
         Err(AnswerError::UnexpectedNone) => "unexpected_none",
         Err(AnswerError::Key) => "key",
@@ -44,7 +45,8 @@ pub struct DownloadInput {
 }
 
 pub fn download(input: &DownloadInput) -> Result<Outcome, String> {
-    let answer = Answer::from_json(input.answer.as_bytes(), &input.edge, false).map_err(|e| e.to_string())?;
+    let edge = WebOrigin::parse(&input.edge).ok_or("its edge is not a secure web origin")?;
+    let answer = Answer::from_json(input.answer.as_bytes(), &edge, false).map_err(|e| e.to_string())?;
     let (_, key) = answer.key.as_ref().ok_or("its answer has no key")?;
     let headers = header_map(&input.headers)?;
     let status = StatusCode::from_u16(input.status).map_err(|error| error.to_string())?;

@@ -39,6 +39,12 @@ fn a_coding_that_the_platform_cannot_decode_is_a_502() {
     }
 }
 
+/// The size that an answer tells.
+fn answered_size(fakes: &Fakes) -> u64 {
+    let answer: serde_json::Value = serde_json::from_slice(&read(get(JSON).of(fakes)).unwrap()).unwrap();
+    answer["metadata"]["size"].as_u64().unwrap()
+}
+
 #[test]
 fn a_head_is_not_believed_over_what_a_get_has_shown() {
     for told in ["0", "5", "28"] {
@@ -55,9 +61,7 @@ fn a_head_is_not_believed_over_what_a_get_has_shown() {
             "{told}"
         );
         assert_eq!(read(part).unwrap(), MEDIA);
-        let answer =
-            Answer::from_json(&read(get(JSON).of(&fakes)).unwrap(), "https://media.example.net", false);
-        assert_eq!(answer.unwrap().metadata.size, 27);
+        assert_eq!(answered_size(&fakes), 27);
     }
 }
 
@@ -67,8 +71,7 @@ fn a_head_without_a_length_is_followed_by_a_get_where_nothing_is_known() {
         let length = if seen.method == "HEAD" { "0" } else { "27" };
         response(200, &[("content-length", length)], if seen.method == "HEAD" { b"" } else { MEDIA })
     });
-    let answer = Answer::from_json(&read(get(JSON).of(&fakes)).unwrap(), "https://media.example.net", false);
-    assert_eq!(answer.unwrap().metadata.size, 27);
+    assert_eq!(answered_size(&fakes), 27);
     assert_eq!(fakes.methods(), "HEAD GET");
 }
 

@@ -1,6 +1,12 @@
 //! Who gets a link, and who gets media instead.
 
 use super::*;
+use crate::protocol::WebOrigin;
+
+fn parse_answer(json: &[u8]) -> Answer {
+    let edge = WebOrigin::parse("https://media.example.net").unwrap();
+    Answer::from_json(json, &edge, false).unwrap()
+}
 
 #[test]
 fn an_opted_in_client_gets_an_answer_and_the_homeserver_sends_no_bytes() {
@@ -14,7 +20,7 @@ fn an_opted_in_client_gets_an_answer_and_the_homeserver_sends_no_bytes() {
         );
         assert_eq!(header(&reply, "cache-control"), Some("no-store, no-transform"));
         let location = header(&reply, "location").map(str::to_owned);
-        let answer = Answer::from_json(&read(reply).unwrap(), "https://media.example.net", false).unwrap();
+        let answer = parse_answer(&read(reply).unwrap());
         assert_eq!(location.is_some(), delivery == "redirect");
         assert!(location.is_none_or(|location| location == *answer.url));
         assert_eq!(answer.expires_ts, 1_000_000 + 300_000);
@@ -35,8 +41,7 @@ fn two_requests_have_two_keys_and_two_tokens() {
     let one = read(get(JSON).of(&fakes)).unwrap();
     fakes.run_background_tasks();
     let two = read(get(JSON).of(&fakes)).unwrap();
-    let parse = |json: &[u8]| Answer::from_json(json, "https://media.example.net", false).unwrap();
-    let (one, two) = (parse(&one), parse(&two));
+    let (one, two) = (parse_answer(&one), parse_answer(&two));
     assert_ne!(one.url, two.url);
     assert_ne!(one.key.unwrap().1.as_bytes(), two.key.unwrap().1.as_bytes());
     assert_eq!(fakes.methods(), "HEAD HEAD?1");

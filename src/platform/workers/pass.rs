@@ -8,8 +8,7 @@ use web_sys::{Request, Response};
 
 use super::glue;
 use super::task::settled;
-use crate::config::WebOrigin;
-use crate::protocol::{MatrixError, header};
+use crate::protocol::{MatrixError, WebOrigin, header};
 
 /// Hands a request on and its response back. No time limit: a `/sync` is held as long as it likes.
 ///
