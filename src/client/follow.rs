@@ -25,7 +25,7 @@ const CONFIG_PATH: &str = "/_matrix/client/v1/media/config";
 
 /// What a user wants.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct DownloadRequest {
     /// Which media.
     pub object: Object,
     /// How to opt in; `None` for plain media. With `verbatim`, a link without a key is accepted.
@@ -35,18 +35,18 @@ pub struct Wish {
 }
 
 /// The first request of a download.
-pub fn start(homeserver: HomeserverUrl, wish: Wish) -> Exchange {
-    let opt_in = wish.opt_in;
-    let plan = Plan { homeserver, wish, edge: None, answers: 0 };
+pub fn start(homeserver: HomeserverUrl, download: DownloadRequest) -> Exchange {
+    let opt_in = download.opt_in;
+    let plan = Plan { homeserver, download, edge: None, answers: 0 };
     match opt_in {
         Some(opt_in) => plan.ask_for_config(opt_in),
-        None => plan.ask(None, Because::Wished),
+        None => plan.ask(None, Reason::PlainRequested),
     }
 }
 
 /// What comes after the head of a response.
 #[derive(Debug)]
-pub enum Turn {
+pub enum NextStep {
     /// Leave this response; send the next request.
     Send(Exchange),
     /// Read this response's body as a document.
@@ -61,18 +61,18 @@ pub struct Exchange {
     plan: Plan,
     asked: Asked,
     request: Request,
-    because: Because,
+    reason: Reason,
 }
 
 /// Why a request is sent: a sentence for whoever watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Because {
+pub enum Reason {
     /// The first request.
     #[error("asking the homeserver for its edge")]
     Start,
     /// The user does not want to opt in.
     #[error("asking for plain media")]
-    Wished,
+    PlainRequested,
     /// The homeserver advertises encrypted delivery.
     #[error("asking for media by encrypted delivery")]
     Advertised,
@@ -117,12 +117,12 @@ pub struct Media {
     /// Disposition and file name.
     pub content_disposition: Option<String>,
     /// How it travels.
-    pub way: Way,
+    pub delivered_by: DeliveredBy,
 }
 
 /// How media reach the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum DeliveredBy {
     /// By a link, encrypted.
     Encrypted(Algorithm),
     /// By a link, as stored: the media are ciphertext already.
@@ -135,7 +135,7 @@ pub enum Way {
 #[derive(Debug)]
 struct Plan {
     homeserver: HomeserverUrl,
-    wish: Wish,
+    download: DownloadRequest,
     edge: Option<WebOrigin>,
     answers: u8,
 }
@@ -155,15 +155,15 @@ impl Exchange {
     }
 
     /// Why.
-    pub fn because(&self) -> Because {
-        self.because
+    pub fn reason(&self) -> Reason {
+        self.reason
     }
 
     /// Understands the head of the response.
     ///
     /// # Errors
     /// Whatever ends the download here; an error of the homeserver comes from [`Document::read`].
-    pub fn receive(self, status: StatusCode, headers: &HeaderMap) -> Result<Turn, ClientError> {
+    pub fn receive(self, status: StatusCode, headers: &HeaderMap) -> Result<NextStep, ClientError> {
         let Self { plan, asked, request, .. } = self;
         match asked {
             Asked::Config(opt_in) => Ok(plan.config_came(opt_in, status)),
@@ -192,9 +192,9 @@ impl Document {
                 match Advertised::from_config(body).and_then(|about| about.edge_for(opt_in)) {
                     Ok(edge) => {
                         plan.edge = Some(edge);
-                        Ok(plan.ask(Some(opt_in), Because::Advertised))
+                        Ok(plan.ask(Some(opt_in), Reason::Advertised))
                     }
-                    Err(reason) => Ok(plan.ask(None, Because::NotAdvertised(reason))),
+                    Err(reason) => Ok(plan.ask(None, Reason::NotAdvertised(reason))),
                 }
             }
             DocumentKind::Answer(opt_in) => {
@@ -214,18 +214,18 @@ impl Plan {
     fn ask_for_config(self, opt_in: OptIn) -> Exchange {
         let url = Zeroizing::new(self.homeserver.join(CONFIG_PATH));
         let request = Request { url, party: Party::Homeserver, authorised: true, range: None };
-        Exchange { plan: self, asked: Asked::Config(opt_in), request, because: Because::Start }
+        Exchange { plan: self, asked: Asked::Config(opt_in), request, reason: Reason::Start }
     }
 
-    fn config_came(self, opt_in: OptIn, status: StatusCode) -> Turn {
+    fn config_came(self, opt_in: OptIn, status: StatusCode) -> NextStep {
         if status == StatusCode::OK {
-            return Turn::Read(Document { plan: self, kind: DocumentKind::Config(opt_in) });
+            return NextStep::Read(Document { plan: self, kind: DocumentKind::Config(opt_in) });
         }
-        Turn::Send(self.ask(None, Because::NotAdvertised(NotAdvertised::Status(status))))
+        NextStep::Send(self.ask(None, Reason::NotAdvertised(NotAdvertised::Status(status))))
     }
 
-    fn ask(self, opt_in: Option<OptIn>, because: Because) -> Exchange {
-        let mut url = self.homeserver.join(&self.wish.object.client_path());
+    fn ask(self, opt_in: Option<OptIn>, reason: Reason) -> Exchange {
+        let mut url = self.homeserver.join(&self.download.object.client_path());
         if let Some(opt_in) = opt_in {
             url.push(if url.contains('?') { '&' } else { '?' });
             let query =
@@ -234,25 +234,25 @@ impl Plan {
         }
         let origin = self.homeserver.origin().clone();
         let trail = Trail { url: Zeroizing::new(url), origin, hops: 0, authorised: true };
-        self.get(opt_in, trail, because)
+        self.get(opt_in, trail, reason)
     }
 
-    fn get(self, opt_in: Option<OptIn>, trail: Trail, because: Because) -> Exchange {
+    fn get(self, opt_in: Option<OptIn>, trail: Trail, reason: Reason) -> Exchange {
         let Trail { url, origin, hops, authorised } = trail;
         let party = if authorised { Party::Homeserver } else { Party::Elsewhere(origin.clone()) };
         let request = Request { url, party, authorised, range: self.range_header() };
-        Exchange { plan: self, asked: Asked::Media { opt_in, origin, hops }, request, because }
+        Exchange { plan: self, asked: Asked::Media { opt_in, origin, hops }, request, reason }
     }
 
     fn follow(self, answer: Answer, opt_in: OptIn) -> Exchange {
         let url = answer.url.clone();
         let request = Request { url, party: Party::Edge, authorised: false, range: self.range_header() };
         let asked = Asked::Link { answer: Box::new(answer), opt_in };
-        Exchange { plan: self, asked, request, because: Because::Answered }
+        Exchange { plan: self, asked, request, reason: Reason::Answered }
     }
 
     fn range_header(&self) -> Option<HeaderValue> {
-        self.wish.range.as_ref().and_then(RangeRequest::to_header)
+        self.download.range.as_ref().and_then(RangeRequest::to_header)
     }
 
     fn media_came(
@@ -261,19 +261,24 @@ impl Plan {
         trail: Trail,
         status: StatusCode,
         headers: &HeaderMap,
-    ) -> Result<Turn, ClientError> {
+    ) -> Result<NextStep, ClientError> {
         // Elsewhere the header means nothing: only the homeserver gives answers.
         if let Some(said) = headers.get(header::ANSWER).filter(|_| trail.authorised) {
             let fits =
                 |asked: &OptIn| asked.delivery.as_str() == said && status == answer_status(asked.delivery);
             let opt_in = opt_in.filter(fits).ok_or(ClientError::UnaskedAnswer)?;
-            return Ok(Turn::Read(Document { plan: self, kind: DocumentKind::Answer(opt_in) }));
+            return Ok(NextStep::Read(Document { plan: self, kind: DocumentKind::Answer(opt_in) }));
         }
         match status {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
-                let body = Body::plain(status, headers, None, self.wish.range.as_ref())?;
+                let body = Body::plain(status, headers, None, self.download.range.as_ref())?;
                 let ObjectInfo { content_type, content_disposition, .. } = ObjectInfo::from_headers(headers);
-                Ok(Turn::Save(Box::new(Media { body, content_type, content_disposition, way: Way::Plain })))
+                Ok(NextStep::Save(Box::new(Media {
+                    body,
+                    content_type,
+                    content_disposition,
+                    delivered_by: DeliveredBy::Plain,
+                })))
             }
             StatusCode::MOVED_PERMANENTLY
             | StatusCode::FOUND
@@ -281,13 +286,13 @@ impl Plan {
             | StatusCode::TEMPORARY_REDIRECT
             | StatusCode::PERMANENT_REDIRECT => {
                 let next = trail.hop(headers)?;
-                Ok(Turn::Send(self.get(opt_in, next, Because::Redirected)))
+                Ok(NextStep::Send(self.get(opt_in, next, Reason::Redirected)))
             }
-            StatusCode::RANGE_NOT_SATISFIABLE if self.wish.range.is_some() => Err(beyond_end(headers)),
+            StatusCode::RANGE_NOT_SATISFIABLE if self.download.range.is_some() => Err(beyond_end(headers)),
             _ if trail.authorised => {
                 let retry_after_secs = number(headers, &RETRY_AFTER);
                 let kind = DocumentKind::Refusal { status, retry_after_secs };
-                Ok(Turn::Read(Document { plan: self, kind }))
+                Ok(NextStep::Read(Document { plan: self, kind }))
             }
             _ => Err(ClientError::Elsewhere(status)),
         }
@@ -299,28 +304,31 @@ impl Plan {
         opt_in: OptIn,
         status: StatusCode,
         headers: &HeaderMap,
-    ) -> Result<Turn, ClientError> {
+    ) -> Result<NextStep, ClientError> {
         let Answer { key, metadata, .. } = answer;
         match status {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
-                let range = self.wish.range.as_ref();
-                let (body, way) = match key {
-                    Some((alg, key)) => {
-                        (Body::encrypted(status, headers, key, metadata, range)?, Way::Encrypted(*alg))
+                let range = self.download.range.as_ref();
+                let (body, delivered_by) = match key {
+                    Some((alg, key)) => (
+                        Body::encrypted(status, headers, key, metadata, range)?,
+                        DeliveredBy::Encrypted(*alg),
+                    ),
+                    None => {
+                        (Body::plain(status, headers, Some(metadata.size), range)?, DeliveredBy::Verbatim)
                     }
-                    None => (Body::plain(status, headers, Some(metadata.size), range)?, Way::Verbatim),
                 };
                 let content_type = metadata.content_type.clone();
                 let content_disposition = metadata.content_disposition.clone();
-                Ok(Turn::Save(Box::new(Media { body, content_type, content_disposition, way })))
+                Ok(NextStep::Save(Box::new(Media { body, content_type, content_disposition, delivered_by })))
             }
             StatusCode::NOT_FOUND | StatusCode::CONFLICT if self.answers < MAX_ANSWERS => {
-                Ok(Turn::Send(self.ask(Some(opt_in), Because::LinkGone(status))))
+                Ok(NextStep::Send(self.ask(Some(opt_in), Reason::LinkGone(status))))
             }
             StatusCode::NOT_FOUND | StatusCode::CONFLICT => {
-                Ok(Turn::Send(self.ask(None, Because::LinkGoneAgain(status))))
+                Ok(NextStep::Send(self.ask(None, Reason::LinkGoneAgain(status))))
             }
-            StatusCode::RANGE_NOT_SATISFIABLE if self.wish.range.is_some() => {
+            StatusCode::RANGE_NOT_SATISFIABLE if self.download.range.is_some() => {
                 Err(BodyError::BeyondEnd { size_bytes: Some(metadata.size) }.into())
             }
             status => Err(ClientError::Edge(status)),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
-use cloakroom::client::{HomeserverUrl, RangeRequest, Wish};
+use cloakroom::client::{DownloadRequest, HomeserverUrl, RangeRequest};
 use cloakroom::protocol::{
     Algorithm, Delivery, MxcUri, Object, OptIn, Thumbnail, ThumbnailMethod, Variant, decimal,
 };
@@ -199,7 +199,7 @@ pub struct Talk {
 
 impl GetArgs {
     /// What the user wants, in the words of the protocol.
-    pub fn wish(&self) -> Wish {
+    pub fn download_request(&self) -> DownloadRequest {
         let MxcUri { server_name, media_id } = self.media.clone();
         let variant = match self.thumbnail {
             Some((width, height)) => {
@@ -208,7 +208,7 @@ impl GetArgs {
             None => Variant::Original,
         };
         let opt_in = OptIn { delivery: self.delivery, alg: Algorithm::ChaCha20, verbatim: self.verbatim };
-        Wish {
+        DownloadRequest {
             object: Object { server_name, media_id, variant },
             opt_in: (!self.plain).then_some(opt_in),
             range: self.range.clone(),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cloakroom::client::share::NotShared;
+use cloakroom::client::public_link::NoPublicLink;
 use cloakroom::client::{BodyError, Class, ClientError, Party, Refusal};
 use cloakroom::protocol::{AccessToken, MxcUri};
 
@@ -33,7 +33,7 @@ pub enum Failure {
     Nobody,
     /// No link works without an account.
     #[error("no link to {media} works without an account: {why}")]
-    NotShared { media: MxcUri, why: NotShared },
+    NoPublicLink { media: MxcUri, why: NoPublicLink },
     /// Ctrl-C, or a request to end.
     #[error("interrupted")]
     Interrupted { signal: u8 },
@@ -88,7 +88,7 @@ impl Failure {
             Self::Unreachable { .. } | Self::Stalled { .. } => 5,
             Self::Nobody => 6,
             Self::Local { .. } | Self::Exists(_) => 8,
-            Self::NotShared { .. } => 9,
+            Self::NoPublicLink { .. } => 9,
             Self::Interrupted { signal } => 128 + signal,
         }
     }
@@ -114,7 +114,7 @@ impl Failure {
             Self::Stalled { .. } => "try again; --stall-timeout allows longer pauses",
             Self::Exists(_) => "--force overwrites it, --output names another",
             Self::Nobody => "is this the client-server API of a Matrix homeserver?",
-            Self::NotShared { .. } => {
+            Self::NoPublicLink { .. } => {
                 "share the mxc URI with people who have an account; to others send the file itself"
             }
             Self::Local { .. } | Self::Interrupted { .. } => return None,

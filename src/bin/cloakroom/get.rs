@@ -1,6 +1,6 @@
 //! `cloakroom get`: the conversation, then the body.
 
-use cloakroom::client::{Body, ClientError, Media, Party, Turn, Way, follow, safe_file_name};
+use cloakroom::client::{Body, ClientError, DeliveredBy, Media, NextStep, Party, follow, safe_file_name};
 use cloakroom::protocol::AccessToken;
 use reqwest::Response;
 
@@ -18,7 +18,7 @@ pub async fn get(args: GetArgs, say: Say) -> Result<(), Failure> {
     let homeserver = args.account.homeserver()?;
     let target = Target::choose(args.output.as_deref(), args.force)?;
     let token = token::read(args.account.token_file.as_deref(), say)?;
-    let exchange = follow::start(homeserver, args.wish());
+    let exchange = follow::start(homeserver, args.download_request());
     let downloaded = download(exchange, &token, target, &args, say).await;
     downloaded.map_err(|failure| failure.without(&token))
 }
@@ -32,15 +32,15 @@ async fn download(
 ) -> Result<(), Failure> {
     let transport = Transport::new(token, args.stall_timeout)?;
     loop {
-        let because = exchange.because();
+        let reason = exchange.reason();
         let party = exchange.request().party().clone();
         let response = transport.send(exchange.request()).await?;
         let status = response.status();
-        say.step(format_args!("{because} ({} from {party})", status.as_u16()));
+        say.step(format_args!("{reason} ({} from {party})", status.as_u16()));
         exchange = match exchange.receive(status, response.headers())? {
-            Turn::Send(next) => next,
-            Turn::Read(document) => document.read(&transport.document(response, &party).await?)?,
-            Turn::Save(media) => {
+            NextStep::Send(next) => next,
+            NextStep::Read(document) => document.read(&transport.document(response, &party).await?)?,
+            NextStep::Save(media) => {
                 return save(Incoming { response, party, media: *media }, target, args, say).await;
             }
         };
@@ -56,7 +56,7 @@ struct Incoming {
 
 async fn save(incoming: Incoming, target: Target, args: &GetArgs, say: Say) -> Result<(), Failure> {
     let Incoming { mut response, party, media } = incoming;
-    let Media { mut body, content_type, content_disposition, way } = media;
+    let Media { mut body, content_type, content_disposition, delivered_by } = media;
     let name = safe_file_name(content_disposition.as_deref(), &args.media.media_id);
     let mut output = target.open(&name, args.force).await?;
     let progress = Progress::new(body.length(), say.is_quiet() || output.is_terminal());
@@ -67,10 +67,10 @@ async fn save(incoming: Incoming, target: Target, args: &GetArgs, say: Say) -> R
     let place = output.finish().await?;
     let content_type: String =
         content_type.chars().filter(|char| char.is_ascii_graphic() || *char == ' ').collect();
-    let by = match way {
-        Way::Encrypted(alg) => format!("by an encrypted link ({})", alg.as_str()),
-        Way::Verbatim => "by a link, as stored".to_owned(),
-        Way::Plain => "from the homeserver, plain".to_owned(),
+    let by = match delivered_by {
+        DeliveredBy::Encrypted(alg) => format!("by an encrypted link ({})", alg.as_str()),
+        DeliveredBy::Verbatim => "by a link, as stored".to_owned(),
+        DeliveredBy::Plain => "from the homeserver, plain".to_owned(),
     };
     say.note(format_args!("{place}: {bytes} bytes, {content_type}, {by}"));
     Ok(())

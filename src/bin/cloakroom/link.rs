@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use cloakroom::client::share::{Share, locality, share};
+use cloakroom::client::public_link::{PublicLink, assess, locality};
 use cloakroom::client::{ClientError, HomeserverUrl};
 use cloakroom::policy::Locality;
 use cloakroom::protocol::{AccessToken, MxcUri, Object, Variant};
@@ -50,10 +50,10 @@ async fn find(
     let config = media_config(&user, homeserver, args.stall_timeout, say).await?;
     let mut served = None;
     loop {
-        let decided = share(config.as_deref().map(Vec::as_slice), locality, served);
-        match decided.map_err(|why| Failure::NotShared { media: args.media.clone(), why })? {
-            Share::Works { promised } => return Ok(promised),
-            Share::Try => served = Some(is_served(&user, homeserver, object, args, say).await?),
+        let decided = assess(config.as_deref().map(Vec::as_slice), locality, served);
+        match decided.map_err(|why| Failure::NoPublicLink { media: args.media.clone(), why })? {
+            PublicLink::Works { promised } => return Ok(promised),
+            PublicLink::Untested => served = Some(is_served(&user, homeserver, object, args, say).await?),
         }
     }
 }

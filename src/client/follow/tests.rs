@@ -45,10 +45,10 @@ fn to(location: &str) -> Vec<(&'static str, String)> {
     vec![("location", location.to_owned())]
 }
 
-fn wish(opt_in: impl Into<Option<OptIn>>, range: Option<&str>) -> Wish {
+fn download(opt_in: impl Into<Option<OptIn>>, range: Option<&str>) -> DownloadRequest {
     let MxcUri { server_name, media_id } = MxcUri::parse("mxc://a.example/AbC").unwrap();
     let object = Object { server_name, media_id, variant: Variant::Original };
-    Wish { object, opt_in: opt_in.into(), range: range.map(|range| range.parse().unwrap()) }
+    DownloadRequest { object, opt_in: opt_in.into(), range: range.map(|range| range.parse().unwrap()) }
 }
 
 fn by(delivery: Delivery) -> OptIn {
@@ -56,8 +56,8 @@ fn by(delivery: Delivery) -> OptIn {
 }
 
 /// Plays a conversation. Gives the requests as `[token ]url[ range]`, and how it ended.
-fn play(wish: Wish, replies: &[Reply<'_>]) -> (Vec<String>, Result<Media, ClientError>) {
-    let mut exchange = start(HomeserverUrl::parse(HOMESERVER).unwrap(), wish);
+fn play(download: DownloadRequest, replies: &[Reply<'_>]) -> (Vec<String>, Result<Media, ClientError>) {
+    let mut exchange = start(HomeserverUrl::parse(HOMESERVER).unwrap(), download);
     let mut requests = Vec::new();
     for (status, headers, body) in replies {
         let request = exchange.request();
@@ -68,11 +68,11 @@ fn play(wish: Wish, replies: &[Reply<'_>]) -> (Vec<String>, Result<Media, Client
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        let turn = exchange.receive(StatusCode::from_u16(*status).unwrap(), &map);
-        let next = match turn {
-            Ok(Turn::Send(next)) => Ok(next),
-            Ok(Turn::Read(document)) => document.read(body.as_bytes()),
-            Ok(Turn::Save(media)) => return (requests, Ok(*media)),
+        let step = exchange.receive(StatusCode::from_u16(*status).unwrap(), &map);
+        let next = match step {
+            Ok(NextStep::Send(next)) => Ok(next),
+            Ok(NextStep::Read(document)) => document.read(body.as_bytes()),
+            Ok(NextStep::Save(media)) => return (requests, Ok(*media)),
             Err(error) => Err(error),
         };
         exchange = match next {
@@ -86,7 +86,7 @@ fn play(wish: Wish, replies: &[Reply<'_>]) -> (Vec<String>, Result<Media, Client
 /// A conversation of an opted-in client after the media config.
 fn play_opted_in(replies: &[Reply<'_>]) -> (Vec<String>, Result<Media, ClientError>) {
     let config: Reply<'_> = (200, vec![], CONFIG);
-    let (requests, end) = play(wish(by(Delivery::Redirect), None), &[&[config], replies].concat());
+    let (requests, end) = play(download(by(Delivery::Redirect), None), &[&[config], replies].concat());
     (requests[1..].to_vec(), end)
 }
 
@@ -103,9 +103,9 @@ fn the_usual_way() {
             (status, marked(delivery.as_str()), answer.as_str()),
             (200, sealed(), ""),
         ];
-        let (requests, end) = play(wish(by(delivery), None), &replies);
+        let (requests, end) = play(download(by(delivery), None), &replies);
         let media = end.unwrap();
-        assert_eq!(media.way, Way::Encrypted(Algorithm::ChaCha20));
+        assert_eq!(media.delivered_by, DeliveredBy::Encrypted(Algorithm::ChaCha20));
         assert_eq!(media.content_type, "image/png");
         assert_eq!(media.content_disposition.as_deref(), Some("inline; filename=\"x.png\""));
         assert_eq!(
@@ -130,7 +130,7 @@ fn a_link_that_is_gone_gives_a_new_answer_once_and_then_plain_media() {
             (status, vec![], ""),
             (200, vec![], ""),
         ]);
-        assert_eq!(end.unwrap().way, Way::Plain);
+        assert_eq!(end.unwrap().delivered_by, DeliveredBy::Plain);
         assert_eq!(
             requests,
             [
@@ -160,21 +160,27 @@ fn other_errors_of_the_edge_are_not_retried() {
 fn only_the_header_makes_an_answer() {
     let looks_like_one = answer_json('a', Some(key()));
     let (requests, end) = play_opted_in(&[(200, vec![], &looks_like_one)]);
-    assert_eq!((requests.len(), end.unwrap().way), (1, Way::Plain));
+    assert_eq!((requests.len(), end.unwrap().delivered_by), (1, DeliveredBy::Plain));
 }
 
 #[test]
 fn an_answer_that_was_not_asked_for_is_refused() {
     let answer = answer_json('a', Some(key()));
-    for (wish, replies) in [
+    for (download, replies) in [
         // Not opted in.
-        (wish(None, None), vec![(200, marked("json"), answer.as_str())]),
+        (download(None, None), vec![(200, marked("json"), answer.as_str())]),
         // Another delivery, an unknown one, the right one under a wrong status.
-        (wish(by(Delivery::Redirect), None), vec![(200, vec![], CONFIG), (200, marked("json"), &answer)]),
-        (wish(by(Delivery::Redirect), None), vec![(200, vec![], CONFIG), (307, marked("session"), &answer)]),
-        (wish(by(Delivery::Redirect), None), vec![(200, vec![], CONFIG), (200, marked("redirect"), &answer)]),
+        (download(by(Delivery::Redirect), None), vec![(200, vec![], CONFIG), (200, marked("json"), &answer)]),
+        (
+            download(by(Delivery::Redirect), None),
+            vec![(200, vec![], CONFIG), (307, marked("session"), &answer)],
+        ),
+        (
+            download(by(Delivery::Redirect), None),
+            vec![(200, vec![], CONFIG), (200, marked("redirect"), &answer)],
+        ),
     ] {
-        assert_eq!(play(wish, &replies).1.unwrap_err(), ClientError::UnaskedAnswer);
+        assert_eq!(play(download, &replies).1.unwrap_err(), ClientError::UnaskedAnswer);
     }
 }
 
@@ -183,14 +189,14 @@ fn only_the_homeserver_gives_answers() {
     let looks_like_one = answer_json('a', Some(key()));
     let away = (307, to("https://s3.example/x"), "");
     let (_, end) = play_opted_in(&[away.clone(), (200, marked("json"), &looks_like_one)]);
-    assert_eq!(end.unwrap().way, Way::Plain);
+    assert_eq!(end.unwrap().delivered_by, DeliveredBy::Plain);
     // There, a 307 is a redirect and nothing else.
     assert_eq!(failure(&[away, (307, marked("redirect"), &looks_like_one)]), ClientError::BadRedirect);
-    // On the homeserver's own origin, a redirect is part of the way to its answer.
+    // On the homeserver's own origin, a redirect is part of the path to its answer.
     let moved = (308, to("/moved"), "");
     let (requests, end) =
         play_opted_in(&[moved, (307, marked("redirect"), &looks_like_one), (200, sealed(), "")]);
-    assert_eq!((requests.len(), end.unwrap().way), (3, Way::Encrypted(Algorithm::ChaCha20)));
+    assert_eq!((requests.len(), end.unwrap().delivered_by), (3, DeliveredBy::Encrypted(Algorithm::ChaCha20)));
 }
 
 #[test]
@@ -216,10 +222,10 @@ fn verbatim_accepts_a_link_without_a_key() {
         let length = vec![("content-length", length.to_owned())];
         [(200, vec![], CONFIG), (200, marked("json"), answer.as_str()), (200, length, "")]
     };
-    let (requests, end) = play(wish(opt_in, None), &replies("100"));
+    let (requests, end) = play(download(opt_in, None), &replies("100"));
     assert!(requests[1].ends_with("&org.matrix.msc4097.verbatim=true"), "{requests:?}");
-    assert_eq!(end.unwrap().way, Way::Verbatim);
-    let changed = play(wish(opt_in, None), &replies("99")).1.unwrap_err();
+    assert_eq!(end.unwrap().delivered_by, DeliveredBy::Verbatim);
+    let changed = play(download(opt_in, None), &replies("99")).1.unwrap_err();
     assert_eq!(changed, BodyError::OtherSize { expected_bytes: 100, got_bytes: 99 }.into());
 }
 
@@ -228,15 +234,15 @@ fn a_homeserver_that_does_not_offer_it_is_asked_plainly() {
     for config in
         [(200, vec![], r#"{"m.upload.size":1}"#), (403, vec![], ""), (404, vec![], ""), (200, vec![], "x")]
     {
-        let (requests, end) = play(wish(by(Delivery::Redirect), None), &[config, (200, vec![], "")]);
-        assert_eq!(end.unwrap().way, Way::Plain);
+        let (requests, end) = play(download(by(Delivery::Redirect), None), &[config, (200, vec![], "")]);
+        assert_eq!(end.unwrap().delivered_by, DeliveredBy::Plain);
         assert_eq!(requests[1], format!("token {MEDIA}"));
     }
 }
 
 #[test]
-fn plain_by_wish_asks_nothing_else() {
-    let (requests, end) = play(wish(None, None), &[(200, vec![], "")]);
+fn plain_by_request_asks_nothing_else() {
+    let (requests, end) = play(download(None, None), &[(200, vec![], "")]);
     assert_eq!(requests, [format!("token {MEDIA}")]);
     assert_eq!(end.unwrap().content_type, "application/octet-stream");
 }
@@ -259,7 +265,7 @@ fn the_token_stays_on_the_homeservers_origin() {
         (307, to("https://hs.example/back"), ""),
         (200, vec![], ""),
     ]);
-    assert_eq!(end.unwrap().way, Way::Plain);
+    assert_eq!(end.unwrap().delivered_by, DeliveredBy::Plain);
     assert_eq!(
         requests[1..],
         [
@@ -295,28 +301,28 @@ fn the_range_goes_to_whoever_may_have_the_media() {
     let answer = answer_json('a', Some(key()));
     let part = [sealed(), vec![("content-range", "bytes 10-19/100".to_owned())]].concat();
     let replies = [(200, vec![], CONFIG), (307, marked("redirect"), answer.as_str()), (206, part, "")];
-    let (requests, end) = play(wish(by(Delivery::Redirect), Some("10-19")), &replies);
+    let (requests, end) = play(download(by(Delivery::Redirect), Some("10-19")), &replies);
     assert_eq!(end.unwrap().body.length(), Some(10));
     assert!(!requests[0].contains("bytes="));
     assert!(requests[1..].iter().all(|request| request.ends_with(" bytes=10-19")), "{requests:?}");
 
     let beyond = |size_bytes| ClientError::Body(BodyError::BeyondEnd { size_bytes });
     let unsatisfiable = vec![("content-range", "bytes */100".to_owned())];
-    let wish = || wish(by(Delivery::Redirect), Some("100-"));
+    let download = || download(by(Delivery::Redirect), Some("100-"));
     let plain = [(200, vec![], CONFIG), (416, unsatisfiable, "")];
-    assert_eq!(play(wish(), &plain).1.unwrap_err(), beyond(Some(100)));
+    assert_eq!(play(download(), &plain).1.unwrap_err(), beyond(Some(100)));
     let plain = [(200, vec![], CONFIG), (416, vec![], "")];
-    assert_eq!(play(wish(), &plain).1.unwrap_err(), beyond(None));
+    assert_eq!(play(download(), &plain).1.unwrap_err(), beyond(None));
     let linked = [(200, vec![], CONFIG), (307, marked("redirect"), answer.as_str()), (416, vec![], "")];
-    assert_eq!(play(wish(), &linked).1.unwrap_err(), beyond(Some(100)));
+    assert_eq!(play(download(), &linked).1.unwrap_err(), beyond(Some(100)));
 }
 
 #[test]
 fn a_thumbnail_has_a_query_of_its_own() {
     let thumbnail = Thumbnail { width: 32, height: 24, method: Some(ThumbnailMethod::Crop), animated: None };
-    let mut wish = wish(by(Delivery::Json), None);
-    wish.object.variant = Variant::Thumbnail(thumbnail);
-    let (requests, _) = play(wish, &[(200, vec![], CONFIG), (200, vec![], "")]);
+    let mut download = download(by(Delivery::Json), None);
+    download.object.variant = Variant::Thumbnail(thumbnail);
+    let (requests, _) = play(download, &[(200, vec![], CONFIG), (200, vec![], "")]);
     let expected = "/thumbnail/a.example/AbC?width=32&height=24&method=crop&org.matrix.msc4097.delivery=json";
     assert!(requests[1].contains(expected), "{requests:?}");
 }
@@ -324,21 +330,21 @@ fn a_thumbnail_has_a_query_of_its_own() {
 #[test]
 fn reasons_are_sentences_and_debug_shows_no_link() {
     let answer = answer_json('a', Some(key()));
-    let asked = start(HomeserverUrl::parse(HOMESERVER).unwrap(), wish(by(Delivery::Redirect), None));
-    assert_eq!(asked.because().to_string(), "asking the homeserver for its edge");
-    let Turn::Read(config) = asked.receive(StatusCode::OK, &HeaderMap::new()).unwrap() else { panic!() };
+    let asked = start(HomeserverUrl::parse(HOMESERVER).unwrap(), download(by(Delivery::Redirect), None));
+    assert_eq!(asked.reason().to_string(), "asking the homeserver for its edge");
+    let NextStep::Read(config) = asked.receive(StatusCode::OK, &HeaderMap::new()).unwrap() else { panic!() };
     let asked = config.read(CONFIG.as_bytes()).unwrap();
     let headers = [(header::ANSWER, "redirect".parse().unwrap())].into_iter().collect();
-    let Turn::Read(document) = asked.receive(StatusCode::TEMPORARY_REDIRECT, &headers).unwrap() else {
+    let NextStep::Read(document) = asked.receive(StatusCode::TEMPORARY_REDIRECT, &headers).unwrap() else {
         panic!()
     };
     let linked = document.read(answer.as_bytes()).unwrap();
     let shown = format!("{linked:?}");
     assert!(!shown.contains("aaaa") && !shown.contains(&*key().to_base64url()), "{shown}");
-    let Turn::Send(again) = linked.receive(StatusCode::NOT_FOUND, &HeaderMap::new()).unwrap() else {
+    let NextStep::Send(again) = linked.receive(StatusCode::NOT_FOUND, &HeaderMap::new()).unwrap() else {
         panic!()
     };
-    assert_eq!(again.because().to_string(), "asking for a new answer: the link gave 404");
+    assert_eq!(again.reason().to_string(), "asking for a new answer: the link gave 404");
     let shown = format!("{:?}", again.request());
     insta::assert_snapshot!(shown, @r#"Request { party: Homeserver, authorised: true, range: None, .. }"#);
 }

@@ -11,9 +11,9 @@ use crate::protocol::{Endpoint, ServerName};
 
 /// What a link is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Share {
+pub enum PublicLink {
     /// No policy forbids it. Whether it works is found out by an anonymous request for the media.
-    Try,
+    Untested,
     /// It works.
     Works {
         /// Whether the homeserver says that it will go on to work (`m.local`), or merely lets it pass now.
@@ -23,7 +23,7 @@ pub enum Share {
 
 /// Why there is nothing to share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotShared {
+pub enum NoPublicLink {
     /// The homeserver's policy is against it. Never `m.unspecified` or no policy, which are against nothing.
     #[error("the homeserver's policy is {}: {}", .0.as_str(), meaning(*.0))]
     Policy(Unauthenticated),
@@ -40,20 +40,24 @@ pub enum NotShared {
 /// - `config` is the body of the media config, `None` where the user may not read it (guests);
 /// - `locality` is whose media these are, see [`locality`];
 /// - `served` is whether an anonymous request got them on the legacy endpoint, `None` before it was
-///   made: ask first without, and make the request only for [`Share::Try`].
+///   made: ask first without, and make the request only for [`PublicLink::Untested`].
 ///
 /// # Errors
 /// Why it would not work, in words for the user. A copy in a cache (`m.cached`) is no reason to share:
 /// it may be gone, or in another data centre, when somebody follows the link.
-pub fn share(config: Option<&[u8]>, locality: Locality, served: Option<bool>) -> Result<Share, NotShared> {
+pub fn assess(
+    config: Option<&[u8]>,
+    locality: Locality,
+    served: Option<bool>,
+) -> Result<PublicLink, NoPublicLink> {
     // What cannot be read is no policy, as among homeservers.
     let policy = config.and_then(published).unwrap_or_default();
     let asked = Asked { endpoint: Endpoint::Legacy, token: Token::Absent, locality, cached: false };
     match (policy.decide(asked), served) {
-        (Decision::Refuse(_), _) => Err(NotShared::Policy(policy)),
-        (_, None) => Ok(Share::Try),
-        (_, Some(false)) => Err(NotShared::AccountsOnly),
-        (_, Some(true)) => Ok(Share::Works { promised: policy == Unauthenticated::Local }),
+        (Decision::Refuse(_), _) => Err(NoPublicLink::Policy(policy)),
+        (_, None) => Ok(PublicLink::Untested),
+        (_, Some(false)) => Err(NoPublicLink::AccountsOnly),
+        (_, Some(true)) => Ok(PublicLink::Works { promised: policy == Unauthenticated::Local }),
     }
 }
 
@@ -89,19 +93,19 @@ fn meaning(policy: Unauthenticated) -> &'static str {
 mod tests {
     use super::*;
 
-    const TRY: Result<Share, NotShared> = Ok(Share::Try);
-    const NOW: Result<Share, NotShared> = Ok(Share::Works { promised: false });
-    const PROMISED: Result<Share, NotShared> = Ok(Share::Works { promised: true });
-    const FROZEN: Result<Share, NotShared> = Err(NotShared::AccountsOnly);
+    const TRY: Result<PublicLink, NoPublicLink> = Ok(PublicLink::Untested);
+    const NOW: Result<PublicLink, NoPublicLink> = Ok(PublicLink::Works { promised: false });
+    const PROMISED: Result<PublicLink, NoPublicLink> = Ok(PublicLink::Works { promised: true });
+    const FROZEN: Result<PublicLink, NoPublicLink> = Err(NoPublicLink::AccountsOnly);
 
     /// Not tried, refused, served.
-    fn shares(config: Option<&str>, locality: Locality) -> [Result<Share, NotShared>; 3] {
-        [None, Some(false), Some(true)].map(|served| share(config.map(str::as_bytes), locality, served))
+    fn shares(config: Option<&str>, locality: Locality) -> [Result<PublicLink, NoPublicLink>; 3] {
+        [None, Some(false), Some(true)].map(|served| assess(config.map(str::as_bytes), locality, served))
     }
 
     #[test]
     fn every_policy_with_every_outcome() {
-        let never = |policy| [Err(NotShared::Policy(policy)); 3];
+        let never = |policy| [Err(NoPublicLink::Policy(policy)); 3];
         let [passes, promised] = [[TRY, FROZEN, NOW], [TRY, FROZEN, PROMISED]];
         for (word, local, remote) in [
             ("null", passes, passes),
@@ -138,13 +142,13 @@ mod tests {
 
     #[test]
     fn reasons_are_sentences() {
-        let reasons = Unauthenticated::ALL.map(NotShared::Policy).map(|reason| reason.to_string());
+        let reasons = Unauthenticated::ALL.map(NoPublicLink::Policy).map(|reason| reason.to_string());
         insta::assert_snapshot!(reasons[1..].join("\n"), @r"
         the homeserver's policy is m.cached: it gives people without an account only what happens to be in its cache, so a link works for some people at some times
         the homeserver's policy is m.local: it gives people without an account its own users' media only, and these are another server's
         the homeserver's policy is m.unspecified: it forbids nothing
         the homeserver's policy is m.none: it gives nothing to people without an account
         ");
-        insta::assert_snapshot!(NotShared::AccountsOnly.to_string(), @"the homeserver gives them to people with an account only, which is the rule for new media since Matrix 1.11");
+        insta::assert_snapshot!(NoPublicLink::AccountsOnly.to_string(), @"the homeserver gives them to people with an account only, which is the rule for new media since Matrix 1.11");
     }
 }
