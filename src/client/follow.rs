@@ -16,7 +16,9 @@ use zeroize::Zeroizing;
 use super::request::Trail;
 use super::{Advertised, Body, BodyError, ClientError, HomeserverUrl, NotAdvertised, Party};
 use super::{RangeRequest, Refusal, Request};
-use crate::protocol::{Algorithm, Answer, Delivery, Object, ObjectInfo, OptIn, WebOrigin, decimal, header};
+use crate::protocol::{
+    Algorithm, Answer, Delivery, Object, ObjectInfo, OptIn, Protection, WebOrigin, decimal, header,
+};
 
 /// How many answers a client follows before it asks without opting in.
 const MAX_ANSWERS: u8 = 2;
@@ -305,16 +307,16 @@ impl Plan {
         status: StatusCode,
         headers: &HeaderMap,
     ) -> Result<NextStep, ClientError> {
-        let Answer { key, metadata, .. } = answer;
+        let Answer { protection, metadata, .. } = answer;
         match status {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
                 let range = self.download.range.as_ref();
-                let (body, delivered_by) = match key {
-                    Some((alg, key)) => (
+                let (body, delivered_by) = match protection {
+                    Protection::Encrypted { alg, key } => (
                         Body::encrypted(status, headers, key, metadata, range)?,
                         DeliveredBy::Encrypted(*alg),
                     ),
-                    None => {
+                    Protection::None => {
                         (Body::plain(status, headers, Some(metadata.size), range)?, DeliveredBy::Verbatim)
                     }
                 };

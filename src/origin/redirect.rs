@@ -7,17 +7,17 @@ use zeroize::Zeroizing;
 use super::mint::Minted;
 use crate::config::Config;
 use crate::ports::Reply;
-use crate::protocol::{Answer, Content, Delivery, header};
+use crate::protocol::{Answer, Content, Delivery, Protection, header};
 
 /// 307 (`redirect`) or 200 (`json`) with the answer as body, marked by the answer header.
 pub(crate) fn answer<B>(config: &Config, delivery: Delivery, minted: &Minted) -> Reply<B> {
-    let key = match &minted.grant.content {
-        Content::Encrypted { alg, key } => Some((*alg, key.clone())),
-        Content::Verbatim | Content::Plain => None,
+    let protection = match &minted.grant.content {
+        Content::Encrypted { alg, key } => Protection::Encrypted { alg: *alg, key: key.clone() },
+        Content::Verbatim | Content::Plain => Protection::None,
     };
     let answer = Answer {
         url: link(config, minted),
-        key,
+        protection,
         expires_ts: minted.grant.expires_ts,
         metadata: minted.metadata.clone(),
     };

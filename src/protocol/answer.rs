@@ -10,13 +10,40 @@ use super::{Algorithm, Key, Metadata, RedirectToken, WebOrigin};
 pub struct Answer {
     /// `<edge>/<token>`.
     pub url: Zeroizing<String>,
-    /// The algorithm and the key; `None` is `"alg":"none"`, a time-limited link to the bytes as stored.
-    pub key: Option<(Algorithm, Key)>,
+    /// How the link's bytes are protected.
+    pub protection: Protection,
     /// When the link ends, in milliseconds since 1970; checked when a response starts.
     pub expires_ts: u64,
     /// What the homeserver says of the object.
     pub metadata: Metadata,
 }
+
+/// The `alg` of an answer, with the key where there is one.
+#[derive(Clone, Debug)]
+pub enum Protection {
+    /// The link gives ciphertext.
+    Encrypted {
+        /// The algorithm.
+        alg: Algorithm,
+        /// The key of this link.
+        key: Key,
+    },
+    /// `"alg":"none"`: the link gives the bytes as stored, for a limited time.
+    None,
+}
+
+impl Protection {
+    /// Returns the wire form of `alg`.
+    fn alg(&self) -> &'static str {
+        match self {
+            Self::Encrypted { alg, .. } => alg.as_str(),
+            Self::None => NO_ALGORITHM,
+        }
+    }
+}
+
+/// The `alg` of a link without a key.
+const NO_ALGORITHM: &str = "none";
 
 /// An answer that a client must not follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,13 +78,13 @@ struct Record {
 impl Answer {
     /// The body. Holds the key: wiped on drop.
     pub fn to_json(&self) -> Zeroizing<String> {
-        let (alg, key) = match &self.key {
-            Some((alg, key)) => (alg.as_str(), Some(key.to_base64url())),
-            None => ("none", None),
+        let key = match &self.protection {
+            Protection::Encrypted { key, .. } => Some(key.to_base64url()),
+            Protection::None => None,
         };
         let record = Record {
             url: self.url.clone(),
-            alg: alg.to_owned(),
+            alg: self.protection.alg().to_owned(),
             key,
             expires_ts: self.expires_ts,
             metadata: self.metadata.clone(),
@@ -76,25 +103,25 @@ impl Answer {
         if token.is_none_or(|token| RedirectToken::parse(token).is_err()) {
             return Err(AnswerError::ForeignUrl);
         }
-        let key = match (record.alg.as_str(), &record.key) {
-            ("none", None) if accept_none => None,
-            ("none", None) => return Err(AnswerError::UnexpectedNone),
-            ("none", Some(_)) => return Err(AnswerError::Malformed),
+        let protection = match (record.alg.as_str(), &record.key) {
+            (NO_ALGORITHM, None) if accept_none => Protection::None,
+            (NO_ALGORITHM, None) => return Err(AnswerError::UnexpectedNone),
+            (NO_ALGORITHM, Some(_)) => return Err(AnswerError::Malformed),
             (alg, key) => {
                 let alg = Algorithm::parse(alg).ok_or(AnswerError::UnknownAlgorithm)?;
                 let key = key.as_ref().and_then(|key| Key::from_base64url(key)).ok_or(AnswerError::Key)?;
-                Some((alg, key))
+                Protection::Encrypted { alg, key }
             }
         };
-        Ok(Self { url: record.url, key, expires_ts: record.expires_ts, metadata: record.metadata })
+        Ok(Self { url: record.url, protection, expires_ts: record.expires_ts, metadata: record.metadata })
     }
 }
 
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { url: _, key, expires_ts, metadata } = self;
+        let Self { url: _, protection, expires_ts, metadata } = self;
         f.debug_struct("Answer")
-            .field("alg", &key.as_ref().map_or("none", |(alg, _)| alg.as_str()))
+            .field("alg", &protection.alg())
             .field("expires_ts", expires_ts)
             .field("metadata", metadata)
             .finish_non_exhaustive()
@@ -110,7 +137,7 @@ mod tests {
     fn answer() -> Answer {
         Answer {
             url: Zeroizing::new(format!("{EDGE}/{}", "A".repeat(43))),
-            key: Some((Algorithm::ChaCha20, Key::from_bytes([0xab; 32]))),
+            protection: Protection::Encrypted { alg: Algorithm::ChaCha20, key: Key::from_bytes([0xab; 32]) },
             expires_ts: 1_790_000_000_000,
             metadata: Metadata { size: 5, content_type: "image/png".to_owned(), content_disposition: None },
         }
@@ -125,7 +152,7 @@ mod tests {
         let json = answer().to_json();
         insta::assert_snapshot!(*json, @r#"{"url":"https://media.example.net/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","alg":"chacha20","key":"q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s","expires_ts":1790000000000,"metadata":{"size":5,"content_type":"image/png"}}"#);
         assert_eq!(read(&json, EDGE, false).unwrap().to_json(), json);
-        let none = Answer { key: None, ..answer() }.to_json();
+        let none = Answer { protection: Protection::None, ..answer() }.to_json();
         assert_eq!(read(&none, EDGE, true).unwrap().to_json(), none);
         assert_eq!(read(&none, EDGE, false).unwrap_err(), AnswerError::UnexpectedNone);
     }

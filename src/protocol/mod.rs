@@ -26,7 +26,7 @@ mod redirect_token;
 mod secret_text;
 mod web_origin;
 
-pub use answer::{Answer, AnswerError};
+pub use answer::{Answer, AnswerError, Protection};
 pub use disposition::{Disposition, FileName};
 pub use error::MatrixError;
 pub use field::{ascii_reference, field_text, is_encoded};

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cloakroom::cipher::Keystream;
-use cloakroom::protocol::{Algorithm, Answer, Key, Metadata};
+use cloakroom::protocol::{Algorithm, Answer, Key, Metadata, Protection};
 use http::{HeaderMap, HeaderName};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -52,7 +52,8 @@ pub fn answer(delivery: &str, edge: &str, n: usize) -> Reply {
 pub fn answer_with(delivery: &str, edge: &str, n: usize, key: Option<Key>) -> Reply {
     let answer = Answer {
         url: Zeroizing::new(format!("{edge}{}", link_path(n))),
-        key: key.map(|key| (Algorithm::ChaCha20, key)),
+        protection: key
+            .map_or(Protection::None, |key| Protection::Encrypted { alg: Algorithm::ChaCha20, key }),
         expires_ts: 4_000_000_000_000,
         metadata: metadata(),
     };

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use cloakroom::client::{Body, BodyError, RangeRequest};
-use cloakroom::protocol::{Answer, AnswerError, MetadataError, WebOrigin};
+use cloakroom::protocol::{Answer, AnswerError, MetadataError, Protection, WebOrigin};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -47,7 +47,9 @@ pub struct DownloadInput {
 pub fn download(input: &DownloadInput) -> Result<Outcome, String> {
     let edge = WebOrigin::parse(&input.edge).ok_or("its edge is not a secure web origin")?;
     let answer = Answer::from_json(input.answer.as_bytes(), &edge, false).map_err(|e| e.to_string())?;
-    let (_, key) = answer.key.as_ref().ok_or("its answer has no key")?;
+    let Protection::Encrypted { key, .. } = &answer.protection else {
+        return Err("its answer has no key".into());
+    };
     let headers = header_map(&input.headers)?;
     let status = StatusCode::from_u16(input.status).map_err(|error| error.to_string())?;
     let range =

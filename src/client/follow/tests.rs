@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::client::Class;
-use crate::protocol::{Key, Metadata, MxcUri, Thumbnail, ThumbnailMethod, Variant};
+use crate::protocol::{Key, Metadata, MxcUri, Protection, Thumbnail, ThumbnailMethod, Variant};
 
 const HOMESERVER: &str = "https://hs.example";
 const EDGE: &str = "https://m.example";
@@ -28,8 +28,9 @@ fn metadata() -> Metadata {
 /// The answer's JSON; `n` makes links differ.
 fn answer_json(n: char, key: Option<Key>) -> String {
     let url = Zeroizing::new(format!("{EDGE}/{}", n.to_string().repeat(42) + "A"));
-    let key = key.map(|key| (Algorithm::ChaCha20, key));
-    Answer { url, key, expires_ts: 1, metadata: metadata() }.to_json().to_string()
+    let protection =
+        key.map_or(Protection::None, |key| Protection::Encrypted { alg: Algorithm::ChaCha20, key });
+    Answer { url, protection, expires_ts: 1, metadata: metadata() }.to_json().to_string()
 }
 
 fn marked(delivery: &str) -> Vec<(&'static str, String)> {

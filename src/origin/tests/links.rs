@@ -1,11 +1,16 @@
 //! Who gets a link, and who gets media instead.
 
 use super::*;
-use crate::protocol::WebOrigin;
+use crate::protocol::{Key, Protection, WebOrigin};
 
 fn parse_answer(json: &[u8]) -> Answer {
     let edge = WebOrigin::parse("https://media.example.net").unwrap();
     Answer::from_json(json, &edge, false).unwrap()
+}
+
+fn key_of(answer: &Answer) -> &Key {
+    let Protection::Encrypted { key, .. } = &answer.protection else { panic!("{answer:?}") };
+    key
 }
 
 #[test]
@@ -29,7 +34,7 @@ fn an_opted_in_client_gets_an_answer_and_the_homeserver_sends_no_bytes() {
         assert!(answer.url.ends_with(&token));
         let grant = Grant::from_json(&record).unwrap();
         let Content::Encrypted { key, .. } = &grant.content else { panic!("{grant:?}") };
-        assert_eq!(key.as_bytes(), answer.key.unwrap().1.as_bytes());
+        assert_eq!(key.as_bytes(), key_of(&answer).as_bytes());
         assert_eq!((grant.pins.size, grant.pins.etag.as_deref()), (27, Some("1")));
         assert_eq!(fakes.records.borrow()[&format!("grant:{token}")].1, 360);
     }
@@ -43,7 +48,7 @@ fn two_requests_have_two_keys_and_two_tokens() {
     let two = read(get(JSON).of(&fakes)).unwrap();
     let (one, two) = (parse_answer(&one), parse_answer(&two));
     assert_ne!(one.url, two.url);
-    assert_ne!(one.key.unwrap().1.as_bytes(), two.key.unwrap().1.as_bytes());
+    assert_ne!(key_of(&one).as_bytes(), key_of(&two).as_bytes());
     assert_eq!(fakes.methods(), "HEAD HEAD?1");
 }
 
