@@ -39,7 +39,7 @@ pub struct DownloadRequest {
 /// The first request of a download.
 pub fn start(homeserver: HomeserverUrl, download: DownloadRequest) -> Exchange {
     let opt_in = download.opt_in;
-    let plan = Plan { homeserver, download, edge: None, answers: 0 };
+    let plan = Plan { homeserver, download, answers: 0 };
     match opt_in {
         Some(opt_in) => plan.ask_for_config(opt_in),
         None => plan.ask(None, Reason::PlainRequested),
@@ -105,7 +105,7 @@ pub struct Document {
 #[derive(Debug)]
 enum DocumentKind {
     Config(OptIn),
-    Answer(OptIn),
+    Answer(OptedIn),
     Refusal { status: StatusCode, retry_after_secs: Option<u64> },
 }
 
@@ -133,21 +133,28 @@ pub enum DeliveredBy {
     Plain,
 }
 
-/// What stays the same over a download, and what was learned so far.
+/// What stays the same over a download, and the number of answers so far.
 #[derive(Debug)]
 struct Plan {
     homeserver: HomeserverUrl,
     download: DownloadRequest,
-    edge: Option<WebOrigin>,
     answers: u8,
+}
+
+/// How the client opts in, and the only edge whose links it follows: a client that knows no edge
+/// does not opt in.
+#[derive(Clone, Debug)]
+struct OptedIn {
+    opt_in: OptIn,
+    edge: WebOrigin,
 }
 
 /// What a request was, so that its response can be understood.
 #[derive(Debug)]
 enum Asked {
     Config(OptIn),
-    Media { opt_in: Option<OptIn>, origin: WebOrigin, hops: u8 },
-    Link { answer: Box<Answer>, opt_in: OptIn },
+    Media { opted_in: Option<OptedIn>, origin: WebOrigin, hops: u8 },
+    Link { answer: Box<Answer>, opted_in: OptedIn },
 }
 
 impl Exchange {
@@ -169,11 +176,11 @@ impl Exchange {
         let Self { plan, asked, request, .. } = self;
         match asked {
             Asked::Config(opt_in) => Ok(plan.config_came(opt_in, status)),
-            Asked::Media { opt_in, origin, hops } => {
-                let trail = Trail { url: request.url, origin, hops, authorised: request.authorised };
-                plan.media_came(opt_in, trail, status, headers)
+            Asked::Media { opted_in, origin, hops } => {
+                let trail = Trail { url: request.url, party: request.party, origin, hops };
+                plan.media_came(opted_in, trail, status, headers)
             }
-            Asked::Link { answer, opt_in } => plan.link_came(&answer, opt_in, status, headers),
+            Asked::Link { answer, opted_in } => plan.link_came(&answer, opted_in, status, headers),
         }
     }
 }
@@ -192,18 +199,14 @@ impl Document {
         match kind {
             DocumentKind::Config(opt_in) => {
                 match Advertised::from_config(body).and_then(|about| about.edge_for(opt_in)) {
-                    Ok(edge) => {
-                        plan.edge = Some(edge);
-                        Ok(plan.ask(Some(opt_in), Reason::Advertised))
-                    }
+                    Ok(edge) => Ok(plan.ask(Some(OptedIn { opt_in, edge }), Reason::Advertised)),
                     Err(reason) => Ok(plan.ask(None, Reason::NotAdvertised(reason))),
                 }
             }
-            DocumentKind::Answer(opt_in) => {
-                let edge = plan.edge.as_ref().ok_or(ClientError::UnaskedAnswer)?;
-                let answer = Answer::from_json(body, edge, opt_in.verbatim)?;
+            DocumentKind::Answer(opted_in) => {
+                let answer = Answer::from_json(body, &opted_in.edge, opted_in.opt_in.verbatim)?;
                 plan.answers += 1;
-                Ok(plan.follow(answer, opt_in))
+                Ok(plan.follow(answer, opted_in))
             }
             DocumentKind::Refusal { status, retry_after_secs } => {
                 Err(ClientError::Homeserver(Refusal::read(status, retry_after_secs, body)))
@@ -215,7 +218,7 @@ impl Document {
 impl Plan {
     fn ask_for_config(self, opt_in: OptIn) -> Exchange {
         let url = Zeroizing::new(self.homeserver.join(CONFIG_PATH));
-        let request = Request { url, party: Party::Homeserver, authorised: true, range: None };
+        let request = Request { url, party: Party::Homeserver, range: None };
         Exchange { plan: self, asked: Asked::Config(opt_in), request, reason: Reason::Start }
     }
 
@@ -226,30 +229,28 @@ impl Plan {
         NextStep::Send(self.ask(None, Reason::NotAdvertised(NotAdvertised::Status(status))))
     }
 
-    fn ask(self, opt_in: Option<OptIn>, reason: Reason) -> Exchange {
+    fn ask(self, opted_in: Option<OptedIn>, reason: Reason) -> Exchange {
         let mut url = self.homeserver.join(&self.download.object.client_path());
-        if let Some(opt_in) = opt_in {
+        if let Some(OptedIn { opt_in, .. }) = &opted_in {
             url.push(if url.contains('?') { '&' } else { '?' });
             let query =
                 form_urlencoded::Serializer::new(String::new()).extend_pairs(opt_in.to_query()).finish();
             url.push_str(&query);
         }
         let origin = self.homeserver.origin().clone();
-        let trail = Trail { url: Zeroizing::new(url), origin, hops: 0, authorised: true };
-        self.get(opt_in, trail, reason)
+        let trail = Trail { url: Zeroizing::new(url), party: Party::Homeserver, origin, hops: 0 };
+        self.get(opted_in, trail, reason)
     }
 
-    fn get(self, opt_in: Option<OptIn>, trail: Trail, reason: Reason) -> Exchange {
-        let Trail { url, origin, hops, authorised } = trail;
-        let party = if authorised { Party::Homeserver } else { Party::Elsewhere(origin.clone()) };
-        let request = Request { url, party, authorised, range: self.range_header() };
-        Exchange { plan: self, asked: Asked::Media { opt_in, origin, hops }, request, reason }
+    fn get(self, opted_in: Option<OptedIn>, trail: Trail, reason: Reason) -> Exchange {
+        let Trail { url, party, origin, hops } = trail;
+        let request = Request { url, party, range: self.range_header() };
+        Exchange { plan: self, asked: Asked::Media { opted_in, origin, hops }, request, reason }
     }
 
-    fn follow(self, answer: Answer, opt_in: OptIn) -> Exchange {
-        let url = answer.url.clone();
-        let request = Request { url, party: Party::Edge, authorised: false, range: self.range_header() };
-        let asked = Asked::Link { answer: Box::new(answer), opt_in };
+    fn follow(self, answer: Answer, opted_in: OptedIn) -> Exchange {
+        let request = Request { url: answer.url.clone(), party: Party::Edge, range: self.range_header() };
+        let asked = Asked::Link { answer: Box::new(answer), opted_in };
         Exchange { plan: self, asked, request, reason: Reason::Answered }
     }
 
@@ -259,17 +260,19 @@ impl Plan {
 
     fn media_came(
         self,
-        opt_in: Option<OptIn>,
+        opted_in: Option<OptedIn>,
         trail: Trail,
         status: StatusCode,
         headers: &HeaderMap,
     ) -> Result<NextStep, ClientError> {
         // Elsewhere the header means nothing: only the homeserver gives answers.
-        if let Some(said) = headers.get(header::ANSWER).filter(|_| trail.authorised) {
-            let fits =
-                |asked: &OptIn| asked.delivery.as_str() == said && status == answer_status(asked.delivery);
-            let opt_in = opt_in.filter(fits).ok_or(ClientError::UnaskedAnswer)?;
-            return Ok(NextStep::Read(Document { plan: self, kind: DocumentKind::Answer(opt_in) }));
+        if let Some(said) = headers.get(header::ANSWER).filter(|_| trail.party == Party::Homeserver) {
+            let fits = |opted_in: &OptedIn| {
+                let delivery = opted_in.opt_in.delivery;
+                delivery.as_str() == said && status == answer_status(delivery)
+            };
+            let opted_in = opted_in.filter(fits).ok_or(ClientError::UnaskedAnswer)?;
+            return Ok(NextStep::Read(Document { plan: self, kind: DocumentKind::Answer(opted_in) }));
         }
         match status {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
@@ -288,10 +291,10 @@ impl Plan {
             | StatusCode::TEMPORARY_REDIRECT
             | StatusCode::PERMANENT_REDIRECT => {
                 let next = trail.hop(headers)?;
-                Ok(NextStep::Send(self.get(opt_in, next, Reason::Redirected)))
+                Ok(NextStep::Send(self.get(opted_in, next, Reason::Redirected)))
             }
             StatusCode::RANGE_NOT_SATISFIABLE if self.download.range.is_some() => Err(beyond_end(headers)),
-            _ if trail.authorised => {
+            _ if trail.party == Party::Homeserver => {
                 let retry_after_secs = number(headers, &RETRY_AFTER);
                 let kind = DocumentKind::Refusal { status, retry_after_secs };
                 Ok(NextStep::Read(Document { plan: self, kind }))
@@ -303,7 +306,7 @@ impl Plan {
     fn link_came(
         self,
         answer: &Answer,
-        opt_in: OptIn,
+        opted_in: OptedIn,
         status: StatusCode,
         headers: &HeaderMap,
     ) -> Result<NextStep, ClientError> {
@@ -325,7 +328,7 @@ impl Plan {
                 Ok(NextStep::Save(Box::new(Media { body, content_type, content_disposition, delivered_by })))
             }
             StatusCode::NOT_FOUND | StatusCode::CONFLICT if self.answers < MAX_ANSWERS => {
-                Ok(NextStep::Send(self.ask(Some(opt_in), Reason::LinkGone(status))))
+                Ok(NextStep::Send(self.ask(Some(opted_in), Reason::LinkGone(status))))
             }
             StatusCode::NOT_FOUND | StatusCode::CONFLICT => {
                 Ok(NextStep::Send(self.ask(None, Reason::LinkGoneAgain(status))))

@@ -12,7 +12,7 @@
 //! the event: to this protocol they are bytes like any others.
 //!
 //! ```
-//! use cloakroom::client::{HomeserverUrl, DownloadRequest, follow};
+//! use cloakroom::client::{Credential, DownloadRequest, HomeserverUrl, follow};
 //! use cloakroom::protocol::{Algorithm, Delivery, MxcUri, Object, OptIn, Variant};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,7 +25,7 @@
 //! let exchange = follow::start(HomeserverUrl::parse("https://matrix.example.org")?, download);
 //! // The first request asks for the media config, which names the edge.
 //! assert_eq!(exchange.request().url(), "https://matrix.example.org/_matrix/client/v1/media/config");
-//! assert!(exchange.request().is_authorised());
+//! assert_eq!(exchange.request().credential(), Credential::AccessToken);
 //! # Ok(())
 //! # }
 //! ```
@@ -47,4 +47,4 @@ pub use error::{Class, ClientError, Refusal};
 pub use file_name::safe_file_name;
 pub use follow::{DeliveredBy, Document, DownloadRequest, Exchange, Media, NextStep, Reason};
 pub use range_request::{RangeRequest, RangeRequestError};
-pub use request::{MAX_REDIRECTS, Party, Request};
+pub use request::{Credential, MAX_REDIRECTS, Party, Request};

@@ -1,4 +1,4 @@
-//! One request of a client: where it goes, and whether the access token goes along.
+//! One request of a client: where it goes, and with which credential.
 
 use std::fmt;
 
@@ -16,7 +16,6 @@ pub const MAX_REDIRECTS: u8 = 10;
 pub struct Request {
     pub(super) url: Zeroizing<String>,
     pub(super) party: Party,
-    pub(super) authorised: bool,
     pub(super) range: Option<HeaderValue>,
 }
 
@@ -31,23 +30,42 @@ pub enum Party {
     Elsewhere(WebOrigin),
 }
 
+/// What a request proves its sender with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// The user's access token, in the `Authorization` header.
+    AccessToken,
+    /// Nothing: no access token, cookie or user name.
+    None,
+}
+
+impl Party {
+    /// Returns what requests to this party carry: the access token goes to the homeserver only.
+    pub fn credential(&self) -> Credential {
+        match self {
+            Self::Homeserver => Credential::AccessToken,
+            Self::Edge | Self::Elsewhere(_) => Credential::None,
+        }
+    }
+}
+
 impl Request {
-    /// The URL. May be a link: not for logs.
+    /// Returns the URL. It may be a link: not for logs.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Whom it goes to.
+    /// Returns whom the request goes to.
     pub fn party(&self) -> &Party {
         &self.party
     }
 
-    /// Whether the access token goes along.
-    pub fn is_authorised(&self) -> bool {
-        self.authorised
+    /// Returns what the request must carry.
+    pub fn credential(&self) -> Credential {
+        self.party.credential()
     }
 
-    /// The `Range` header.
+    /// Returns the `Range` header.
     pub fn range(&self) -> Option<&HeaderValue> {
         self.range.as_ref()
     }
@@ -55,12 +73,8 @@ impl Request {
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { url: _, party, authorised, range } = self;
-        f.debug_struct("Request")
-            .field("party", party)
-            .field("authorised", authorised)
-            .field("range", range)
-            .finish_non_exhaustive()
+        let Self { url: _, party, range } = self;
+        f.debug_struct("Request").field("party", party).field("range", range).finish_non_exhaustive()
     }
 }
 
@@ -77,15 +91,15 @@ impl fmt::Display for Party {
 /// Where the redirects have led so far.
 pub(super) struct Trail {
     pub(super) url: Zeroizing<String>,
+    /// The homeserver until a redirect leaves its web origin, then never again.
+    pub(super) party: Party,
     pub(super) origin: WebOrigin,
     pub(super) hops: u8,
-    /// Whether this is still the homeserver: the token was sent, its words are the homeserver's.
-    pub(super) authorised: bool,
 }
 
 impl Trail {
-    /// The next hop of a plain redirect. The access token goes along as long as every hop stays on
-    /// the homeserver's web origin.
+    /// Takes the next hop of a plain redirect. The access token goes along as long as every hop stays
+    /// on the homeserver's web origin.
     pub(super) fn hop(self, headers: &HeaderMap) -> Result<Self, ClientError> {
         if self.hops == MAX_REDIRECTS {
             return Err(ClientError::TooManyRedirects(MAX_REDIRECTS));
@@ -100,7 +114,10 @@ impl Trail {
             return Err(ClientError::InsecureRedirect);
         }
         // Once away, always away: a foreign server cannot send the token anywhere by redirecting back.
-        let authorised = self.authorised && origin == self.origin;
-        Ok(Self { url: Zeroizing::new(url), origin, hops: self.hops + 1, authorised })
+        let party = match self.party {
+            Party::Homeserver if origin == self.origin => Party::Homeserver,
+            _ => Party::Elsewhere(origin.clone()),
+        };
+        Ok(Self { url: Zeroizing::new(url), party, origin, hops: self.hops + 1 })
     }
 }

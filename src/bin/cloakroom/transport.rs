@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use cloakroom::client::{Document, MAX_REDIRECTS, Party, Refusal, Request};
+use cloakroom::client::{Credential, Document, MAX_REDIRECTS, Party, Refusal, Request};
 use cloakroom::protocol::{AccessToken, decimal};
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, RANGE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -44,7 +44,10 @@ impl Transport {
 
     /// Sends a request; gives the response with its body still to come.
     pub async fn send(&self, request: &Request) -> Result<reqwest::Response, Failure> {
-        let authorization = self.authorization.as_ref().filter(|_| request.is_authorised());
+        let authorization = match request.credential() {
+            Credential::AccessToken => self.authorization.as_ref(),
+            Credential::None => None,
+        };
         let mut headers = headers(authorization);
         headers.extend(request.range().map(|range| (RANGE, range.clone())));
         let sent = self.client.get(request.url()).headers(headers).send().await;

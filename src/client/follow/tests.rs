@@ -1,7 +1,7 @@
 //! The rules, as conversations: what the client sends, what it is answered, how it ends.
 
 use super::*;
-use crate::client::Class;
+use crate::client::{Class, Credential};
 use crate::protocol::{Key, Metadata, MxcUri, Protection, Thumbnail, ThumbnailMethod, Variant};
 
 const HOMESERVER: &str = "https://hs.example";
@@ -62,7 +62,7 @@ fn play(download: DownloadRequest, replies: &[Reply<'_>]) -> (Vec<String>, Resul
     let mut requests = Vec::new();
     for (status, headers, body) in replies {
         let request = exchange.request();
-        let token = if request.is_authorised() { "token " } else { "" };
+        let token = if request.credential() == Credential::AccessToken { "token " } else { "" };
         let range = request.range().map_or(String::new(), |range| format!(" {}", range.to_str().unwrap()));
         requests.push(format!("{token}{}{range}", request.url()));
         let mut map = HeaderMap::new();
@@ -347,5 +347,5 @@ fn reasons_are_sentences_and_debug_shows_no_link() {
     };
     assert_eq!(again.reason().to_string(), "asking for a new answer: the link gave 404");
     let shown = format!("{:?}", again.request());
-    insta::assert_snapshot!(shown, @r#"Request { party: Homeserver, authorised: true, range: None, .. }"#);
+    insta::assert_snapshot!(shown, @r#"Request { party: Homeserver, range: None, .. }"#);
 }
