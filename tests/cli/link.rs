@@ -199,6 +199,17 @@ fn a_redirect_is_followed_to_where_the_media_are() {
 }
 
 #[test]
+fn redirects_end() {
+    let homeserver = Server::start(|asked| match asked.path.as_str() {
+        LEGACY_PATH | "/again" => Reply::new(307, "").header("location", "/again"),
+        _ => OPEN.reply(asked),
+    });
+    let world = World::good();
+    let run = Run::of(world.command(&["link", "--homeserver", &homeserver.origin(), MXC]).output().unwrap());
+    run.expect(6, &["error: more than 10 redirects in a row"]);
+}
+
+#[test]
 fn what_cannot_be_found_out_is_no_link() {
     let unknown_token = (401, r#"{"errcode":"M_UNKNOWN_TOKEN","error":"no user has syt_x"}"#);
     for (says, code, said) in [

@@ -16,5 +16,6 @@ mod help;
 mod interrupted;
 mod link;
 mod plain;
+mod proxy;
 mod server;
 mod world;

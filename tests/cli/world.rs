@@ -172,7 +172,6 @@ impl World {
             .current_dir(self.folder.path())
             .env("CLOAKROOM_HOMESERVER", self.homeserver.origin())
             .env("CLOAKROOM_TOKEN", ACCESS_TOKEN)
-            .env("NO_PROXY", "127.0.0.1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -55,6 +55,9 @@ The access token comes from --token-file or from the environment variable CLOAKR
 from the command line, where other users can read it. It is sent to the homeserver and to nobody
 else. The media arrive complete or not at all: they are saved under a temporary name first.
 
+Requests go through the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names, except to the hosts
+in NO_PROXY. Requests to this machine (localhost, 127.0.0.1, [::1]) never do.
+
 Encrypted delivery is confidential only, not authenticated; TLS carries integrity. Attachments of
 encrypted rooms come as they are stored: their keys are in their events, not in this protocol.
 

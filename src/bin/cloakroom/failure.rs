@@ -19,6 +19,9 @@ pub enum Failure {
     /// A server could not be talked to.
     #[error("cannot reach {party}: {cause}")]
     Unreachable { party: Party, cause: String },
+    /// The proxy on the way to a server could not be talked to, or refused.
+    #[error("cannot reach {party} through the proxy {proxy}: {cause}")]
+    Proxy { party: Party, proxy: String, cause: String },
     /// A server fell silent.
     #[error("{party} sent nothing for {seconds} s")]
     Stalled { party: Party, seconds: u64 },
@@ -85,7 +88,7 @@ impl Failure {
                 Class::Violation => 6,
                 Class::Changed => 7,
             },
-            Self::Unreachable { .. } | Self::Stalled { .. } => 5,
+            Self::Unreachable { .. } | Self::Proxy { .. } | Self::Stalled { .. } => 5,
             Self::Nobody => 6,
             Self::Local { .. } | Self::Exists(_) => 8,
             Self::NoPublicLink { .. } => 9,
@@ -111,6 +114,10 @@ impl Failure {
                 _ => return None,
             },
             Self::Unreachable { .. } => "check the address and the connection",
+            Self::Proxy { .. } => {
+                "check the proxy, which HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names; NO_PROXY lists hosts to \
+                 reach without it"
+            }
             Self::Stalled { .. } => "try again; --stall-timeout allows longer pauses",
             Self::Exists(_) => "--force overwrites it, --output names another",
             Self::Nobody => "is this the client-server API of a Matrix homeserver?",

@@ -6,6 +6,7 @@ use reqwest::Response;
 
 use super::args::GetArgs;
 use super::failure::Failure;
+use super::network::Network;
 use super::output::Target;
 use super::progress::Progress;
 use super::say::Say;
@@ -30,7 +31,7 @@ async fn download(
     args: &GetArgs,
     say: Say,
 ) -> Result<(), Failure> {
-    let transport = Transport::new(token, args.stall_timeout)?;
+    let transport = Transport::new(Network::new(args.stall_timeout)?, token)?;
     loop {
         let reason = exchange.reason();
         let party = exchange.request().party().clone();

@@ -1,7 +1,6 @@
 //! `cloakroom link`: what the homeserver says, what it does, then the link.
 
 use std::io::Write as _;
-use std::time::Duration;
 
 use cloakroom::client::public_link::{PublicLink, assess, locality};
 use cloakroom::client::{ClientError, HomeserverUrl};
@@ -12,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::args::LinkArgs;
 use super::failure::Failure;
+use super::network::Network;
 use super::say::Say;
 use super::token;
 use super::transport::Transport;
@@ -45,15 +45,15 @@ async fn find(
     args: &LinkArgs,
     say: Say,
 ) -> Result<bool, Failure> {
-    let user = Transport::new(token, args.stall_timeout)?;
+    let user = Transport::new(Network::new(args.stall_timeout)?, token)?;
     let locality = whose(&user, homeserver, object, say).await?;
-    let config = media_config(&user, homeserver, args.stall_timeout, say).await?;
+    let config = media_config(&user, homeserver, say).await?;
     let mut served = None;
     loop {
         let decided = assess(config.as_deref().map(Vec::as_slice), locality, served);
         match decided.map_err(|why| Failure::NoPublicLink { media: args.media.clone(), why })? {
             PublicLink::Works { promised } => return Ok(promised),
-            PublicLink::Untested => served = Some(is_served(&user, homeserver, object, args, say).await?),
+            PublicLink::Untested => served = Some(is_served(&user, homeserver, object, say).await?),
         }
     }
 }
@@ -74,7 +74,6 @@ async fn whose(
 async fn media_config(
     user: &Transport,
     homeserver: &HomeserverUrl,
-    stall: Duration,
     say: Say,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     say.step("asking the homeserver for its policy");
@@ -87,7 +86,7 @@ async fn media_config(
         StatusCode::NOT_FOUND => {}
         StatusCode::FORBIDDEN => {
             say.step(format_args!("refused ({refusal}): asking without an account"));
-            match Transport::anonymous(stall)?.get(&url).await? {
+            match user.anonymous().get(&url).await? {
                 Ok(config) => return Ok(Some(config)),
                 Err(refusal) if passes(refusal.status) => return Err(ClientError::Homeserver(refusal).into()),
                 Err(_) => {}
@@ -110,10 +109,9 @@ async fn is_served(
     user: &Transport,
     homeserver: &HomeserverUrl,
     object: &Object,
-    args: &LinkArgs,
     say: Say,
 ) -> Result<bool, Failure> {
-    let anonymous = Transport::anonymous(args.stall_timeout)?;
+    let anonymous = user.anonymous();
     say.step("asking for the media without an account");
     let Err(refusal) = anonymous.serves(&homeserver.join(&object.legacy_path())).await? else {
         return Ok(true);

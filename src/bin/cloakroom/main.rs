@@ -1,14 +1,15 @@
 //! The command line client: `cloakroom get mxc://server/id`, `cloakroom link mxc://server/id`.
 //!
 //! Sockets, files and the terminal around the rules of [`cloakroom::client`]. In the order of a
-//! download: `args` and `token` (what the user gave), `transport` (requests), `get` (the
-//! conversation and the body), `output` and `sink` (where the bytes go), `progress`, `failure`
+//! download: `args` and `token` (what the user gave), `network` and `transport` (connections and
+//! requests), `get` (the conversation and the body), `output` and `sink` (where the bytes go), `progress`, `failure`
 //! (what went wrong, as a sentence and an exit code). `link` is the other command.
 
 mod args;
 mod failure;
 mod get;
 mod link;
+mod network;
 mod output;
 mod progress;
 mod say;

@@ -1,57 +1,51 @@
 //! Requests over HTTP: each one sent as [`cloakroom::client::follow`] says, no redirect followed, or
 //! as somebody without an account would send it.
 
-use std::time::Duration;
-
-use cloakroom::client::{Credential, Document, MAX_REDIRECTS, Party, Refusal, Request};
+use cloakroom::client::{ClientError, Credential, Document, MAX_REDIRECTS, Party, Refusal, Request};
 use cloakroom::protocol::{AccessToken, decimal};
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, RANGE, RETRY_AFTER};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, LOCATION, RANGE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use reqwest::redirect::Policy;
+use reqwest::Response;
 use zeroize::Zeroizing;
 
-use super::failure::{Failure, root_cause};
-
-/// Name resolution, TCP and TLS together.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+use super::failure::Failure;
+use super::network::Network;
 
 /// What the homeserver gave, or what it refused with.
 pub type Asked<T> = Result<T, Refusal>;
 
-/// The HTTP client, and the token for requests to the homeserver.
+/// Sends requests for one account, or for somebody without one.
 pub struct Transport {
-    client: reqwest::Client,
-    /// `None` for somebody without an account.
-    authorization: Option<HeaderValue>,
-    stall: Duration,
+    network: Network,
+    account: Account,
+}
+
+enum Account {
+    /// The user's: the value of `Authorization`.
+    User(HeaderValue),
+    /// Somebody without one.
+    Anonymous,
 }
 
 impl Transport {
-    pub fn new(token: &AccessToken, stall: Duration) -> Result<Self, Failure> {
-        let client = client(Policy::none(), stall)?;
+    pub fn new(network: Network, token: &AccessToken) -> Result<Self, Failure> {
         let bearer = Zeroizing::new(format!("Bearer {}", token.expose()));
-        let mut authorization =
-            HeaderValue::from_str(&bearer).map_err(|_| cannot("the token fits into no header".to_owned()))?;
+        let mut authorization = HeaderValue::from_str(&bearer).map_err(|_| {
+            Failure::usage("the access token fits into no header", "it is one word of ASCII characters")
+        })?;
         authorization.set_sensitive(true);
-        Ok(Self { client, authorization: Some(authorization), stall })
+        Ok(Self { network, account: Account::User(authorization) })
     }
 
-    /// As somebody without an account: no token, and redirects are followed as a browser does.
-    pub fn anonymous(stall: Duration) -> Result<Self, Failure> {
-        let client = client(Policy::limited(MAX_REDIRECTS.into()), stall)?;
-        Ok(Self { client, authorization: None, stall })
+    /// Sends as somebody without an account: no token, and redirects are followed as a browser does.
+    pub fn anonymous(&self) -> Self {
+        Self { network: self.network.clone(), account: Account::Anonymous }
     }
 
-    /// Sends a request; gives the response with its body still to come.
-    pub async fn send(&self, request: &Request) -> Result<reqwest::Response, Failure> {
-        let authorization = match request.credential() {
-            Credential::AccessToken => self.authorization.as_ref(),
-            Credential::None => None,
-        };
-        let mut headers = headers(authorization);
-        headers.extend(request.range().map(|range| (RANGE, range.clone())));
-        let sent = self.client.get(request.url()).headers(headers).send().await;
-        sent.map_err(|error| self.failure(&error, request.party()))
+    /// Sends a request; returns the response with its body still to come.
+    pub async fn send(&self, request: &Request) -> Result<Response, Failure> {
+        let headers = self.headers(request.credential(), request.range().cloned());
+        self.network.send(Method::GET, request.url(), headers, request.party()).await
     }
 
     /// Asks the homeserver for a document of its own.
@@ -73,19 +67,34 @@ impl Transport {
         if is_served(response.status()) { Ok(Ok(())) } else { self.refusal(response).await.map(Err) }
     }
 
-    async fn ask(
-        &self,
-        method: Method,
-        url: &str,
-        range: Option<HeaderValue>,
-    ) -> Result<reqwest::Response, Failure> {
-        let mut headers = headers(self.authorization.as_ref());
-        headers.extend(range.map(|range| (RANGE, range)));
-        let sent = self.client.request(method, url).headers(headers).send().await;
-        sent.map_err(|error| self.failure(&error, &Party::Homeserver))
+    async fn ask(&self, method: Method, url: &str, range: Option<HeaderValue>) -> Result<Response, Failure> {
+        let party = Party::Homeserver;
+        let headers = self.headers(party.credential(), range);
+        let mut response = self.network.send(method.clone(), url, headers.clone(), &party).await?;
+        if matches!(self.account, Account::User(_)) {
+            return Ok(response);
+        }
+        for _ in 0..MAX_REDIRECTS {
+            let Some(next) = location(&response) else { return Ok(response) };
+            response = self.network.send(method.clone(), next.as_str(), headers.clone(), &party).await?;
+        }
+        match location(&response) {
+            Some(_) => Err(ClientError::TooManyRedirects(MAX_REDIRECTS).into()),
+            None => Ok(response),
+        }
     }
 
-    async fn refusal(&self, response: reqwest::Response) -> Result<Refusal, Failure> {
+    fn headers(&self, credential: Credential, range: Option<HeaderValue>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let (Credential::AccessToken, Account::User(authorization)) = (credential, &self.account) {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        headers.extend(range.map(|range| (RANGE, range)));
+        headers
+    }
+
+    async fn refusal(&self, response: Response) -> Result<Refusal, Failure> {
         let status = response.status();
         let pause = response.headers().get(RETRY_AFTER).and_then(|value| decimal(value.to_str().ok()?));
         let body = self.document(response, &Party::Homeserver).await?;
@@ -95,7 +104,7 @@ impl Transport {
     /// Reads a body as a document: no more than [`Document::MAX_BYTES`] of it.
     pub async fn document(
         &self,
-        mut response: reqwest::Response,
+        mut response: Response,
         party: &Party,
     ) -> Result<Zeroizing<Vec<u8>>, Failure> {
         // Its full size at once: growing would leave copies of a key behind.
@@ -110,34 +119,19 @@ impl Transport {
         Ok(body)
     }
 
-    fn failure(&self, error: &reqwest::Error, party: &Party) -> Failure {
-        Failure::network(error, party, self.stall.as_secs())
+    /// Returns the failure of a body that is coming in.
+    pub fn failure(&self, error: &reqwest::Error, party: &Party) -> Failure {
+        self.network.failure(error, party)
     }
 }
 
-fn client(redirects: Policy, stall: Duration) -> Result<reqwest::Client, Failure> {
-    reqwest::Client::builder()
-        .redirect(redirects)
-        .referer(false)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(stall)
-        .user_agent(concat!("cloakroom/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| cannot(root_cause(&error)))
+/// Where a redirect leads, by the rules of URLs; `None` for every other response.
+fn location(response: &Response) -> Option<reqwest::Url> {
+    let location = response.headers().get(LOCATION).filter(|_| response.status().is_redirection())?;
+    response.url().join(location.to_str().ok()?).ok()
 }
 
 /// A redirect that is not followed leads to where the media are.
 fn is_served(status: StatusCode) -> bool {
     status.is_success() || status.is_redirection()
-}
-
-fn cannot(why: String) -> Failure {
-    Failure::local("cannot set up TLS", std::io::Error::other(why))
-}
-
-fn headers(authorization: Option<&HeaderValue>) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.extend(authorization.map(|authorization| (AUTHORIZATION, authorization.clone())));
-    headers
 }
