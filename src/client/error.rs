@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::BodyError;
+use super::{BodyError, safe_text};
 use crate::protocol::AnswerError;
 
 /// Longest text of a homeserver that we show, in characters.
@@ -88,7 +88,8 @@ impl ClientError {
     }
 }
 
-/// A homeserver's error: status, and what its JSON says. Texts are fit to be shown on a terminal.
+/// A homeserver's error: status, and what its JSON says. Its texts are short and steer no terminal,
+/// but may repeat the access token: show them by [`safe_text`], with the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The HTTP status.
@@ -102,7 +103,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Reads the body of an error response; a body that is no Matrix error is left out.
+    /// Reads the body of an error response; leaves out a body that is no Matrix error.
     pub fn read(status: StatusCode, retry_after_secs: Option<u64>, body: &[u8]) -> Self {
         #[derive(Default, Deserialize)]
         struct Record {
@@ -112,6 +113,7 @@ impl Refusal {
             error: String,
         }
         let Record { errcode, error } = serde_json::from_slice(body).unwrap_or_default();
+        let shown = |text: &str| safe_text(text, None, MAX_SHOWN_CHARS);
         Self { status, errcode: shown(&errcode), error: shown(&error), retry_after_secs }
     }
 
@@ -135,10 +137,6 @@ impl std::fmt::Display for Refusal {
         }
         if self.error.is_empty() { Ok(()) } else { write!(f, ": {}", self.error) }
     }
-}
-
-fn shown(text: &str) -> String {
-    text.chars().filter(|char| !char.is_control()).take(MAX_SHOWN_CHARS).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Under which name a download is saved when its user gives none.
 
+use super::safe_text::is_showable;
 use crate::protocol::{Disposition, FileName, MediaId};
 
 /// Longest name in bytes: file systems end at 255, and temporary names need room.
@@ -22,7 +23,7 @@ pub fn safe_file_name(content_disposition: Option<&str>, media_id: &MediaId) -> 
 
 fn clean(name: &str) -> Option<String> {
     let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let shown: String = base.chars().filter(|char| !is_unshowable(*char)).map(replaced).collect();
+    let shown: String = base.chars().filter(|char| is_showable(*char)).map(replaced).collect();
     let short = FileName::new(shown.trim_start_matches(['.', ' ']))?.shortened(MAX_NAME_BYTES);
     let mut kept = short.as_str().trim_end_matches(['.', ' ']).to_owned();
     if let Some(rest) = kept.strip_prefix('-') {
@@ -32,13 +33,6 @@ fn clean(name: &str) -> Option<String> {
         kept.insert(0, '_');
     }
     (!kept.is_empty()).then_some(kept)
-}
-
-/// Control characters, line separators, and those that change the direction of text: with them
-/// `exe.png` can be shown for `gnp.exe`.
-fn is_unshowable(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// What some file systems or shells read as more than a character of a name.

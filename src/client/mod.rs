@@ -7,7 +7,7 @@
 //! In scope: the rules of a client, as values that do no I/O. [`follow`] says which request comes
 //! next and what to make of a response's head, [`Body`] turns the body that then arrives into
 //! plaintext, chunk by chunk and in place; [`public_link::assess`] says whether media have a URL that works
-//! without an account. Out of scope: sockets, files, terminals (the command line client,
+//! without an account; [`safe_text`] makes text from outside fit to be shown. Out of scope: sockets, files, terminals (the command line client,
 //! `src/bin/cloakroom/`), and the decryption of end-to-end encrypted attachments, whose keys are in
 //! the event: to this protocol they are bytes like any others.
 //!
@@ -39,6 +39,7 @@ pub mod follow;
 pub mod public_link;
 mod range_request;
 mod request;
+mod safe_text;
 
 pub use address::{HomeserverUrl, HomeserverUrlError};
 pub use advertised::{Advertised, NotAdvertised};
@@ -48,3 +49,4 @@ pub use file_name::safe_file_name;
 pub use follow::{DeliveredBy, Document, DownloadRequest, Exchange, Media, NextStep, Reason};
 pub use range_request::{RangeRequest, RangeRequestError};
 pub use request::{Credential, MAX_REDIRECTS, Party, Request};
+pub use safe_text::safe_text;

@@ -18,4 +18,5 @@ mod link;
 mod plain;
 mod proxy;
 mod server;
+mod shown;
 mod world;

@@ -189,7 +189,7 @@ impl Account {
 }
 
 /// How much is said on standard error.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Default, Args)]
 pub struct Talk {
     /// Say nothing but errors
     #[arg(short, long, conflicts_with = "verbose")]

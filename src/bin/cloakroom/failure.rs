@@ -1,11 +1,12 @@
-//! What went wrong: a sentence, what to do about it, an exit code. Holds no token, key or link.
+//! What went wrong: a sentence, what to do about it, an exit code. Holds no key or link of ours;
+//! words from outside are made safe where they are said ([`super::say`]).
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use cloakroom::client::public_link::NoPublicLink;
 use cloakroom::client::{BodyError, Class, ClientError, Party, Refusal};
-use cloakroom::protocol::{AccessToken, MxcUri};
+use cloakroom::protocol::MxcUri;
 
 /// Why the command fails.
 #[derive(Debug, thiserror::Error)]
@@ -61,19 +62,6 @@ impl Failure {
             return Self::Stalled { party: party.clone(), seconds: stall_secs };
         }
         Self::Unreachable { party: party.clone(), cause: root_cause(error) }
-    }
-
-    /// The same, should the homeserver's words repeat the access token.
-    #[must_use]
-    pub fn without(self, token: &AccessToken) -> Self {
-        let hide = |text: &str| text.replace(token.expose(), "[access token]");
-        match self {
-            Self::Client(ClientError::Homeserver(refusal)) => {
-                let (errcode, error) = (hide(&refusal.errcode), hide(&refusal.error));
-                Self::Client(ClientError::Homeserver(Refusal { errcode, error, ..refusal }))
-            }
-            other => other,
-        }
     }
 
     /// As `--help` lists them.

@@ -1,6 +1,8 @@
 //! `cloakroom get`: the conversation, then the body.
 
-use cloakroom::client::{Body, ClientError, DeliveredBy, Media, NextStep, Party, follow, safe_file_name};
+use cloakroom::client::{
+    Body, ClientError, DeliveredBy, Media, NextStep, Party, follow, safe_file_name, safe_text,
+};
 use cloakroom::protocol::AccessToken;
 use reqwest::Response;
 
@@ -14,14 +16,16 @@ use super::sink::{BUFFER_BYTES, Sink};
 use super::token;
 use super::transport::Transport;
 
+/// How much of a media type is shown, in characters: the longest registered ones fit.
+const MAX_TYPE_CHARS: usize = 100;
+
 /// Downloads as the arguments say.
-pub async fn get(args: GetArgs, say: Say) -> Result<(), Failure> {
+pub async fn get(args: GetArgs, say: &Say) -> Result<(), Failure> {
     let homeserver = args.account.homeserver()?;
     let target = Target::choose(args.output.as_deref(), args.force)?;
     let token = token::read(args.account.token_file.as_deref(), say)?;
     let exchange = follow::start(homeserver, args.download_request());
-    let downloaded = download(exchange, &token, target, &args, say).await;
-    downloaded.map_err(|failure| failure.without(&token))
+    download(exchange, &token, target, &args, say).await
 }
 
 async fn download(
@@ -29,7 +33,7 @@ async fn download(
     token: &AccessToken,
     target: Target,
     args: &GetArgs,
-    say: Say,
+    say: &Say,
 ) -> Result<(), Failure> {
     let transport = Transport::new(Network::new(args.stall_timeout)?, token)?;
     loop {
@@ -55,7 +59,7 @@ struct Incoming {
     media: Media,
 }
 
-async fn save(incoming: Incoming, target: Target, args: &GetArgs, say: Say) -> Result<(), Failure> {
+async fn save(incoming: Incoming, target: Target, args: &GetArgs, say: &Say) -> Result<(), Failure> {
     let Incoming { mut response, party, media } = incoming;
     let Media { mut body, content_type, content_disposition, delivered_by } = media;
     let name = safe_file_name(content_disposition.as_deref(), &args.media.media_id);
@@ -66,8 +70,7 @@ async fn save(incoming: Incoming, target: Target, args: &GetArgs, say: Say) -> R
     progress.clear();
     let bytes = pumped.map_err(|stop| stop.into_failure(&party, stall_secs, &output.label()))?;
     let place = output.finish().await?;
-    let content_type: String =
-        content_type.chars().filter(|char| char.is_ascii_graphic() || *char == ' ').collect();
+    let content_type = safe_text(&content_type, None, MAX_TYPE_CHARS);
     let by = match delivered_by {
         DeliveredBy::Encrypted(alg) => format!("by an encrypted link ({})", alg.as_str()),
         DeliveredBy::Verbatim => "by a link, as stored".to_owned(),

@@ -20,13 +20,12 @@ const WHOAMI: &str = "/_matrix/client/v3/account/whoami";
 const CONFIG: &str = "/_matrix/client/v1/media/config";
 
 /// Prints a link, if one works.
-pub async fn link(args: LinkArgs, say: Say) -> Result<(), Failure> {
+pub async fn link(args: LinkArgs, say: &Say) -> Result<(), Failure> {
     let homeserver = args.account.homeserver()?;
     let token = token::read(args.account.token_file.as_deref(), say)?;
     let MxcUri { server_name, media_id } = args.media.clone();
     let object = Object { server_name, media_id, variant: Variant::Original };
-    let found = find(&homeserver, &token, &object, &args, say).await;
-    let promised = found.map_err(|failure| failure.without(&token))?;
+    let promised = find(&homeserver, &token, &object, &args, say).await?;
     let link = homeserver.join(&object.legacy_path());
     writeln!(std::io::stdout(), "{link}").map_err(|error| Failure::local("cannot write the link", error))?;
     say.note(if promised {
@@ -43,7 +42,7 @@ async fn find(
     token: &AccessToken,
     object: &Object,
     args: &LinkArgs,
-    say: Say,
+    say: &Say,
 ) -> Result<bool, Failure> {
     let user = Transport::new(Network::new(args.stall_timeout)?, token)?;
     let locality = whose(&user, homeserver, object, say).await?;
@@ -62,7 +61,7 @@ async fn whose(
     user: &Transport,
     homeserver: &HomeserverUrl,
     object: &Object,
-    say: Say,
+    say: &Say,
 ) -> Result<Locality, Failure> {
     say.step("asking the homeserver who you are");
     let whoami = user.get(&homeserver.join(WHOAMI)).await?.map_err(ClientError::Homeserver)?;
@@ -74,7 +73,7 @@ async fn whose(
 async fn media_config(
     user: &Transport,
     homeserver: &HomeserverUrl,
-    say: Say,
+    say: &Say,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     say.step("asking the homeserver for its policy");
     let url = homeserver.join(CONFIG);
@@ -109,7 +108,7 @@ async fn is_served(
     user: &Transport,
     homeserver: &HomeserverUrl,
     object: &Object,
-    say: Say,
+    say: &Say,
 ) -> Result<bool, Failure> {
     let anonymous = user.anonymous();
     say.step("asking for the media without an account");

@@ -21,16 +21,19 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Talk};
 use failure::Failure;
 use say::Say;
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => return explain(&error),
+    };
     let say = Say::new(command.talk());
     let result = match command {
-        Command::Get(args) => run(get::get(*args, say)),
-        Command::Link(args) => run(link::link(args, say)),
+        Command::Get(args) => run(get::get(*args, &say)),
+        Command::Link(args) => run(link::link(args, &say)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -39,6 +42,19 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit_code())
         }
     }
+}
+
+/// Prints help, or says why the arguments make no sense. They may be pasted from anywhere.
+fn explain(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let say = Say::new(Talk::default());
+    token::hide_variable(&say);
+    for line in error.render().to_string().lines() {
+        say.line(line);
+    }
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// Runs a command until it ends or a signal comes. Either way everything it holds is dropped, its

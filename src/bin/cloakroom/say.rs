@@ -1,49 +1,69 @@
 //! What the user reads, on standard error. A closed standard error is no reason to stop.
 
+use std::cell::OnceCell;
 use std::fmt::Display;
 use std::io::Write as _;
+
+use cloakroom::client::safe_text;
+use cloakroom::protocol::AccessToken;
 
 use super::args::Talk;
 use super::failure::Failure;
 
-/// The one who says things, as much as the user likes to hear.
-#[derive(Clone, Copy, Debug)]
-pub struct Say(Talk);
+/// Longest line, in characters: a long path and a sentence around it.
+const MAX_LINE_CHARS: usize = 1000;
+
+/// Says things, as much as the user likes to hear.
+///
+/// Everything that the program shows goes through here, and here through [`safe_text`]: whatever
+/// came from outside, it cannot show the access token or steer the terminal.
+#[derive(Debug)]
+pub struct Say {
+    talk: Talk,
+    token: OnceCell<AccessToken>,
+}
 
 impl Say {
     pub fn new(talk: Talk) -> Self {
-        Self(talk)
+        Self { talk, token: OnceCell::new() }
+    }
+
+    /// Never shows this token from now on.
+    pub fn hide(&self, token: &AccessToken) {
+        // There is one token in a run: the first.
+        let _ = self.token.set(token.clone());
     }
 
     /// Whether a progress bar is welcome.
-    pub fn is_quiet(self) -> bool {
-        self.0.quiet
+    pub fn is_quiet(&self) -> bool {
+        self.talk.quiet
     }
 
     /// Always: what went wrong, and what to do.
-    #[expect(clippy::unused_self, reason = "said at every level, by the one who says things")]
-    pub fn failure(self, failure: &Failure) {
-        line(format_args!("error: {failure}"));
+    pub fn failure(&self, failure: &Failure) {
+        self.line(format_args!("error: {failure}"));
         if let Some(hint) = failure.hint() {
-            line(format_args!("hint: {hint}"));
+            self.line(format_args!("hint: {hint}"));
         }
     }
 
     /// Unless `--quiet`.
-    pub fn note(self, text: impl Display) {
-        if !self.0.quiet {
-            line(text);
+    pub fn note(&self, text: impl Display) {
+        if !self.talk.quiet {
+            self.line(text);
         }
     }
 
     /// With `--verbose`.
-    pub fn step(self, text: impl Display) {
-        if self.0.verbose {
-            line(text);
+    pub fn step(&self, text: impl Display) {
+        if self.talk.verbose {
+            self.line(text);
         }
     }
-}
 
-fn line(text: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    /// Always.
+    pub fn line(&self, text: impl Display) {
+        let text = safe_text(&text.to_string(), self.token.get(), MAX_LINE_CHARS);
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
 }

@@ -15,8 +15,9 @@ const VARIABLE: &str = "CLOAKROOM_TOKEN";
 /// Access tokens are below 1 KiB; a larger file is another file.
 const MAX_FILE_BYTES: u64 = 16 * 1024;
 
-/// Reads the token from `file`, or from the environment where no file is given.
-pub fn read(file: Option<&Path>, say: Say) -> Result<AccessToken, Failure> {
+/// Reads the token from `file`, or from the environment where no file is given. Nothing that is said
+/// from then on shows it.
+pub fn read(file: Option<&Path>, say: &Say) -> Result<AccessToken, Failure> {
     let (text, place) = match file {
         Some(path) => (read_file(path, say)?, path.display().to_string()),
         None => (read_variable(), VARIABLE.to_owned()),
@@ -28,10 +29,19 @@ pub fn read(file: Option<&Path>, say: Say) -> Result<AccessToken, Failure> {
     }
     // What fits into a header without a question; tokens of real homeservers do.
     let token = text.bytes().all(|byte| byte.is_ascii_graphic()).then(|| AccessToken::new(text)).flatten();
-    token.ok_or_else(|| {
+    let token = token.ok_or_else(|| {
         let what = format!("{place} does not hold an access token: expected one word of ASCII characters");
         Failure::usage(what, "the file holds the token and nothing else")
-    })
+    })?;
+    say.hide(&token);
+    Ok(token)
+}
+
+/// Hides the token of the environment before the arguments are understood: a usage error repeats them.
+pub fn hide_variable(say: &Say) {
+    if let Some(token) = AccessToken::new(read_variable().trim()) {
+        say.hide(&token);
+    }
 }
 
 fn read_variable() -> Zeroizing<String> {
@@ -40,7 +50,7 @@ fn read_variable() -> Zeroizing<String> {
     Zeroizing::new(value.into_string().unwrap_or_else(|_| "- -".to_owned()))
 }
 
-fn read_file(path: &Path, say: Say) -> Result<Zeroizing<String>, Failure> {
+fn read_file(path: &Path, say: &Say) -> Result<Zeroizing<String>, Failure> {
     let cannot = |error: std::io::Error| {
         let what = format!("cannot read the token file {}: {error}", path.display());
         Failure::usage(what, "it is a text file that holds the access token and nothing else")
@@ -53,7 +63,7 @@ fn read_file(path: &Path, say: Say) -> Result<Zeroizing<String>, Failure> {
 }
 
 #[cfg(unix)]
-fn warn_if_others_can_read(file: &File, path: &Path, say: Say) {
+fn warn_if_others_can_read(file: &File, path: &Path, say: &Say) {
     use std::os::unix::fs::PermissionsExt as _;
     const GROUP_OR_OTHERS: u32 = 0o077;
     let open = |metadata: std::fs::Metadata| {
@@ -66,4 +76,4 @@ fn warn_if_others_can_read(file: &File, path: &Path, say: Say) {
 }
 
 #[cfg(not(unix))]
-fn warn_if_others_can_read(_file: &File, _path: &Path, _say: Say) {}
+fn warn_if_others_can_read(_file: &File, _path: &Path, _say: &Say) {}
