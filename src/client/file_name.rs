@@ -6,9 +6,10 @@ use crate::protocol::{Disposition, FileName, MediaId};
 /// Longest name in bytes: file systems end at 255, and temporary names need room.
 const MAX_NAME_BYTES: usize = 200;
 
-/// Device names of Windows, which no file can have there, whatever its extension.
-const RESERVED: [&str; 4] = ["CON", "PRN", "AUX", "NUL"];
-/// The same, followed by one digit.
+/// Device names of Windows, which no file can have there, whatever its extension
+/// (learn.microsoft.com, "Naming Files, Paths, and Namespaces").
+const RESERVED: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
+/// The same, followed by one digit. Windows takes the superscript ones of Latin-1 for digits.
 const RESERVED_NUMBERED: [&str; 2] = ["COM", "LPT"];
 
 /// A file name for media, from its `Content-Disposition` or else its id.
@@ -42,9 +43,9 @@ fn replaced(char: char) -> char {
 
 fn is_reserved(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    let is_digit = |char: char| char.is_ascii_digit() || matches!(char, '¹' | '²' | '³');
     let numbered = |prefix: &&str| {
-        stem.strip_prefix(prefix)
-            .is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()))
+        stem.strip_prefix(prefix).is_some_and(|rest| rest.chars().count() == 1 && rest.chars().all(is_digit))
     };
     RESERVED.contains(&stem.as_str()) || RESERVED_NUMBERED.iter().any(numbered)
 }
@@ -64,7 +65,15 @@ mod tests {
 
     #[test]
     fn ordinary_names_stay() {
-        for name in ["x.png", "two words.tar.gz", "\u{2603}.png", "a;b.pdf", "console.txt", "com10"] {
+        for name in [
+            "x.png",
+            "two words.tar.gz",
+            "\u{2603}.png",
+            "a;b.pdf",
+            "console.txt",
+            "com10",
+            "com\u{2074}.txt",
+        ] {
             assert_eq!(named(name), name);
         }
     }
@@ -81,6 +90,12 @@ mod tests {
             ("a:b?.png", "a_b_.png"),
             ("NUL.txt", "_NUL.txt"),
             ("com1", "_com1"),
+            ("COM\u{b9}.txt", "_COM\u{b9}.txt"),
+            ("com\u{b2}", "_com\u{b2}"),
+            ("COM\u{b3} .tar.gz", "_COM\u{b3} .tar.gz"),
+            ("Lpt\u{b9}.txt", "_Lpt\u{b9}.txt"),
+            ("conin$", "_conin$"),
+            ("CONOUT$.log", "_CONOUT$.log"),
             ("\u{202e}gnp.exe", "gnp.exe"),
             ("dots... ", "dots"),
         ] {
