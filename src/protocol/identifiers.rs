@@ -22,6 +22,9 @@ pub enum IdentifierError {
     /// Not `mxc://<server name>/<media id>`.
     #[error("not a media URI: expected mxc://<server name>/<media id>")]
     MxcUri,
+    /// A path, query or fragment behind the media id.
+    #[error("the media URI goes on behind the media id: leave out everything from '{0}' on")]
+    MxcTail(char),
 }
 
 /// A valid Matrix server name, as it was written (case kept: it is an identifier).
@@ -87,11 +90,17 @@ pub struct MxcUri {
 }
 
 impl MxcUri {
-    /// Checks scheme, server name and media id.
+    /// Checks scheme, server name and media id. Nothing may follow the media id.
     pub fn parse(text: &str) -> Result<Self, IdentifierError> {
         let rest = text.strip_prefix("mxc://").ok_or(IdentifierError::MxcUri)?;
         let (server_name, media_id) = rest.split_once('/').ok_or(IdentifierError::MxcUri)?;
-        Ok(Self { server_name: ServerName::parse(server_name)?, media_id: MediaId::parse(media_id)? })
+        let server_name = ServerName::parse(server_name)?;
+        match media_id.find(['#', '?', '/']).map(|end| media_id.split_at(end)) {
+            Some((id, tail)) if MediaId::parse(id).is_ok() => {
+                Err(tail.chars().next().map_or(IdentifierError::MxcUri, IdentifierError::MxcTail))
+            }
+            _ => Ok(Self { server_name, media_id: MediaId::parse(media_id)? }),
+        }
     }
 }
 
@@ -157,6 +166,24 @@ mod tests {
         for bad in ["", "a.b", "..", "a/b", "a%2e", "a b", "é", &"a".repeat(256)] {
             assert_eq!(MediaId::parse(bad), Err(IdentifierError::MediaId), "{bad}");
         }
+    }
+
+    #[test]
+    fn nothing_follows_the_media_id() {
+        for (uri, tail) in [
+            ("mxc://example.org/AbC#auto", '#'),
+            ("mxc://example.org/AbC?width=32", '?'),
+            ("mxc://example.org/AbC/", '/'),
+            ("mxc://example.org/AbC/thumbnail#x", '/'),
+        ] {
+            assert_eq!(MxcUri::parse(uri), Err(IdentifierError::MxcTail(tail)), "{uri}");
+        }
+        // The id itself is what is wrong.
+        for uri in ["mxc://example.org/#auto", "mxc://example.org/a.b#auto", "mxc://example.org//AbC"] {
+            assert_eq!(MxcUri::parse(uri), Err(IdentifierError::MediaId), "{uri}");
+        }
+        let shown = IdentifierError::MxcTail('#').to_string();
+        insta::assert_snapshot!(shown, @"the media URI goes on behind the media id: leave out everything from '#' on");
     }
 
     #[test]

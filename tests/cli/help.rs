@@ -25,6 +25,9 @@ fn usage_errors_say_what_is_expected() {
     for (args, said) in [
         (&["get", "https://media.example/AbC"][..], "expected mxc://<server name>/<media id>"),
         (&["get", "mxc://media.example/a.b"], "the media id is not valid"),
+        (&["get", "mxc://media.example/AbC#auto"], "leave out everything from '#' on"),
+        (&["link", "mxc://media.example/AbC/"], "leave out everything from '/' on"),
+        (&["get", MXC, "-o", ""], "'--output <PATH>'"),
         (&["get", MXC, "--homeserver", "http://matrix.example.org"], "use https"),
         (&["get", MXC, "--homeserver", "matrix.example.org"], "expected https://host"),
         (&["get", MXC, "-o", "x", "--range", "9-5"], "expected START-END"),
