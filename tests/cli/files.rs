@@ -138,10 +138,25 @@ fn the_token_from_a_file() {
 #[test]
 fn what_is_no_token() {
     let world = World::good();
-    for content in ["", "\n", "two words", "t\u{f6}ken"] {
+    let too_long = "x".repeat(16 * 1024 + 1);
+    let quoted = format!("\"{ACCESS_TOKEN}\"\n");
+    for (content, said) in [
+        ("", "it is empty"),
+        ("\n", "it is empty"),
+        (&too_long, "it is longer than 16 KiB"),
+        (&quoted, "the token is in quotes\nhint: remove the quotes"),
+        ("two words", "expected one word of ASCII characters"),
+        ("t\u{f6}ken", "expected one word of ASCII characters"),
+    ] {
         fs::write(world.path("token"), content).unwrap();
-        with_token_file(&world, "token").expect(2, &["error: token does not hold an access token"]);
+        let error = format!("error: the token file token does not hold an access token: {said}");
+        with_token_file(&world, "token").expect(2, &[&error]);
     }
+    let mut command = world.command(&["get", MXC]);
+    let run = Run::of(command.env("CLOAKROOM_TOKEN", &quoted).output().unwrap());
+    let error =
+        "error: the environment variable CLOAKROOM_TOKEN does not hold an access token: the token is in";
+    run.expect(2, &[error, "hint: remove the quotes"]);
     with_token_file(&world, "missing").expect(2, &["error: cannot read the token file missing: "]);
     let mut command = world.command(&["get", MXC]);
     let run = Run::of(command.env_remove("CLOAKROOM_TOKEN").output().unwrap());

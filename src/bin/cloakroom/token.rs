@@ -12,54 +12,107 @@ use super::say::Say;
 
 const VARIABLE: &str = "CLOAKROOM_TOKEN";
 
-/// Access tokens are below 1 KiB; a larger file is another file.
-const MAX_FILE_BYTES: u64 = 16 * 1024;
+/// Access tokens are below 1 KiB; a longer text is something else.
+const MAX_BYTES: usize = 16 * 1024;
+
+/// Why a text is no access token. Shows nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum NoToken {
+    #[error("it is empty")]
+    Empty,
+    #[error("it is longer than {} KiB", MAX_BYTES / 1024)]
+    TooLong,
+    #[error("it is not UTF-8 text")]
+    NotText,
+    #[error("the token is in quotes")]
+    Quotes,
+    #[error("it begins with 'Bearer'")]
+    Bearer,
+    #[error("it is JSON")]
+    Json,
+    #[error("expected one word of ASCII characters")]
+    NotOneWord,
+}
+
+impl NoToken {
+    /// What the user can do.
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Quotes => "remove the quotes: the token stands there alone",
+            Self::Bearer => "remove that word: the token stands there alone",
+            Self::Json => "keep the value of \"access_token\", without quotes",
+            Self::NotText => "save it as plain text in UTF-8, with the token and nothing else",
+            Self::Empty | Self::TooLong | Self::NotOneWord => "it must hold the token and nothing else",
+        }
+    }
+}
 
 /// Reads the token from `file`, or from the environment where no file is given. Nothing that is said
 /// from then on shows it.
 pub fn read(file: Option<&Path>, say: &Say) -> Result<AccessToken, Failure> {
-    let (text, place) = match file {
-        Some(path) => (read_file(path, say)?, path.display().to_string()),
-        None => (read_variable(), VARIABLE.to_owned()),
+    let (bytes, place) = match file {
+        Some(path) => (read_file(path, say)?, format!("the token file {}", path.display())),
+        None => (read_variable(), format!("the environment variable {VARIABLE}")),
     };
-    let text = text.trim();
-    if text.is_empty() && file.is_none() {
+    if file.is_none() && bytes.trim_ascii().is_empty() {
         let hint = "put it into a file that only you can read and give --token-file, or set CLOAKROOM_TOKEN";
         return Err(Failure::usage("no access token", hint));
     }
-    // What fits into a header without a question; tokens of real homeservers do.
-    let token = text.bytes().all(|byte| byte.is_ascii_graphic()).then(|| AccessToken::new(text)).flatten();
-    let token = token.ok_or_else(|| {
-        let what = format!("{place} does not hold an access token: expected one word of ASCII characters");
-        Failure::usage(what, "the file holds the token and nothing else")
-    })?;
+    let token = parse(&bytes)
+        .map_err(|why| Failure::usage(format!("{place} does not hold an access token: {why}"), why.hint()))?;
     say.hide(&token);
     Ok(token)
 }
 
 /// Hides the token of the environment before the arguments are understood: a usage error repeats them.
 pub fn hide_variable(say: &Say) {
-    if let Some(token) = AccessToken::new(read_variable().trim()) {
+    if let Ok(token) = parse(&read_variable()) {
         say.hide(&token);
     }
 }
 
-fn read_variable() -> Zeroizing<String> {
-    let value = std::env::var_os(VARIABLE).unwrap_or_default();
-    // Not Unicode is not a token either: any space makes the check above say so.
-    Zeroizing::new(value.into_string().unwrap_or_else(|_| "- -".to_owned()))
+/// Reads one word, with or without white space around it.
+fn parse(bytes: &[u8]) -> Result<AccessToken, NoToken> {
+    if bytes.len() > MAX_BYTES {
+        return Err(NoToken::TooLong);
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| NoToken::NotText)?.trim();
+    let is_quote =
+        |char: char| "\"'`\u{ab}\u{bb}".contains(char) || ('\u{2018}'..='\u{201f}').contains(&char);
+    let starts_with =
+        |word: &str| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    if text.starts_with(['{', '[']) {
+        return Err(NoToken::Json);
+    }
+    if text.starts_with(is_quote) || text.ends_with(is_quote) {
+        return Err(NoToken::Quotes);
+    }
+    if starts_with("Bearer ") || starts_with("Authorization:") {
+        return Err(NoToken::Bearer);
+    }
+    // What fits into a header without a question; tokens of real homeservers do.
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(NoToken::NotOneWord);
+    }
+    AccessToken::new(text).ok_or(NoToken::Empty)
 }
 
-fn read_file(path: &Path, say: &Say) -> Result<Zeroizing<String>, Failure> {
+fn read_variable() -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(std::env::var_os(VARIABLE).unwrap_or_default().into_encoded_bytes())
+}
+
+/// Reads at most one byte more than a token may have.
+fn read_file(path: &Path, say: &Say) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let cannot = |error: std::io::Error| {
         let what = format!("cannot read the token file {}: {error}", path.display());
         Failure::usage(what, "it is a text file that holds the access token and nothing else")
     };
     let file = File::open(path).map_err(cannot)?;
     warn_if_others_can_read(&file, path, say);
-    let mut text = Zeroizing::new(String::new());
-    file.take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(cannot)?;
-    Ok(text)
+    // Its full size at once: growing would leave copies of the token behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 64));
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    Ok(bytes)
 }
 
 #[cfg(unix)]
@@ -77,3 +130,39 @@ fn warn_if_others_can_read(file: &File, path: &Path, say: &Say) {
 
 #[cfg(not(unix))]
 fn warn_if_others_can_read(_file: &File, _path: &Path, _say: &Say) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_one_word() {
+        for text in ["syt_x", "syt_x\n", "  syt_x\r\n", "a'b", "mat_x-._~+/="] {
+            assert_eq!(parse(text.as_bytes()).unwrap().expose(), text.trim());
+        }
+        let longest = "x".repeat(MAX_BYTES);
+        assert_eq!(parse(longest.as_bytes()).unwrap().expose(), longest);
+    }
+
+    #[test]
+    fn what_is_no_token() {
+        for (text, why) in [
+            ("", NoToken::Empty),
+            (" \n", NoToken::Empty),
+            (&"x".repeat(MAX_BYTES + 1), NoToken::TooLong),
+            ("\"syt_x\"\n", NoToken::Quotes),
+            ("'syt_x'", NoToken::Quotes),
+            ("\u{201c}syt_x\u{201d}", NoToken::Quotes),
+            ("\"syt_x", NoToken::Quotes),
+            ("Bearer syt_x", NoToken::Bearer),
+            ("authorization: bearer syt_x", NoToken::Bearer),
+            ("{\"access_token\":\"syt_x\"}", NoToken::Json),
+            ("two words", NoToken::NotOneWord),
+            ("t\u{f6}ken", NoToken::NotOneWord),
+        ] {
+            assert_eq!(parse(text.as_bytes()), Err(why), "{text:.40}");
+        }
+        // UTF-16, as PowerShell writes it.
+        assert_eq!(parse(b"\xff\xfes\0y\0t\0"), Err(NoToken::NotText));
+    }
+}
