@@ -47,10 +47,19 @@ fn a_name_is_never_a_path() {
 #[test]
 fn folders_that_are_not_there() {
     let world = World::good();
-    for output in ["missing/file", "missing/"] {
-        world.get(&["-o", output]).expect(8, &[&format!("error: cannot write {output}: ")]);
+    fs::write(world.path("file"), "mine").unwrap();
+    for (output, said) in [
+        ("missing/file", "the folder missing does not exist\nhint: make the folder first"),
+        ("missing/", "the folder missing/ does not exist"),
+        ("missing/in/file", "the folder missing/in does not exist"),
+        ("file/x", "file is not a folder\nhint: --output names another"),
+        ("file/", "file/ is not a folder"),
+        ("file/in/x", "file/in is not a folder"),
+    ] {
+        world.get(&["-o", output]).expect(8, &[&format!("error: cannot write {output}: {said}")]);
     }
-    assert!(world.homeserver.asked().is_empty() && world.files().is_empty());
+    assert!(world.homeserver.asked().is_empty());
+    assert_eq!((world.files(), world.read("file")), (vec!["file".to_owned()], b"mine".to_vec()));
 }
 
 #[test]
@@ -66,7 +75,37 @@ fn a_reader_that_leaves_ends_the_download() {
     let world = World::good();
     let mut child = world.spawn_get(&["-o", "-"]);
     drop(child.stdout.take());
-    Run::of(child.wait_with_output().unwrap()).expect(8, &["error: cannot write standard output: "]);
+    let run = Run::of(child.wait_with_output().unwrap());
+    assert!(!run.stderr.contains("error"), "{}", run.stderr);
+    run.expect(141, &["nobody reads standard output any more"]);
+}
+
+/// As a shell does it, with a pipe that is full when `head` leaves.
+#[cfg(unix)]
+#[test]
+fn head_ends_the_download_without_a_word() {
+    let world = World::good();
+    let template = world.command(&["get", "-o", "-", MXC]);
+    let mut shell = std::process::Command::new("sh");
+    let line = r#"{ "$0" "$@"; echo "exit code $?" >&2; } | head -c 10"#;
+    shell.args(["-c", line]).arg(template.get_program()).args(template.get_args());
+    for (name, value) in template.get_envs() {
+        shell.env(name, value.unwrap());
+    }
+    let run = Run::of(shell.current_dir(template.get_current_dir().unwrap()).output().unwrap());
+    assert_eq!((run.stderr.as_str(), run.stdout), ("exit code 141\n", plaintext()[..10].to_vec()));
+}
+
+#[test]
+fn a_link_that_nobody_reads_is_no_error() {
+    let world = World::without_answers(|asked| match asked.path.as_str() {
+        "/_matrix/client/v3/account/whoami" => Reply::new(200, r#"{"user_id":"@alice:media.example"}"#),
+        _ => Reply::new(200, "media"),
+    });
+    let mut child = world.command(&["link", MXC]).spawn().unwrap();
+    drop(child.stdout.take());
+    let run = Run::of(child.wait_with_output().unwrap());
+    assert_eq!((run.code, run.stderr.as_str()), (Some(141), ""));
 }
 
 #[test]

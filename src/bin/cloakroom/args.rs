@@ -70,7 +70,8 @@ Exit codes:
   6    protocol violation: a bad answer, a link to elsewhere, a key that does not fit
   7    cut off, or another object than the one that was promised
   8    local file error; the file exists already
-  130  interrupted (129: the terminal was closed, 143: terminated)";
+  130  interrupted (129: the terminal was closed, 143: terminated)
+  141  nobody reads standard output any more, as in: cloakroom get ... -o - | head -c 10";
 
 /// Download media: ask the homeserver, follow the link, decrypt while saving
 #[derive(Debug, Args)]
@@ -145,7 +146,8 @@ Exit codes:
   6    protocol violation: the homeserver does not say who you are
   8    standard output could not be written
   9    no link works without an account: a policy or the homeserver itself is against it
-  130  interrupted (129: the terminal was closed, 143: terminated)";
+  130  interrupted (129: the terminal was closed, 143: terminated)
+  141  nobody reads standard output any more";
 
 /// Print a link that works without an account, or say why there is none
 #[derive(Debug, Args)]

@@ -29,6 +29,12 @@ pub enum Failure {
     /// A file could not be made or written.
     #[error("{what}: {source}")]
     Local { what: String, source: io::Error },
+    /// The folder of a file is not there, or is none.
+    #[error("cannot write {}: {folder}", .path.display())]
+    NoFolder { path: PathBuf, folder: NoFolder },
+    /// Whoever read a pipe has left, as `head` does when it has enough.
+    #[error("nobody reads {what} any more")]
+    ReaderLeft { what: String },
     /// The target exists.
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),
@@ -43,6 +49,20 @@ pub enum Failure {
     Interrupted { signal: u8 },
 }
 
+/// What stands where a file's folder should be.
+#[derive(Debug, thiserror::Error)]
+pub enum NoFolder {
+    /// Nothing.
+    #[error("the folder {} does not exist", .0.display())]
+    Missing(PathBuf),
+    /// A file.
+    #[error("{} is not a folder", .0.display())]
+    NotFolder(PathBuf),
+}
+
+/// The signal that ends other programs when they write to a pipe that nobody reads.
+const SIGPIPE: u8 = 13;
+
 impl Failure {
     pub fn usage(what: impl Into<String>, hint: &'static str) -> Self {
         Self::Usage { what: what.into(), hint }
@@ -50,6 +70,14 @@ impl Failure {
 
     pub fn local(what: impl Into<String>, source: io::Error) -> Self {
         Self::Local { what: what.into(), source }
+    }
+
+    /// A failed write to `what`.
+    pub fn write(what: &str, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::BrokenPipe => Self::ReaderLeft { what: what.to_owned() },
+            _ => Self::local(format!("cannot write {what}"), source),
+        }
     }
 
     pub fn local_path(doing: &str, path: &Path, source: io::Error) -> Self {
@@ -78,7 +106,8 @@ impl Failure {
             },
             Self::Unreachable { .. } | Self::Proxy { .. } | Self::Stalled { .. } => 5,
             Self::Nobody => 6,
-            Self::Local { .. } | Self::Exists(_) => 8,
+            Self::Local { .. } | Self::NoFolder { .. } | Self::Exists(_) => 8,
+            Self::ReaderLeft { .. } => 128 + SIGPIPE,
             Self::NoPublicLink { .. } => 9,
             Self::Interrupted { signal } => 128 + signal,
         }
@@ -107,12 +136,16 @@ impl Failure {
                  reach without it"
             }
             Self::Stalled { .. } => "try again; --stall-timeout allows longer pauses",
+            Self::NoFolder { folder: NoFolder::Missing(_), .. } => {
+                "make the folder first, or name another place"
+            }
+            Self::NoFolder { folder: NoFolder::NotFolder(_), .. } => "--output names another place",
             Self::Exists(_) => "--force overwrites it, --output names another",
             Self::Nobody => "is this the client-server API of a Matrix homeserver?",
             Self::NoPublicLink { .. } => {
                 "share the mxc URI with people who have an account; to others send the file itself"
             }
-            Self::Local { .. } | Self::Interrupted { .. } => return None,
+            Self::Local { .. } | Self::ReaderLeft { .. } | Self::Interrupted { .. } => return None,
         };
         Some(hint.to_owned())
     }

@@ -96,7 +96,7 @@ impl Stop {
             }
             // A lost connection and an early end look alike: less came than was promised.
             Self::Transport { broken_off, .. } => broken_off.into(),
-            Self::Write(error) => Failure::local(format!("cannot write {label}"), error),
+            Self::Write(error) => Failure::write(label, error),
         }
     }
 }

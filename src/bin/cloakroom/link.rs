@@ -27,7 +27,7 @@ pub async fn link(args: LinkArgs, say: &Say) -> Result<(), Failure> {
     let object = Object { server_name, media_id, variant: Variant::Original };
     let promised = find(&homeserver, &token, &object, &args, say).await?;
     let link = homeserver.join(&object.legacy_path());
-    writeln!(std::io::stdout(), "{link}").map_err(|error| Failure::local("cannot write the link", error))?;
+    writeln!(std::io::stdout(), "{link}").map_err(|error| Failure::write("standard output", error))?;
     say.note(if promised {
         "works without an account, as the homeserver's policy says"
     } else {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
-use super::failure::Failure;
+use super::failure::{Failure, NoFolder};
 use super::sink::Sink;
 
 /// What `--output` names.
@@ -37,7 +37,7 @@ impl Target {
             Ok(metadata) if metadata.is_dir() => Ok(Self::Folder(path.to_owned())),
             Ok(metadata) if !metadata.is_file() => Ok(Self::Device(path.to_owned())),
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Failure::local_path("write", path, error))
+                Err(no_folder(path.to_owned(), folder_named(path), error))
             }
             _ => Self::file(path.to_owned(), force),
         }
@@ -48,11 +48,12 @@ impl Target {
         if !force && path.symlink_metadata().is_ok() {
             return Err(Failure::Exists(path));
         }
-        let names_a_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
-        if names_a_folder || !folder_of(&path).is_dir() {
-            return Err(Failure::local_path("write", &path, io::ErrorKind::NotFound.into()));
+        let folder = folder_named(&path);
+        match folder.metadata() {
+            Ok(metadata) if metadata.is_dir() => Ok(Self::File(path)),
+            Ok(_) => Err(Failure::NoFolder { path, folder: NoFolder::NotFolder(folder) }),
+            Err(error) => Err(no_folder(path, folder, error)),
         }
-        Ok(Self::File(path))
     }
 
     /// Opens it; `name` is the media's own, already safe.
@@ -118,7 +119,7 @@ impl Output {
     pub async fn finish(mut self) -> Result<String, Failure> {
         let label = self.label();
         let written = self.sink.finish().await;
-        written.map_err(|error| Failure::local(format!("cannot write {label}"), error))?;
+        written.map_err(|error| Failure::write(&label, error))?;
         if let Place::File { temporary, path, force } = self.place {
             let named = if force { temporary.persist(&path) } else { temporary.persist_noclobber(&path) };
             named.map_err(|error| match error.error.kind() {
@@ -163,6 +164,21 @@ fn temporary_beside(path: &Path) -> Result<(File, TempPath), Failure> {
     }
     let made = builder.tempfile_in(folder_of(path));
     made.map(tempfile::NamedTempFile::into_parts).map_err(|error| Failure::local_path("write", path, error))
+}
+
+/// Returns the folder that must be there for `--output`: with a slash at its end, the path itself.
+fn folder_named(path: &Path) -> PathBuf {
+    let is_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    if is_folder { path.to_owned() } else { folder_of(path).to_owned() }
+}
+
+/// The failure of looking for a file's folder.
+fn no_folder(path: PathBuf, folder: PathBuf, error: io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::NotFound => Failure::NoFolder { path, folder: NoFolder::Missing(folder) },
+        io::ErrorKind::NotADirectory => Failure::NoFolder { path, folder: NoFolder::NotFolder(folder) },
+        _ => Failure::local_path("write", &path, error),
+    }
 }
 
 fn folder_of(path: &Path) -> &Path {

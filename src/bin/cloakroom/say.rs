@@ -39,8 +39,12 @@ impl Say {
         self.talk.quiet
     }
 
-    /// Always: what went wrong, and what to do.
+    /// Always: what went wrong, and what to do. A reader that has enough is no error: other programs
+    /// end without a word too.
     pub fn failure(&self, failure: &Failure) {
+        if matches!(failure, Failure::ReaderLeft { .. }) {
+            return self.step(failure);
+        }
         self.line(format_args!("error: {failure}"));
         if let Some(hint) = failure.hint() {
             self.line(format_args!("hint: {hint}"));
