@@ -93,6 +93,9 @@ pub enum Reason {
     /// A plain redirect.
     #[error("following a redirect")]
     Redirected,
+    /// The range was refused with 416, and the media have no bytes at all.
+    #[error("asking without the range: the media are empty")]
+    Empty,
 }
 
 /// A body to read whole, at most [`Document::MAX_BYTES`] of it.
@@ -180,7 +183,7 @@ impl Exchange {
                 let trail = Trail { url: request.url, party: request.party, origin, hops };
                 plan.media_came(opted_in, trail, status, headers)
             }
-            Asked::Link { answer, opted_in } => plan.link_came(&answer, opted_in, status, headers),
+            Asked::Link { answer, opted_in } => plan.link_came(answer, opted_in, status, headers),
         }
     }
 }
@@ -206,7 +209,7 @@ impl Document {
             DocumentKind::Answer(opted_in) => {
                 let answer = Answer::from_json(body, &opted_in.edge, opted_in.opt_in.verbatim)?;
                 plan.answers += 1;
-                Ok(plan.follow(answer, opted_in))
+                Ok(plan.follow(Box::new(answer), opted_in, Reason::Answered))
             }
             DocumentKind::Refusal { status, retry_after_secs } => {
                 Err(ClientError::Homeserver(Refusal::read(status, retry_after_secs, body)))
@@ -248,10 +251,17 @@ impl Plan {
         Exchange { plan: self, asked: Asked::Media { opted_in, origin, hops }, request, reason }
     }
 
-    fn follow(self, answer: Answer, opted_in: OptedIn) -> Exchange {
+    fn follow(self, answer: Box<Answer>, opted_in: OptedIn, reason: Reason) -> Exchange {
         let request = Request { url: answer.url.clone(), party: Party::Edge, range: self.range_header() };
-        let asked = Asked::Link { answer: Box::new(answer), opted_in };
-        Exchange { plan: self, asked, request, reason: Reason::Answered }
+        let asked = Asked::Link { answer, opted_in };
+        Exchange { plan: self, asked, request, reason }
+    }
+
+    /// Wants the whole object from now on. Servers may refuse every range of an empty one with 416
+    /// (RFC 9110 section 15.5.17); to its user it is an object like any other.
+    fn whole(mut self) -> Self {
+        self.download.range = None;
+        self
     }
 
     fn range_header(&self) -> Option<HeaderValue> {
@@ -293,7 +303,12 @@ impl Plan {
                 let next = trail.hop(headers)?;
                 Ok(NextStep::Send(self.get(opted_in, next, Reason::Redirected)))
             }
-            StatusCode::RANGE_NOT_SATISFIABLE if self.download.range.is_some() => Err(beyond_end(headers)),
+            StatusCode::RANGE_NOT_SATISFIABLE if self.download.range.is_some() => {
+                match size_of_unsatisfied(headers) {
+                    Some(0) => Ok(NextStep::Send(self.whole().get(opted_in, trail, Reason::Empty))),
+                    size_bytes => Err(BodyError::BeyondEnd { size_bytes }.into()),
+                }
+            }
             _ if trail.party == Party::Homeserver => {
                 let retry_after_secs = number(headers, &RETRY_AFTER);
                 let kind = DocumentKind::Refusal { status, retry_after_secs };
@@ -305,12 +320,12 @@ impl Plan {
 
     fn link_came(
         self,
-        answer: &Answer,
+        answer: Box<Answer>,
         opted_in: OptedIn,
         status: StatusCode,
         headers: &HeaderMap,
     ) -> Result<NextStep, ClientError> {
-        let Answer { protection, metadata, .. } = answer;
+        let Answer { protection, metadata, .. } = &*answer;
         match status {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
                 let range = self.download.range.as_ref();
@@ -333,9 +348,10 @@ impl Plan {
             StatusCode::NOT_FOUND | StatusCode::CONFLICT => {
                 Ok(NextStep::Send(self.ask(None, Reason::LinkGoneAgain(status))))
             }
-            StatusCode::RANGE_NOT_SATISFIABLE if self.download.range.is_some() => {
-                Err(BodyError::BeyondEnd { size_bytes: Some(metadata.size) }.into())
-            }
+            StatusCode::RANGE_NOT_SATISFIABLE if self.download.range.is_some() => match metadata.size {
+                0 => Ok(NextStep::Send(self.whole().follow(answer, opted_in, Reason::Empty))),
+                size => Err(BodyError::BeyondEnd { size_bytes: Some(size) }.into()),
+            },
             status => Err(ClientError::Edge(status)),
         }
     }
@@ -349,11 +365,10 @@ fn answer_status(delivery: Delivery) -> StatusCode {
     }
 }
 
-/// A 416 without an answer: the object's length stands in `Content-Range: bytes */1234`.
-fn beyond_end(headers: &HeaderMap) -> ClientError {
+/// Returns the object's length as a 416 tells it: `Content-Range: bytes */1234`.
+fn size_of_unsatisfied(headers: &HeaderMap) -> Option<u64> {
     let range = headers.get(http::header::CONTENT_RANGE).and_then(|value| value.to_str().ok());
-    let size = range.and_then(|range| range.rsplit_once('/')).and_then(|(_, size)| decimal(size));
-    BodyError::BeyondEnd { size_bytes: size }.into()
+    range.and_then(|range| range.rsplit_once('/')).and_then(|(_, size)| decimal(size))
 }
 
 fn number(headers: &HeaderMap, name: &http::HeaderName) -> Option<u64> {

@@ -4,8 +4,8 @@ use cloakroom::protocol::{Key, Metadata};
 
 use crate::server::{Asked, Reply};
 use crate::world::{
-    ACCESS_TOKEN, CONFIG_PATH, MEDIA_PATH, SIZE, World, answer, answer_with, ciphertext, delivery_of,
-    encrypted, link_path, metadata, plain, plaintext, sealed,
+    ACCESS_TOKEN, CONFIG_PATH, MEDIA_PATH, SIZE, World, answer, answer_about, answer_with, ciphertext,
+    delivery_of, encrypted, link_path, metadata, plain, plaintext, sealed,
 };
 
 #[test]
@@ -185,6 +185,31 @@ fn ranges() {
         .get(&["--range", "700001-", "-o", "part"])
         .expect(2, &["error: the range lies beyond the end of the media, which has 700001 bytes"]);
     assert!(world.files().is_empty());
+}
+
+#[test]
+fn an_empty_object_is_saved_whole_for_every_range() {
+    let empty = Metadata { size: 0, ..metadata() };
+    // As a server answers that ignores such a range, and as one that refuses it.
+    for refused in [false, true] {
+        let reply = move |asked: &Asked| match asked.header("range") {
+            Some(_) if refused => Reply::new(416, "").header("content-range", "bytes */0"),
+            _ => Reply::new(200, ""),
+        };
+        let (about, seal) = (empty.clone(), sealed(&empty));
+        let linked = World::new(
+            move |asked, edge, n| answer_about(&about, delivery_of(asked), edge, n),
+            move |asked, _| reply(asked).header("org-matrix-msc4097-metadata", seal.as_str()),
+        );
+        let plain = World::without_answers(move |asked| reply(asked));
+        for (world, by) in [(&linked, "0 bytes, image/png, by an encrypted link"), (&plain, "0 bytes, ")] {
+            for range in ["0-", "-5", "0-0"] {
+                let file = format!("part{range}");
+                world.get(&["--range", range, "-o", &file]).expect(0, &[by]);
+                assert_eq!(world.read(&file), b"");
+            }
+        }
+    }
 }
 
 #[test]

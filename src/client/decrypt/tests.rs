@@ -82,6 +82,28 @@ fn a_range_that_was_ignored_is_cut_out_here() {
 }
 
 #[test]
+fn an_empty_object_is_whole_for_every_range() {
+    let empty = Metadata { size: 0, ..metadata() };
+    let sealed = Metadata::seal(&empty.to_json(), &key()).unwrap();
+    let encrypted: HeaderMap = [(header::METADATA, sealed)].into_iter().collect();
+    for range in [None, Some("0-"), Some("-5"), Some("0-0"), Some("7-9")] {
+        let range: Option<RangeRequest> = range.map(|range| range.parse().unwrap());
+        let link = Body::encrypted(StatusCode::OK, &encrypted, &key(), &empty, range.as_ref());
+        let stored = Body::plain(StatusCode::OK, &headers(&[]), Some(0), range.as_ref());
+        let plain = headers(&[("content-length", "0")]);
+        let plain = Body::plain(StatusCode::OK, &plain, None, range.as_ref());
+        for mut body in [link.unwrap(), stored.unwrap(), plain.unwrap()] {
+            assert_eq!(body.length(), Some(0), "{range:?}");
+            assert_eq!(read(&mut body, &[], 1), Ok(Vec::new()));
+            assert_eq!(body.push(&mut [0]), Err(BodyError::Surplus { promised_bytes: 0 }));
+        }
+    }
+    // A part of nothing is nothing that a server may send.
+    let part = edge(&[("content-range", "bytes 0-0/0")]);
+    assert_eq!(open(206, &part, Some("0-0")).unwrap_err(), BodyError::OtherRange);
+}
+
+#[test]
 fn nothing_is_released_unless_the_metadata_opens_and_fits() {
     let sealed = |metadata: &Metadata, key: &Key| Metadata::seal(&metadata.to_json(), key).unwrap();
     let other = Metadata { size: SIZE + 1, ..metadata() };

@@ -319,6 +319,39 @@ fn the_range_goes_to_whoever_may_have_the_media() {
 }
 
 #[test]
+fn a_range_of_empty_media_is_asked_without_it() {
+    let unsatisfiable = vec![("content-range", "bytes */0".to_owned())];
+    let empty = vec![("content-length", "0".to_owned())];
+    let replies = [(200, vec![], CONFIG), (416, unsatisfiable.clone(), ""), (200, empty, "")];
+    let (requests, end) = play(download(by(Delivery::Redirect), Some("0-")), &replies);
+    assert_eq!(end.unwrap().body.length(), Some(0));
+    assert_eq!(requests[1..], [format!("token {MEDIA}{OPT_IN} bytes=0-"), format!("token {MEDIA}{OPT_IN}")]);
+    // Once: a server that refuses the whole with 416 refuses it.
+    let replies = [(200, vec![], CONFIG), (416, unsatisfiable.clone(), ""), (416, unsatisfiable, "")];
+    let error = play(download(by(Delivery::Redirect), Some("0-")), &replies).1.unwrap_err();
+    assert!(matches!(error, ClientError::Homeserver(_)), "{error:?}");
+
+    let about = Metadata { size: 0, ..metadata() };
+    let url = Zeroizing::new(format!("{EDGE}/{}", "A".repeat(43)));
+    let protection = Protection::Encrypted { alg: Algorithm::ChaCha20, key: key() };
+    let answer = Answer { url, protection, expires_ts: 1, metadata: about.clone() }.to_json();
+    let sealed = Metadata::seal(&about.to_json(), &key()).unwrap().to_str().unwrap().to_owned();
+    let sealed = vec![("org-matrix-msc4097-metadata", sealed)];
+    let replies = [
+        (200, vec![], CONFIG),
+        (307, marked("redirect"), answer.as_str()),
+        (416, vec![], ""),
+        (200, sealed, ""),
+    ];
+    let (requests, end) = play(download(by(Delivery::Redirect), Some("-5")), &replies);
+    assert_eq!(end.unwrap().body.length(), Some(0));
+    assert_eq!(
+        requests[2..],
+        [format!("{EDGE}/{} bytes=-5", "A".repeat(43)), format!("{EDGE}/{}", "A".repeat(43))]
+    );
+}
+
+#[test]
 fn a_thumbnail_has_a_query_of_its_own() {
     let thumbnail = Thumbnail { width: 32, height: 24, method: Some(ThumbnailMethod::Crop), animated: None };
     let mut download = download(by(Delivery::Json), None);
