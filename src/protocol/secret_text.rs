@@ -4,7 +4,10 @@ use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A Matrix access token, as it came. `Debug` prints no character of it; wiped on drop.
+/// A Matrix access token, as it came. `Debug` prints no character of it.
+///
+/// This copy is wiped on drop. Header values and the buffers of HTTP libraries hold others, which are
+/// not.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct AccessToken(String);
 

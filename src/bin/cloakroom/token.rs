@@ -97,6 +97,7 @@ fn parse(bytes: &[u8]) -> Result<AccessToken, NoToken> {
     AccessToken::new(text).ok_or(NoToken::Empty)
 }
 
+/// Our copy is wiped; the environment itself stays readable to this user for as long as we run.
 fn read_variable() -> Zeroizing<Vec<u8>> {
     Zeroizing::new(std::env::var_os(VARIABLE).unwrap_or_default().into_encoded_bytes())
 }
@@ -109,7 +110,7 @@ fn read_file(path: &Path, say: &Say) -> Result<Zeroizing<Vec<u8>>, Failure> {
     };
     let file = File::open(path).map_err(cannot)?;
     warn_if_others_can_read(&file, path, say);
-    // Its full size at once: growing would leave copies of the token behind.
+    // Its full size at once: growing would leave copies of the token behind that nobody wipes.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 64));
     file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(cannot)?;
     Ok(bytes)

@@ -21,7 +21,8 @@ pub struct Transport {
 }
 
 enum Account {
-    /// The user's: the value of `Authorization`.
+    /// The user's: the value of `Authorization`. It stays in memory until the program ends, as in the
+    /// buffers of the HTTP client: no library type for it can be wiped.
     User(HeaderValue),
     /// Somebody without one.
     Anonymous,
@@ -107,7 +108,8 @@ impl Transport {
         mut response: Response,
         party: &Party,
     ) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        // Its full size at once: growing would leave copies of a key behind.
+        // Its full size at once: growing would leave more copies of a key behind than the one in the
+        // HTTP client's own buffers, which we cannot wipe.
         let mut body = Zeroizing::new(Vec::with_capacity(Document::MAX_BYTES));
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(&error, party))? {
             let room = Document::MAX_BYTES - body.len();
