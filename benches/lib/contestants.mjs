@@ -13,7 +13,7 @@ export const MIB = 1024 * KIB;
 /** The buffers that the JavaScript byte streams are measured with. */
 export const BUFFERS = [64 * KIB, 256 * KIB, 1 * MIB];
 /** What Cloakroom's own pump reads at a time: ratios compare with a buffer of this size. */
-export const CLOAKROOM_BUFFER = readBytes(readFileSync(join(ROOT, "src/platform/workers/glue.js"), "utf8"));
+export const CLOAKROOM_BUFFER = readBytes(readFileSync(join(ROOT, "src/platform/workers/js/body.js"), "utf8"));
 
 const plain = (body) => body;
 const aes = (body) => createDecipheriv("aes-256-ctr", KEY, Buffer.alloc(16)).update(body);
@@ -102,6 +102,6 @@ export function token(size) {
 
 function readBytes(glue) {
   const kib = /^const READ_BYTES = (\d+) \* 1024;$/m.exec(glue)?.[1];
-  if (!BUFFERS.includes(kib * KIB)) throw new Error("READ_BYTES in src/platform/workers/glue.js is none of the buffers that JS is measured with");
+  if (!BUFFERS.includes(kib * KIB)) throw new Error("READ_BYTES in src/platform/workers/js/body.js is none of the buffers that JS is measured with");
   return kib * KIB;
 }

@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { bodyStream, drive, idleTasks, standardUrl } from "../../src/platform/workers/glue.js";
+import { bodyStream } from "../../src/platform/workers/js/body.js";
+import { drive, idleTasks } from "../../src/platform/workers/js/drive.js";
+import { standardUrl } from "../../src/platform/workers/js/request.js";
 
 const TOKEN = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCdE";
 

@@ -1,4 +1,4 @@
-//! Bindings: `glue.js`, and the globals of the runtime that `web-sys` does not know.
+//! Bindings: the folder `js`, and the globals of the runtime that `web-sys` does not know.
 
 use js_sys::{Array, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
@@ -6,12 +6,15 @@ use web_sys::{Headers, ReadableStream, Request, Response, WritableStream};
 
 use super::task::Task;
 
-#[wasm_bindgen(module = "/src/platform/workers/glue.js")]
+#[wasm_bindgen(module = "/src/platform/workers/js/request.js")]
 extern "C" {
     /// Method and URL as one text: `method`, line, `URL`. Dot segments are resolved.
     #[wasm_bindgen(js_name = requestLine, catch)]
     pub(super) fn request_line(request: &Request) -> Result<String, JsValue>;
+}
 
+#[wasm_bindgen(module = "/src/platform/workers/js/headers.js")]
+extern "C" {
     /// Those of the named headers that are there, as one text: `name`, line, `value`, line, …
     #[wasm_bindgen(js_name = headerText)]
     pub(super) fn header_text(headers: &Headers, names: &Array) -> String;
@@ -19,7 +22,10 @@ extern "C" {
     /// Headers as an object of the runtime.
     #[wasm_bindgen(js_name = headersObject)]
     pub(super) fn headers_object(text: &str) -> Headers;
+}
 
+#[wasm_bindgen(module = "/src/platform/workers/js/response.js")]
+extern "C" {
     /// A response with headers that many share and headers of its own. The body may be `null`, bytes
     /// or a stream.
     #[wasm_bindgen(catch)]
@@ -38,21 +44,27 @@ extern "C" {
         own: &str,
         bytes: &[u8],
     ) -> Result<Response, JsValue>;
+}
 
+#[wasm_bindgen(module = "/src/platform/workers/js/fetch.js")]
+extern "C" {
     /// What every request of ours says: no redirect is followed, no cache asked or filled.
     pub(super) fn uncached(method: &str, headers: &str) -> JsValue;
 
     /// Options of a request as those of `uncached`, which the runtime need not read anew each time.
     #[wasm_bindgen(js_name = uncachedTemplate)]
     pub(super) fn uncached_template(method: &str, headers: &str) -> JsValue;
+}
 
-    /// The promise itself, whose rejection nobody has to see.
-    pub(super) fn handled(promise: Promise) -> Promise;
-
+#[wasm_bindgen(module = "/src/platform/workers/js/drive.js")]
+extern "C" {
     /// The promise of a task's outcome; the task begins with the next microtask.
     #[wasm_bindgen(js_name = driveLater)]
     pub(super) fn drive_later(task: Task) -> Promise;
+}
 
+#[wasm_bindgen(module = "/src/platform/workers/js/pump.js")]
+extern "C" {
     /// Moves a stream into another one, a chunk with each step.
     pub(super) type Pump;
 
@@ -66,6 +78,12 @@ extern "C" {
     /// Breaks both streams off.
     #[wasm_bindgen(method)]
     pub(super) fn abort(this: &Pump, reason: &JsValue);
+}
+
+#[wasm_bindgen(module = "/src/platform/workers/js/body.js")]
+extern "C" {
+    /// The promise itself, whose rejection nobody has to see.
+    pub(super) fn handled(promise: Promise) -> Promise;
 
     /// Reads a stream up to a limit.
     #[wasm_bindgen(js_name = readAtMost)]

@@ -1,9 +1,9 @@
 //! Cloudflare Workers: the adapters for the ports, and the entry of every request.
 //!
-//! `main.js` is where a request enters; [`entry`] hands it to [`crate::dispatch`], as a [`task`] that
+//! `js/main.js` is where a request enters; [`entry`] hands it to [`crate::dispatch`], as a [`task`] that
 //! JavaScript drives. The other files implement the ports ([`crate::ports`]): `fetch`
-//! (homeserver), `cache`, `kv`, `runtime`, and `body` and `response` for what goes back. `glue.js` holds the
-//! few lines that are better said in JavaScript.
+//! (homeserver), `cache`, `kv`, `runtime`, and `body` and `response` for what goes back. The folder `js` holds
+//! the few lines that are better said in JavaScript; [`glue`] binds them.
 
 mod body;
 mod cache;

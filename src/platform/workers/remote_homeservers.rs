@@ -10,7 +10,7 @@ use super::task::settled;
 use crate::policy::{FETCH_TIMEOUT_MS, MAX_BODY_BYTES, TargetUrl};
 use crate::ports::{RemoteAnswer, RemoteHomeservers};
 
-#[wasm_bindgen(module = "/src/platform/workers/remote_homeservers.js")]
+#[wasm_bindgen(module = "/src/platform/workers/js/remote_homeservers.js")]
 extern "C" {
     #[wasm_bindgen(js_name = fetchDocument)]
     fn fetch_document(url: &str, init: &JsValue, timeout_ms: f64, limit: f64) -> Promise;

@@ -2,7 +2,7 @@
 //!
 //! A request waits for one promise of the runtime at a time. So a task needs no queue, no wakers and no
 //! closures, which all cost more than the code between two waits: [`settled`] leaves the promise with
-//! [`Task::resume`], whose caller, `drive` in `glue.js`, waits for it and brings what came of it.
+//! [`Task::resume`], whose caller, `drive` in `js/drive.js`, waits for it and brings what came of it.
 
 use std::cell::Cell;
 use std::future::poll_fn;

@@ -1,6 +1,6 @@
 // The Worker's main module: every request enters here and goes on in entry.rs.
 import { Task, __wbg_reset_state as restart, __worker_init_state as stateOfProgram } from "cloakroom";
-import { drive, idleTasks } from "cloakroom/glue.js";
+import { drive, idleTasks } from "./drive.js";
 
 // After a trap the state of the program may be anything: the next request gets a new one. A panic says so itself, wherever it
 // happens; other traps, as that of a memory that is full, are reported by who meets them.

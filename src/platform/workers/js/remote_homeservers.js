@@ -1,4 +1,4 @@
-import { readAtMost } from "./glue.js";
+import { readAtMost } from "./body.js";
 
 /**
  * Fetches a short document from a server that nobody vouches for: all of it, or undefined, within

@@ -1,0 +1,100 @@
+// Bodies. Bytes are counted and encrypted in Rust; here they are only moved.
+
+import { reportTrap } from "./trap.js";
+
+/** The promise itself, whose rejection nobody has to see. */
+export function handled(promise) {
+  promise.catch(() => {});
+  return promise;
+}
+
+/** Reads a stream of at most `limit` bytes; undefined if it is longer. */
+export async function readAtMost(stream, limit) {
+  const chunks = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    length += chunk.byteLength;
+    if (length > limit) return undefined; // leaving the loop cancels the stream
+    chunks.push(chunk);
+  }
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+}
+
+/** The first read is small, so that the first byte leaves early; then reads have the best size. */
+const FIRST_READ_BYTES = 16 * 1024;
+const READ_BYTES = 256 * 1024;
+
+/** Buffers that no stream is reading into: plain memory, which the streams of an isolate share. */
+const idleBuffers = [];
+const MAX_IDLE_BUFFERS = 4;
+
+/**
+ * A stream of `length` bytes: what `push` makes of the chunks of `source`.
+ *
+ * `push(chunk)` takes a chunk and returns the bytes to send, in memory of their own. It throws if the
+ * source sends too much. `end(reason)` is told once how it ended: undefined, or what went wrong.
+ * The client's pace is kept (a chunk is read only when one is asked for), and when the client
+ * leaves, the source is cancelled at once.
+ */
+export function bodyStream(source, length, push, end) {
+  const reader = source.getReader({ mode: "byob" });
+  let left = length;
+  let readBytes = FIRST_READ_BYTES;
+  let sent;
+  let ended = false;
+
+  const finish = (reason) => {
+    ended = true;
+    end(reason);
+  };
+
+  /** Reads a chunk; undefined at the end of the source. */
+  const read = async () => {
+    const buffer = idleBuffers.pop() ?? new ArrayBuffer(READ_BYTES);
+    const { value } = await reader.readAtLeast(readBytes, new Uint8Array(buffer, 0, readBytes));
+    readBytes = READ_BYTES;
+    return value?.byteLength > 0 ? value : undefined;
+  };
+
+  const fail = async (controller, reason) => {
+    reportTrap(reason);
+    if (ended) return; // the client has left: its cancel made the read fail
+    finish(String(reason));
+    controller.error(reason);
+    await reader.cancel(reason).catch(() => {});
+  };
+
+  const pull = async (controller) => {
+    // Whoever asks for the next chunk is done with the last one: its memory is given back now, not by a
+    // later garbage collection. Were it still needed, the response would end short and be aborted.
+    sent?.buffer.transfer(0);
+    sent = undefined;
+    while (left > 0) {
+      const chunk = await read();
+      if (chunk === undefined) return await fail(controller, new Error("the upstream ended early"));
+      const out = push(chunk);
+      if (idleBuffers.length < MAX_IDLE_BUFFERS) idleBuffers.push(chunk.buffer);
+      if (out.byteLength === 0) continue; // before the window
+      left -= out.byteLength;
+      sent = out;
+      controller.enqueue(out);
+      break;
+    }
+    if (left > 0) return;
+    finish(undefined);
+    controller.close();
+    await reader.cancel().catch(() => {});
+  };
+
+  return new ReadableStream(
+    {
+      expectedLength: length,
+      pull: (controller) => pull(controller).catch((error) => fail(controller, error)),
+      async cancel(reason) {
+        finish(undefined);
+        await reader.cancel(reason).catch(() => {});
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

@@ -1,0 +1,13 @@
+// Responses to clients.
+
+import { appendHeaders } from "./headers.js";
+
+/**
+ * A response with the headers `shared`, an object that stays as it is, and `own`. The body may be
+ * null, a stream, or bytes, which are copied: also a view of wasm memory.
+ */
+export function respond(status, shared, own, body) {
+  const response = new Response(body, { status, headers: shared });
+  appendHeaders(response.headers, own);
+  return response;
+}
