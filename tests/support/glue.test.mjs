@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { bodyStream } from "../../src/platform/workers/js/body.js";
-import { drive, idleTasks } from "../../src/platform/workers/js/drive.js";
+import { Driver, driveLater, idleDriver } from "../../src/platform/workers/js/drive.js";
 import { standardUrl } from "../../src/platform/workers/js/request.js";
+import { drive, never, taskOf, turns } from "./fake-task.mjs";
 
 const TOKEN = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCdE";
 
@@ -42,32 +42,40 @@ test("so is one of any characters", () => {
   }
 });
 
-/** A task as the Rust side makes them: `waits` are promises with their limits; it records what came of each. */
-function taskOf(waits, outcome = "outcome") {
-  const came = [];
-  let at = 0;
-  return {
-    came,
-    limit_ms: undefined,
-    resume(fulfilled, value) {
-      if (at > 0) came.push([fulfilled, value]);
-      const [promise, limit] = waits[at++] ?? [outcome, undefined];
-      this.limit_ms = limit;
-      return promise;
-    },
-  };
-}
-const never = new Promise(() => {});
-const turns = async () => {
-  for (let count = 0; count < 10; count++) await undefined;
-};
-
-test("a task waits for one promise after the other, is told what came of each, and serves again", async () => {
+test("a task waits for one promise after the other, is told what came of each, and its driver serves again", async () => {
   const thenable = { then: (fulfil) => fulfil("of a thenable") };
   const task = taskOf([[Promise.resolve(1), Infinity], [Promise.reject("no"), 1000], [thenable, Infinity]]);
-  assert.equal(await drive(task), "outcome");
+  const driver = new Driver(task);
+  assert.equal(await driver.run(), "outcome");
   assert.deepEqual(task.came, [[true, 1], [false, "no"], [true, "of a thenable"]]);
-  assert.equal(idleTasks.pop(), task);
+  assert.equal(idleDriver(), driver);
+});
+
+test("an error that is a task's outcome is its request's and nobody else's", async () => {
+  const task = taskOf([[Promise.resolve(1), Infinity]], new Error("an error"));
+  task.failed = true;
+  const driver = new Driver(task);
+  await assert.rejects(driver.run(), /an error/);
+  assert.equal(idleDriver(), driver);
+});
+
+test("tasks that take turns get what they wait for themselves", async () => {
+  const [gives, promises] = [[], []];
+  for (let at = 0; at < 4; at++) promises.push(new Promise((give) => gives.push(give)));
+  const one = taskOf([[promises[0], Infinity], [promises[1], 1000]], "one");
+  const other = taskOf([[promises[2], 1000], [promises[3], Infinity]], "other");
+  const driven = [drive(one), drive(other)];
+  for (const at of [3, 2, 1, 0]) gives[at](at), await turns();
+  assert.deepEqual(await Promise.all(driven), ["one", "other"]);
+  assert.deepEqual([one.came, other.came], [[[true, 0], [true, 1]], [[true, 2], [true, 3]]]);
+});
+
+test("a task does not begin within the one that starts it", async () => {
+  const task = taskOf([], "outcome");
+  const begun = mock.method(task, "resume");
+  const driven = driveLater(task);
+  assert.equal(begun.mock.callCount(), 0);
+  assert.equal(await driven, "outcome");
 });
 
 test("a task waits as long as it says and no longer, whatever it waited for before", async () => {
@@ -113,29 +121,26 @@ test("what comes too late is of no interest", async () => {
   }
 });
 
-test("a trap is reported, wherever it happens; an error is only the request's", async () => {
-  const reported = [];
-  globalThis.reportError = (error) => reported.push(error);
-  const trap = new WebAssembly.RuntimeError("unreachable");
-  idleTasks.length = 0;
-  const failing = (error) => ({
-    resume() {
-      throw error;
-    },
-  });
-  await assert.rejects(drive(failing(new Error("an error"))), /an error/);
-  assert.deepEqual(reported, []);
-  await assert.rejects(drive(failing(trap)), /unreachable/);
-  assert.deepEqual(reported, [trap]);
-  assert.deepEqual(idleTasks, [], "a task that failed serves no other request");
-
-  const reader = { readAtLeast: async () => ({ value: new Uint8Array(4) }), cancel: async () => {} };
-  const ended = [];
-  const push = () => {
-    throw trap;
-  };
-  const stream = bodyStream({ getReader: () => reader }, 4, push, (reason) => ended.push(reason));
-  await assert.rejects(new Response(stream).text());
-  assert.deepEqual([reported, ended.length], [[trap, trap], 1]);
-  delete globalThis.reportError;
+test("what comes too late for a task does not reach the next one of its driver", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  try {
+    let late;
+    const task = taskOf([[new Promise((resolve) => (late = resolve)), 1000]]);
+    const driver = new Driver(task);
+    const driven = driver.run();
+    mock.timers.tick(1000);
+    assert.equal(await driven, "outcome");
+    // The same task object, as the Rust side uses it again.
+    const next = taskOf([[never, 1000]]);
+    driver.task = next;
+    const again = driver.run();
+    late("late");
+    await turns();
+    assert.deepEqual(next.came, []);
+    mock.timers.tick(1000);
+    assert.equal(await again, "outcome");
+    assert.deepEqual(next.came, [[false, "timed out"]]);
+  } finally {
+    mock.timers.reset();
+  }
 });

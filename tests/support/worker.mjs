@@ -9,6 +9,7 @@
 // passes HTML through a rewriter, which costs its Content-Length; and compresses JSON. No deployment has that. So what tests broken connections
 // or exact answers starts the Worker with `direct: true`.
 
+import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 
@@ -51,16 +52,19 @@ const QUIET = {
  * @param {("get" | "put")[]} [options.keyStoreFails] what fails in it; only with `direct`
  * @param {string} [options.caFile] certificate authorities that the Worker's own fetches trust besides the usual ones (PEM)
  * @param {boolean} [options.direct] without wrangler's proxy in front
+ * @param {string} [options.addition] JavaScript that runs once the Worker's own module has, in the copy of it that this test starts
  * @returns {Promise<Worker>}
  */
-export async function startWorker({ vars, secrets, env, port: wanted, keyStore = true, keyStoreFails, name = "worker", ...launching } = {}) {
+export async function startWorker({ vars, secrets, env, port: wanted, keyStore = true, keyStoreFails, addition = "", name = "worker", ...launching } = {}) {
   const configured = await readConfig(env);
   return onFreePort((port) => {
     const folder = tempDir(name);
     const others = keyStoreFails ? [failingKeyStore(folder, configured, keyStoreFails)] : [];
     const services = others.map(({ name: service }) => ({ binding: "GRANTS", service }));
     const base = keyStore && !keyStoreFails ? configured : { ...configured, kv_namespaces: [], services };
-    const worker = cloakroom({ ...base, name: "cloakroom" }, { build: copyBuild(folder), port, vars, secrets });
+    const build = copyBuild(folder);
+    appendFileSync(join(build, "index.js"), addition);
+    const worker = cloakroom({ ...base, name: "cloakroom" }, { build, port, vars, secrets });
     return launch([worker, ...others], { folder, port, name, ...launching });
   }, wanted);
 }

@@ -3,7 +3,8 @@
 //! `js/main.js` is where a request enters; [`entry`] hands it to [`crate::dispatch`], as a [`task`] that
 //! JavaScript drives. The other files implement the ports ([`crate::ports`]): `fetch`
 //! (homeserver), `cache`, `kv`, `runtime`, and `body` and `response` for what goes back. The folder `js` holds
-//! the few lines that are better said in JavaScript; [`glue`] binds them.
+//! the few lines that are better said in JavaScript; [`glue`] binds them. `js/instance.js` says what
+//! follows a trap.
 
 mod body;
 mod cache;

@@ -1,6 +1,6 @@
 // Bodies. Bytes are counted and encrypted in Rust; here they are only moved.
 
-import { reportTrap } from "./trap.js";
+import { endWithInstance, enter } from "./instance.js";
 
 /** The promise itself, whose rejection nobody has to see. */
 export function handled(promise) {
@@ -34,7 +34,8 @@ const MAX_IDLE_BUFFERS = 4;
  * `push(chunk)` takes a chunk and returns the bytes to send, in memory of their own. It throws if the
  * source sends too much. `end(reason)` is told once how it ended: undefined, or what went wrong.
  * The client's pace is kept (a chunk is read only when one is asked for), and when the client
- * leaves, the source is cancelled at once.
+ * leaves, the source is cancelled at once. The stream is aborted if the program traps: then neither
+ * `push` nor `end` is called any more.
  */
 export function bodyStream(source, length, push, end) {
   const reader = source.getReader({ mode: "byob" });
@@ -43,9 +44,20 @@ export function bodyStream(source, length, push, end) {
   let sent;
   let ended = false;
 
+  // A trap in another request must not touch this request's streams. It rejects a promise, whose reaction runs in this request.
+  const { promise: aborted, reject } = Promise.withResolvers();
+  const life = {
+    aborted: false,
+    abort(error) {
+      life.aborted = true;
+      reject(error);
+    },
+  };
+  endWithInstance(life);
+
   const finish = (reason) => {
     ended = true;
-    end(reason);
+    if (!life.aborted) enter(() => end(reason));
   };
 
   /** Reads a chunk; undefined at the end of the source. */
@@ -57,7 +69,6 @@ export function bodyStream(source, length, push, end) {
   };
 
   const fail = async (controller, reason) => {
-    reportTrap(reason);
     if (ended) return; // the client has left: its cancel made the read fail
     finish(String(reason));
     controller.error(reason);
@@ -72,7 +83,8 @@ export function bodyStream(source, length, push, end) {
     while (left > 0) {
       const chunk = await read();
       if (chunk === undefined) return await fail(controller, new Error("the upstream ended early"));
-      const out = push(chunk);
+      if (life.aborted) return;
+      const out = enter(() => push(chunk));
       if (idleBuffers.length < MAX_IDLE_BUFFERS) idleBuffers.push(chunk.buffer);
       if (out.byteLength === 0) continue; // before the window
       left -= out.byteLength;
@@ -89,6 +101,7 @@ export function bodyStream(source, length, push, end) {
   return new ReadableStream(
     {
       expectedLength: length,
+      start: (controller) => void aborted.catch((error) => fail(controller, error)),
       pull: (controller) => pull(controller).catch((error) => fail(controller, error)),
       async cancel(reason) {
         finish(undefined);

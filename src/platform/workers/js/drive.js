@@ -1,61 +1,107 @@
-// Drives the tasks of the Rust side.
+// Drives the tasks of the Rust side. task.rs describes the whole sequence.
 
-import { reportTrap } from "./trap.js";
+import { endWithInstance, restart } from "./instance.js";
 
-/** Tasks that are done, for the next requests: one costs more to make than to use again. */
-export const idleTasks = [];
-const MAX_IDLE_TASKS = 64;
+/** Drivers whose task is done. Reusing a task is cheaper than making one. */
+const idle = [];
+const MAX_IDLE = 64;
 
-/** The most time between two looks at whether a task has waited for too long; no limit is shorter. */
+/** The longest time between two checks for waits that have taken too long. No limit is shorter. */
 const TICK_MS = 30_000;
 
-/**
- * Drives a task of the Rust side to its outcome: waits for one promise after the other, each as long as the
- * task allows. After that the task goes on with "timed out", and what the promise stands for is left alone:
- * it ends with the request that it was made for.
- */
-export function drive(task) {
-  return new Promise((resolve, reject) => {
-    let turn = 0; // what comes of an earlier promise is of no interest any more
-    let deadline = Infinity;
-    let timer;
+/** Drives one future after the other, with the same `task` object. */
+export class Driver {
+  /** The ticket of the task's present wait, or 0. Values with another ticket come too late and are ignored. */
+  #ticket = 0;
+  #deadline = Infinity;
+  #timer;
+  #resolve;
+  #reject;
+  /** The reason why the task's instance of the program has ended. */
+  #ended;
 
-    const goOn = (fulfilled, value) => {
-      const now = ++turn;
-      try {
-        const step = task.resume(fulfilled, value);
-        const limit = task.limit_ms;
-        if (limit !== undefined) {
-          deadline = limit === Infinity ? Infinity : Date.now() + limit;
-          if (limit < Infinity) timer ??= setTimeout(look, Math.min(limit, TICK_MS));
-          step.then(
-            (value) => now === turn && goOn(true, value),
-            (error) => now === turn && goOn(false, error),
-          );
-          return;
-        }
-        if (idleTasks.length < MAX_IDLE_TASKS) idleTasks.push(task);
-        resolve(step);
-      } catch (error) {
-        reportTrap(error);
-        reject(error);
-      }
-      clearTimeout(timer);
-    };
+  constructor(task) {
+    this.task = task;
+    endWithInstance(this);
+  }
 
-    // One timer for all waits: most are over long before it would tell anything.
-    const look = () => {
-      const left = deadline - Date.now();
-      timer = left > 0 && left < Infinity ? setTimeout(look, Math.min(left, TICK_MS)) : undefined;
-      if (left <= 0) goOn(false, "timed out");
-    };
+  /**
+   * Drives the task to its outcome: waits for one promise after the other, each for as long as the task allows. A wait that takes longer
+   * ends with "timed out". Its promise is left alone: it ends with the request that it was made for.
+   */
+  run() {
+    return new Promise((resolve, reject) => {
+      if (this.#ended !== undefined) throw this.#ended;
+      this.#resolve = resolve;
+      this.#reject = reject;
+      this.#ticket = this.task.ticket;
+      this.#resume(this.#ticket, true);
+    });
+  }
 
-    goOn(true);
-  });
+  /** Rejects the promise of `run`, from whichever request, because the instance has ended. The task is not resumed again. */
+  abort(error) {
+    this.#ended = error;
+    this.#ticket = 0;
+    this.#reject?.(error);
+  }
+
+  #resume(ticket, fulfilled, value) {
+    if (ticket !== this.#ticket || ticket === 0) return;
+    const { task } = this;
+    let step;
+    try {
+      step = task.resume(ticket, fulfilled, value);
+      this.#ticket = task.ticket;
+    } catch (error) {
+      // Errors of the task itself are outcomes, so this is a trap.
+      this.#reject(error);
+      restart(error);
+    }
+    if (this.#ticket !== 0) return this.#wait(step, task.limitMs);
+    if (this.#ended === undefined) this.#finish(task.failed, step);
+  }
+
+  #finish(failed, outcome) {
+    if (failed) this.#reject(outcome);
+    else this.#resolve(outcome);
+    clearTimeout(this.#timer);
+    this.#timer = this.#resolve = this.#reject = undefined;
+    if (idle.length < MAX_IDLE) idle.push(this);
+  }
+
+  #wait(promise, limit) {
+    const ticket = this.#ticket;
+    this.#deadline = limit === Infinity ? Infinity : Date.now() + limit;
+    if (limit < Infinity) this.#timer ??= setTimeout(() => this.#look(), Math.min(limit, TICK_MS));
+    promise.then(
+      (value) => this.#resume(ticket, true, value),
+      (error) => this.#resume(ticket, false, error),
+    );
+  }
+
+  /** Ends the present wait if its time is over. One timer serves all waits, because most end long before it fires. */
+  #look() {
+    if (this.#ticket === 0) return;
+    const left = this.#deadline - Date.now();
+    this.#timer = left > 0 && left < Infinity ? setTimeout(() => this.#look(), Math.min(left, TICK_MS)) : undefined;
+    if (left <= 0) this.#resume(this.#ticket, false, "timed out");
+  }
 }
 
-/** The same from the next microtask on: a task does not run within another one. */
+/** Returns an idle driver, if there is one. */
+export function idleDriver() {
+  return idle.pop();
+}
+
+/** Drops the idle drivers, whose tasks belong to the old instance. */
+export function dropIdleDrivers() {
+  idle.length = 0;
+}
+
+/** Drives a task from the next microtask on, so that it does not run within the task that started it. */
 export async function driveLater(task) {
+  const driver = new Driver(task);
   await undefined;
-  return drive(task);
+  return driver.run();
 }

@@ -1,0 +1,37 @@
+// Where every request enters the program.
+
+import { Driver, dropIdleDrivers, idleDriver } from "./drive.js";
+import { ensureInstance, replaceBy, restart } from "./instance.js";
+
+/**
+ * Returns the Worker's handlers.
+ *
+ * @param {object} program
+ * @param {typeof Task} program.Task
+ * @param {() => void} program.renew makes a new instance, in which all of the program's functions run from then on
+ * @param {{criticalError: boolean}} program.state where a panic leaves a mark, wherever it happens
+ */
+export function handlers({ Task, renew, state }) {
+  replaceBy(() => {
+    dropIdleDrivers();
+    renew();
+    state.criticalError = false;
+  });
+
+  return {
+    fetch(request, env, context) {
+      // A trap that nobody met: in a destructor that the garbage collector called.
+      if (state.criticalError) restart();
+      ensureInstance();
+      let driver;
+      try {
+        driver = idleDriver() ?? new Driver(new Task());
+        driver.task.serve(request, env, context);
+      } catch (error) {
+        restart(error);
+        throw error;
+      }
+      return driver.run();
+    },
+  };
+}
