@@ -1,32 +1,65 @@
 //! Cloakroom: a Matrix media edge.
 //!
-//! It stands in front of a homeserver's media endpoints. The homeserver authenticates every
-//! download; Cloakroom mints a key, injects it into the CDN under a redirect token and redirects
-//! the client; the CDN edge looks the key up, fetches the object and encrypts it while streaming;
-//! the client decrypts. Whoever is handed only the link gets ciphertext.
+//! It stands in front of a homeserver's media endpoints. The homeserver authorises every download;
+//! Cloakroom mints a key, injects it into the CDN under a redirect token and redirects the client; the
+//! CDN edge looks the key up, fetches the object and encrypts it while streaming; the client decrypts.
+//! The link alone gives only ciphertext.
 //!
-//! # The data's way
+//! # A download, from module to module
 //!
-//! 1. [`protocol`] gives the things that travel their types: [`protocol::Object`] (which media),
-//!    [`protocol::RedirectToken`], [`protocol::Grant`], [`protocol::Answer`].
-//! 2. [`policy`] says who may read without a token, and whether a remote server lets its media be
-//!    asked for. It only ever narrows what the homeserver allows.
-//! 3. [`origin`] takes the client's request: *authorise* (the homeserver decides) → *mint* (a key,
-//!    a token, a grant) → *inject* (into the key store) → *redirect* (the answer). A client that did
-//!    not opt in gets *plain* delivery.
-//! 4. [`edge`] takes the request for the link: *lookup* (the grant) → *fetch* (the object, from the
-//!    cache or the homeserver) → *encrypt* → *respond*.
-//! 5. [`client`] follows the link and decrypts.
+//! 1. A request enters through `platform` (`platform/workers/js/main.js`, then `entry`), the only folder
+//!    that names a runtime, JavaScript or the clock.
+//! 2. [`dispatch`] decides who serves it, by host, path and method: the origin, the edge, or the homeserver
+//!    itself. Every reply leaves through [`dispatch::finish`].
+//! 3. [`policy`] may refuse a request without a token, or one for media of a remote homeserver that lets
+//!    nobody else have them. It only narrows what the homeserver allows.
+//! 4. [`origin`]: *authorise* (the homeserver decides) → *mint* (a key, a token, a grant) → *inject* (into the
+//!    key store) → *redirect* (the answer). A client that did not opt in gets *plain* delivery.
+//! 5. [`edge`]: *look up* (the grant) → *open* (the object) → *encrypt* → *respond*.
+//! 6. [`objects`] opens an object at a range for both: from the cache, or from the homeserver, and fills the
+//!    cache after the response.
+//! 7. [`client`] checks the answer, follows the link and decrypts.
 //!
-//! [`cipher`] is the keystream that 4 and 5 share, [`config`] what an operator may set, and
-//! [`ports`] the small traits through which 3 and 4 reach the homeserver, the cache and the key store. All of
-//! these are pure: they name no platform and no clock, and are tested natively. `platform` (feature `worker`)
-//! is the only folder that names the Cloudflare runtime.
+//! Beneath these:
+//!
+//! - [`protocol`]: what travels, from identifiers and ranges to grants and answers.
+//! - [`cipher`]: keys, the keystream, and the window onto a body.
+//! - [`ports`]: the small traits through which 3 to 6 reach the homeserver, the cache, the key store and the
+//!   runtime. `platform` has an adapter for each, tests have fakes.
+//! - [`config`]: what an operator may set.
+//!
+//! All but `platform` are pure and tested natively. `cipher` does not use `protocol`, `edge` does not use
+//! `origin`, and `objects` uses neither of the two.
+//!
+//! # Example
+//!
+//! The cipher is the same on both sides, and can begin anywhere:
+//!
+//! ```
+//! use cloakroom::cipher::{Keystream, Window};
+//! use cloakroom::protocol::Key;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let key = Key::from_bytes([7; 32]);
+//! // The edge: a client asks for bytes 4..9 of an object, and the homeserver sends all 18.
+//! let mut body = *b"bytes of a picture";
+//! let mut window = Window::onto(0..18, 4..9, Some(Keystream::body(&key)))?;
+//! let shown = window.push(&mut body)?;
+//! window.finish()?;
+//! assert_ne!(&body[shown.clone()], b"s of ");
+//! // The client.
+//! let mut keystream = Keystream::body(&key);
+//! keystream.seek(4)?;
+//! keystream.apply(&mut body[shown.clone()])?;
+//! assert_eq!(&body[shown], b"s of ");
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # What it does not do
 //!
-//! The cipher is confidential only, not authenticated; TLS carries integrity. The CDN itself sees
-//! plaintext, and so does whoever a client gives its key to. The length of an object is visible.
+//! The cipher is confidential only, not authenticated; TLS carries integrity. The CDN itself sees plaintext, and
+//! so does everybody to whom a client gives its key. The length of an object is visible.
 
 pub mod cipher;
 pub mod client;

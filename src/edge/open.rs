@@ -59,7 +59,7 @@ async fn open<P: Platform>(
         Err(error) => return Err(unreachable(error)),
     };
     let requested = range.map_or(Requested::Whole, Requested::Part);
-    match opening.from_homeserver(platform, response, |_| requested).await {
+    match opening.from_homeserver(platform, response, &|_| requested).await {
         Ok(Sent::Opened(opened)) => Ok(opened),
         // The pins exclude both: the length is known, and the range lies within it.
         Ok(Sent::Unsized(_, body)) => {

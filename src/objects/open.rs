@@ -108,13 +108,13 @@ impl Opening<'_> {
         &self,
         platform: &P,
         first: UpstreamResponse<P::Body>,
-        resolve: impl Fn(&ObjectInfo) -> Requested,
+        resolve: &dyn Fn(&ObjectInfo) -> Requested,
     ) -> Result<Sent<P::Body>, OpenError<P::Body>> {
-        let again = match self.open(platform, first, &resolve).await? {
+        let again = match self.open(platform, first, resolve).await? {
             Step::Done(sent) => return Ok(sent),
             Step::AskWhole => {
                 let response = self.ask_whole(platform).await?;
-                self.open(platform, response, &resolve).await?
+                self.open(platform, response, resolve).await?
             }
             Step::Filled(range) => {
                 if let Some(pins) = self.pins
@@ -124,7 +124,7 @@ impl Opening<'_> {
                 }
                 // It could not be filled, or not in time: everything, which a client must be ready for.
                 let response = self.ask_whole(platform).await?;
-                self.open(platform, response, |_| Requested::Whole).await?
+                self.open(platform, response, &|_| Requested::Whole).await?
             }
         };
         match again {
@@ -138,7 +138,7 @@ impl Opening<'_> {
         &self,
         platform: &P,
         response: UpstreamResponse<P::Body>,
-        resolve: impl Fn(&ObjectInfo) -> Requested,
+        resolve: &dyn Fn(&ObjectInfo) -> Requested,
     ) -> Result<Step<P::Body>, OpenError<P::Body>> {
         let UpstreamResponse { status, headers, body } = response;
         let info = ObjectInfo::from_headers(&headers);

@@ -64,7 +64,7 @@ pub(crate) async fn from_homeserver<P: Platform>(
         }
     }
     let opening = opening(visit);
-    match opening.from_homeserver(visit.platform, response, |info| requested(visit, info)).await {
+    match opening.from_homeserver(visit.platform, response, &|info| requested(visit, info)).await {
         Ok(Sent::Opened(opened)) => Ok(media(media_headers(visit, &opened.info), opened)),
         Ok(Sent::Unsized(info, body)) => {
             let headers = media_headers(visit, &info);
