@@ -60,8 +60,13 @@ async fn serve<P: Platform>(
     if request.method == Method::HEAD {
         return respond::headers_only(&grant, range);
     }
-    let opened = open::object(platform, config, account, &grant, range).await?;
-    respond::media(&grant, opened)
+    match open::object(platform, config, account, &grant, range).await {
+        Ok(opened) => respond::media(&grant, opened),
+        Err(error) => {
+            open::remember_refusal(platform, &grant, error).await;
+            Err(error)
+        }
+    }
 }
 
 /// What `Range` comes to, once `If-Range` has had its say: one token's bytes never change, so its

@@ -23,22 +23,6 @@ pub(crate) async fn object<P: Platform>(
     grant: &Grant,
     range: Option<ByteRange>,
 ) -> Result<Opened<P::Body>, EdgeError> {
-    let opened = open(platform, config, account, grant, range).await;
-    if let Err(EdgeError::Refused | EdgeError::Changed(_)) = opened {
-        // From now on the origin serves this object as not opted in, for a while. If the record cannot be
-        // stored, the next link gives the same error.
-        let _ = platform.put(&grant.object.refusal_name(), "1", REFUSED_SECS).await;
-    }
-    opened
-}
-
-async fn open<P: Platform>(
-    platform: &P,
-    config: &Config,
-    account: &AccessToken,
-    grant: &Grant,
-    range: Option<ByteRange>,
-) -> Result<Opened<P::Body>, EdgeError> {
     let opening = Opening {
         object: &grant.object,
         whole: request(account, grant, None),
@@ -71,6 +55,14 @@ async fn open<P: Platform>(
         Err(OpenError::Refused(answer, response)) => Err(refused(answer, response)),
         Err(OpenError::Changed(change)) => Err(EdgeError::Changed(change)),
         Err(OpenError::Broken) => Err(EdgeError::Unreachable),
+    }
+}
+
+/// Remembers an object that cannot be served by a link: from now on the origin serves it as not opted in, for a
+/// while. If the record cannot be stored, the next link gives the same error.
+pub(crate) async fn remember_refusal<P: Platform>(platform: &P, grant: &Grant, error: EdgeError) {
+    if matches!(error, EdgeError::Refused | EdgeError::Changed(_)) {
+        let _ = platform.put(&grant.object.refusal_name(), "1", REFUSED_SECS).await;
     }
 }
 

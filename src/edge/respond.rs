@@ -81,7 +81,7 @@ pub(crate) fn media<B>(grant: &Grant, opened: Opened<B>) -> Result<Reply<B>, Edg
         Content::Verbatim | Content::Plain => None,
     };
     // An object beyond the keystream is never granted.
-    Reply::media(media_headers(grant)?, opened, keystream).map_err(|_| EdgeError::NotFound)
+    opened.into_reply(media_headers(grant)?, keystream).map_err(|_| EdgeError::NotFound)
 }
 
 /// The headers of a link's bytes, but for lengths and ranges.

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
+use http::HeaderMap;
+
 use crate::cipher::{Keystream, KeystreamEnd, Window};
+use crate::ports::{Reply, ReplyBody};
 use crate::protocol::{ByteRange, ObjectInfo};
 
 /// A body, and which bytes of an object it covers.
@@ -28,13 +31,20 @@ pub struct Opened<B> {
 }
 
 impl<B> Opened<B> {
-    /// The body, and the window through which a client sees it.
+    /// Returns 200, or 206 for a range, with these headers and the object's bytes, encrypted if there is a
+    /// keystream.
     ///
     /// # Errors
     /// `KeystreamEnd` if the bytes lie beyond the end of the keystream.
-    pub fn into_window(self, keystream: Option<Keystream>) -> Result<(B, Window), KeystreamEnd> {
+    pub fn into_reply(
+        self,
+        headers: HeaderMap,
+        keystream: Option<Keystream>,
+    ) -> Result<Reply<B>, KeystreamEnd> {
+        let head = Reply::media_head(headers, self.size, self.range);
         let wanted = self.range.map_or(0..self.size, Range::from);
         let Source { body, covers } = self.source;
-        Ok((body, Window::onto(covers, wanted, keystream)?))
+        let window = Window::onto(covers, wanted, keystream)?;
+        Ok(Reply { body: ReplyBody::Media(body, window), ..head })
     }
 }

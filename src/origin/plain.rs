@@ -169,5 +169,5 @@ fn content_type(info: &ObjectInfo) -> HeaderValue {
 /// 200 or 206 with the plaintext.
 fn media<B>(headers: HeaderMap, opened: Opened<B>) -> Reply<B> {
     // Without a keystream there is nothing beyond its end.
-    Reply::media(headers, opened, None).unwrap_or_else(|_| bad_gateway("the media is too long"))
+    opened.into_reply(headers, None).unwrap_or_else(|_| bad_gateway("the media is too long"))
 }

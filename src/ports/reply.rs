@@ -5,8 +5,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
 use super::Body;
-use crate::cipher::{Keystream, KeystreamEnd, Window};
-use crate::objects::Opened;
+use crate::cipher::Window;
 use crate::protocol::{ByteRange, MatrixError, header};
 
 /// A response, ready for the platform to send.
@@ -47,20 +46,6 @@ impl<B> Reply<B> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_LENGTH, json.len().into());
         Self { status, headers, body: ReplyBody::Bytes(json) }
-    }
-
-    /// 200 or 206 with the bytes of an opened object, encrypted if there is a keystream.
-    ///
-    /// # Errors
-    /// `KeystreamEnd` if the bytes lie beyond the end of the keystream.
-    pub fn media(
-        headers: HeaderMap,
-        opened: Opened<B>,
-        keystream: Option<Keystream>,
-    ) -> Result<Self, KeystreamEnd> {
-        let head = Self::media_head(headers, opened.size, opened.range);
-        let (body, window) = opened.into_window(keystream)?;
-        Ok(Self { body: ReplyBody::Media(body, window), ..head })
     }
 
     /// The headers of 200, or of 206 for a range, of an object of `size` bytes, without a body.

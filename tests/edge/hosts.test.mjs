@@ -59,6 +59,21 @@ describe("the edge's host", () => {
     rig.homeserver.reset();
   });
 
+  it("answers preflights and other methods in the same way on every path, with the headers of the specification", async () => {
+    for (const path of [`/${"A".repeat(43)}`, "/_cloakroom/object/x", "/_cloakroom/health", "/x/y", "/"]) {
+      for (const [method, status] of [["OPTIONS", 204], ["POST", 405], ["DELETE", 405]]) {
+        const { status: got, headers, body } = await rig.verbatim(path, { host: rig.edgeHost, method, headers: { "Content-Length": "0" } });
+        assert.equal(got, status, `${method} ${path}`);
+        if (status === 204) assert.equal(body.length, 0);
+        const expected = { "cache-control": "no-store, no-transform", "access-control-allow-origin": "*", "referrer-policy": "no-referrer" };
+        for (const [name, value] of Object.entries({ ...expected, "x-robots-tag": "noindex", "x-content-type-options": "nosniff" }))
+          assert.equal(headers[name], value, `${name} of ${method} ${path}`);
+      }
+    }
+    const health = await rig.verbatim("/_cloakroom/health", { host: rig.edgeHost, method: "HEAD" });
+    assert.deepEqual([health.status, health.body.length, health.headers["cache-control"]], [200, 0, "no-store, no-transform"]);
+  });
+
   it("is the only one that serves links", async () => {
     const stored = rig.store();
     const answer = await rig.answer(stored);
