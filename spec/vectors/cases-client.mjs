@@ -53,6 +53,7 @@ function answers() {
     answer("with-query", "a query behind the token", "foreign_url", { url: `${EDGE}/${TOKEN}?x=y` }),
     answer("with-fragment", "a fragment behind the token", "foreign_url", { url: `${EDGE}/${TOKEN}#x` }),
     answer("short-token", "42 characters are no token", "foreign_url", { url: `${EDGE}/${TOKEN.slice(1)}` }),
+    answer("sealed-token", "a token with a sealed part is opaque to a client", "success", { url: `${EDGE}/${TOKEN}.AAAA` }),
     answer("relative-url", "a link without a host", "foreign_url", { url: `/${TOKEN}` }),
     answer("insecure", "plain http elsewhere than on this machine, although the edge says so", "insecure_url", ...loopback("http://media.example.net")),
     answer("lookalike-localhost", "a host that only begins like this machine's", "insecure_url", ...loopback("http://localhost.evil.example")),

@@ -12,7 +12,9 @@ use crate::protocol::{Grant, RedirectToken};
 pub(crate) async fn grant<P: Platform>(platform: &P, path: &str) -> Result<Grant, EdgeError> {
     let token = path.strip_prefix('/').ok_or(EdgeError::NotFound)?;
     let token = RedirectToken::parse(token).map_err(|_| EdgeError::NotFound)?;
-    let record = platform.get(&token.record_name()).await.map_err(|_| EdgeError::KeyStore)?;
+    // The form decides where a grant is read: never in the key store for a sealed one.
+    let name = token.record_name().ok_or(EdgeError::NotFound)?;
+    let record = platform.get(&name).await.map_err(|_| EdgeError::KeyStore)?;
     let grant = Grant::from_json(&record.ok_or(EdgeError::NotFound)?).map_err(|_| EdgeError::NotFound)?;
     if grant.is_expired(platform.now_ms()) { Err(EdgeError::NotFound) } else { Ok(grant) }
 }

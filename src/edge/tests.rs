@@ -46,7 +46,10 @@ fn encrypted() -> Content {
 
 fn store(fakes: &Fakes, grant: &Grant) -> String {
     let token = RedirectToken::from_bytes([9; 32]);
-    fakes.records.borrow_mut().insert(token.record_name().to_string(), (grant.to_json().to_string(), 60));
+    fakes
+        .records
+        .borrow_mut()
+        .insert(token.record_name().unwrap().to_string(), (grant.to_json().to_string(), 60));
     format!("/{}", token.as_str())
 }
 
@@ -205,6 +208,9 @@ fn unknown_malformed_expired_and_foreign_records_are_one_and_the_same_404() {
     for other in ["/", "", "/short", "/_matrix/client/versions", &format!("{path}/"), &format!("{path}%00")] {
         assert_eq!(shown(other), unknown, "{other}");
     }
+    fakes.read_names.take();
+    assert_eq!(shown(&format!("{path}.AAAA")), unknown, "a sealed token");
+    assert!(fakes.read_names.take().is_empty(), "it is not looked up");
     fakes.now_ms.set(2_000_000);
     assert_eq!(shown(&path), unknown);
     fakes.now_ms.set(1_999_999);

@@ -72,7 +72,8 @@ pub(crate) async fn inject<P: Platform>(visit: &Visit<'_, P>, minted: &Minted) -
         return None;
     }
     let ttl_secs = (visit.config.grant_ttl_secs + STORE_SLACK_SECS).max(60);
-    let put = visit.platform.put(&minted.token.record_name(), &minted.grant.to_json(), ttl_secs).await;
+    let name = minted.token.record_name()?;
+    let put = visit.platform.put(&name, &minted.grant.to_json(), ttl_secs).await;
     if put.is_err() {
         visit.platform.log(Event::KeyStorePutFailed);
     }
