@@ -49,6 +49,9 @@ const EXTENDED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
+/// What follows the last dot of a name is its extension only if it is short, the dot included.
+const MAX_EXTENSION_BYTES: usize = 32;
+
 /// A file name: any text without control characters, not empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileName(String);
@@ -68,19 +71,39 @@ impl FileName {
     /// The name cut to at most `max_bytes` of UTF-8, its extension kept where it fits.
     #[must_use]
     pub fn shortened(&self, max_bytes: usize) -> Self {
-        if self.0.len() <= max_bytes {
-            return self.clone();
-        }
-        let (stem, extension) = match self.0.rfind('.') {
-            Some(dot) if dot > 0 && self.0.len() - dot <= max_bytes.min(32) => self.0.split_at(dot),
-            _ => (self.0.as_str(), ""),
-        };
-        let mut end = max_bytes.saturating_sub(extension.len()).min(stem.len());
-        while !stem.is_char_boundary(end) {
-            end -= 1;
-        }
-        Self(format!("{}{extension}", stem.get(..end).unwrap_or_default()))
+        Self(self.cut(max_bytes, char::len_utf8))
     }
+
+    /// The name cut so that the costs of its characters add up to at most `budget`, its extension kept
+    /// where it fits; `None` if nothing fits. Looks at no more of a name than it keeps.
+    pub(super) fn fitting(&self, budget: usize, cost: impl Fn(char) -> usize) -> Option<Self> {
+        Some(self.cut(budget, cost)).filter(|name| !name.is_empty()).map(Self)
+    }
+
+    fn cut(&self, budget: usize, cost: impl Fn(char) -> usize) -> String {
+        let name = self.as_str();
+        if affordable(name, budget, &cost).0 == name {
+            return name.to_owned();
+        }
+        let extension = name.rfind('.').filter(|dot| *dot > 0 && name.len() - dot <= MAX_EXTENSION_BYTES);
+        let (stem, extension) = extension.map_or((name, ""), |dot| name.split_at(dot));
+        match affordable(extension, budget, &cost) {
+            (whole, left) if whole == extension => format!("{}{extension}", affordable(stem, left, &cost).0),
+            _ => affordable(name, budget, &cost).0.to_owned(),
+        }
+    }
+}
+
+/// The longest beginning of `text` whose characters cost at most `budget`, and what is left of that.
+fn affordable(text: &str, budget: usize, cost: impl Fn(char) -> usize) -> (&str, usize) {
+    let mut left = budget;
+    for (index, char) in text.char_indices() {
+        match left.checked_sub(cost(char)) {
+            Some(rest) => left = rest,
+            None => return (text.get(..index).unwrap_or_default(), left),
+        }
+    }
+    (text, left)
 }
 
 /// A `Content-Disposition`, as far as Matrix uses it.
@@ -134,6 +157,37 @@ impl fmt::Display for Disposition {
             Some(FileName(name)) => write!(f, "; filename*=utf-8''{}", utf8_percent_encode(name, EXTENDED)),
         }
     }
+}
+
+impl Disposition {
+    /// The same with its file name cut so that the wire form, written as a JSON string, has at most
+    /// `max_bytes`, or without a name if nothing of it fits. The work is that of `max_bytes`, however
+    /// long the name is.
+    pub(super) fn fitting_json(&self, max_bytes: usize) -> Self {
+        let bare = Self { inline: self.inline, file_name: None };
+        let file_name = self.file_name.as_ref().and_then(|name| {
+            // A name may be all ASCII once it is cut, so its letters cost what the dearer form takes.
+            let (parameter, cost): (_, fn(char) -> usize) = if name.as_str().is_ascii() {
+                ("; filename=\\\"\\\"", quoted_cost)
+            } else {
+                ("; filename*=utf-8''", encoded_cost)
+            };
+            let others = format!("\"{bare}{parameter}\"").len();
+            name.fitting(max_bytes.checked_sub(others)?, cost)
+        });
+        Self { file_name, ..bare }
+    }
+}
+
+/// The bytes that a letter takes in a quoted string within JSON: `"` is `\\\"` there.
+fn quoted_cost(char: char) -> usize {
+    if matches!(char, '"' | '\\') { 4 } else { 1 }
+}
+
+/// The bytes that a letter takes percent-encoded, and at least those that it takes in a quoted string.
+fn encoded_cost(char: char) -> usize {
+    let encoded: usize = utf8_percent_encode(char.encode_utf8(&mut [0; 4]), EXTENDED).map(str::len).sum();
+    encoded.max(quoted_cost(char))
 }
 
 /// Splits at semicolons outside quoted strings.

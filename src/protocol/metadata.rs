@@ -45,24 +45,13 @@ impl Metadata {
         } else {
             "application/octet-stream".to_owned()
         };
-        let mut disposition =
+        let disposition =
             Disposition::for_media(info.content_disposition.as_deref(), &content_type, file_name);
-        let with = |disposition: &Disposition| Self {
-            size,
-            content_type: content_type.clone(),
-            content_disposition: Some(disposition.to_string()),
-        };
-        let full = disposition.file_name.clone();
-        let mut max_bytes = full.as_ref().map_or(0, |name| name.as_str().len());
-        while with(&disposition).to_json().len() > SEALED_METADATA_BYTES {
-            max_bytes -= max_bytes.min(8);
-            disposition.file_name =
-                full.as_ref().filter(|_| max_bytes > 0).map(|name| name.shortened(max_bytes));
-            if max_bytes == 0 {
-                break;
-            }
-        }
-        with(&disposition)
+        let mut metadata = Self { size, content_type, content_disposition: None };
+        let others = metadata.to_json().len() + ",\"content_disposition\":".len();
+        let fitting = disposition.fitting_json(SEALED_METADATA_BYTES.saturating_sub(others));
+        metadata.content_disposition = Some(fitting.to_string());
+        metadata
     }
 
     /// The JSON that is sealed: at most [`SEALED_METADATA_BYTES`] long for what [`Metadata::new`] made.
@@ -132,6 +121,21 @@ mod tests {
         assert!(metadata.to_json().len() <= SEALED_METADATA_BYTES);
         let kept = Disposition::parse(metadata.content_disposition.as_deref().unwrap()).file_name.unwrap();
         assert!(kept.as_str().ends_with("\u{2603}.tar") && kept.as_str().len() > 200, "{kept:?}");
+    }
+
+    #[test]
+    fn as_much_of_a_name_is_kept_as_fits() {
+        for letter in ["a", "\"", "\\", ".", " ", "\u{e9}", "\u{2603}", "\u{1f600}"] {
+            for length in [1, 200, 250, 1000, 15_000] {
+                let name = FileName::new(&letter.repeat(length)).unwrap();
+                let metadata = Metadata::new(5, &info("image/png", "inline"), Some(&name));
+                let disposition = Disposition::parse(metadata.content_disposition.as_deref().unwrap());
+                let (kept, json_bytes) = (disposition.file_name.unwrap(), metadata.to_json().len());
+                assert!(name.as_str().starts_with(kept.as_str()) && json_bytes <= SEALED_METADATA_BYTES);
+                // What one more letter would take: at most twelve bytes.
+                assert!(kept == name || json_bytes > SEALED_METADATA_BYTES - 12, "{letter} {length}");
+            }
+        }
     }
 
     proptest! {

@@ -1,0 +1,178 @@
+//! The work that a text from outside causes grows with its length and no faster, and ends where nothing
+//! more of it can be used.
+//!
+//! Steps are counted, not time: the bytes that are allocated on the way. What serialises, copies or
+//! decodes a long text again and again allocates again and again.
+#![expect(unsafe_code, reason = "a global allocator that counts")]
+#![expect(clippy::unwrap_used, reason = "a test may fail so in its helpers too")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::hint::black_box;
+
+use cloakroom::protocol::{
+    Answer, Disposition, FileName, Grant, MediaRequest, Metadata, MxcUri, ObjectInfo, OptIn, Query,
+    Requested, Route, ServerName, WebOrigin,
+};
+use http::{HeaderMap, HeaderValue};
+use proptest::prelude::*;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATED_BYTES: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count(bytes: usize) {
+    // The cell is gone while a thread ends, which no test measures.
+    let _ = ALLOCATED_BYTES.try_with(|sum| sum.set(sum.get() + bytes));
+}
+
+// SAFETY: everything is left to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        // SAFETY: the caller keeps to the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps to the contract of `dealloc`.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        count(new_size);
+        // SAFETY: the caller keeps to the contract of `realloc`.
+        unsafe { System.realloc(memory, layout, new_size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The bytes that are allocated while `work` runs.
+fn steps<T>(work: impl FnOnce() -> T) -> usize {
+    let before = ALLOCATED_BYTES.get();
+    black_box(work());
+    ALLOCATED_BYTES.get() - before
+}
+
+const SHORT_BYTES: usize = 4 * 1024;
+const GROWTH: usize = 16;
+
+/// `piece`, again and again, up to about `bytes`.
+fn grown(piece: &str, bytes: usize) -> String {
+    piece.repeat(bytes / piece.len())
+}
+
+/// Sixteen times the text must not be much more than sixteen times the work. Buffers that double leave a
+/// factor of two open; quadratic work would be 256 times as much.
+fn assert_linear(name: &str, piece: &str, work: impl Fn(&str)) {
+    let (short, long) = (grown(piece, SHORT_BYTES), grown(piece, SHORT_BYTES * GROWTH));
+    let (few, many) = (steps(|| work(&short)), steps(|| work(&long)));
+    let most = few * GROWTH * 2 + long.len() * 4;
+    assert!(
+        many <= most,
+        "{name}: {few} bytes for {SHORT_BYTES} of {piece:?}, {many} for {GROWTH} times that"
+    );
+}
+
+fn info(disposition: &str) -> ObjectInfo {
+    let headers = [
+        (http::header::CONTENT_LENGTH, HeaderValue::from_static("5")),
+        (http::header::CONTENT_TYPE, HeaderValue::from_static("image/png")),
+        (http::header::CONTENT_DISPOSITION, HeaderValue::from_bytes(disposition.as_bytes()).unwrap()),
+    ];
+    ObjectInfo::from_headers(&HeaderMap::from_iter(headers))
+}
+
+fn media_request(path: &str, query: &str) {
+    if let Route::Media(path) = Route::of(path) {
+        let _ = black_box(MediaRequest::parse(path, &Query::parse(query)));
+    }
+}
+
+type Reader = (&'static str, fn(&str));
+
+/// Everything that reads a text which anybody can send.
+const READERS: [Reader; 14] = [
+    ("a file name in the path, minted", |text| {
+        let metadata = Metadata::new(5, &info("inline"), FileName::new(text).as_ref());
+        black_box(metadata.to_json());
+    }),
+    ("a stored filename, minted", |text| {
+        let stored = info(&format!("inline; filename=\"{text}\""));
+        black_box(Metadata::new(5, &stored, None).to_json());
+    }),
+    ("a stored filename*, minted", |text| {
+        let stored = info(&format!("inline; filename*=utf-8''{text}"));
+        black_box(Metadata::new(5, &stored, None).to_json());
+    }),
+    ("a media type, minted", |text| {
+        let stored = ObjectInfo { content_type: text.to_owned(), ..info("inline") };
+        black_box(Metadata::new(5, &stored, None).to_json());
+    }),
+    ("a disposition", |text| {
+        black_box(Disposition::parse(text).to_string());
+    }),
+    ("a file name", |text| {
+        black_box(FileName::new(text).map(|name| name.shortened(200)));
+    }),
+    ("a path", |text| media_request(&format!("/_matrix/client/v1/media/download/{text}"), "")),
+    ("the end of a path", |text| {
+        media_request(&format!("/_matrix/client/v1/media/download/a.org/b/{text}"), "");
+    }),
+    ("a query", |text| media_request("/_matrix/media/v3/thumbnail/a.org/b", text)),
+    ("an opt-in", |text| {
+        black_box(OptIn::from_query(&Query::parse(&format!("org.matrix.msc4097.delivery=json&{text}"))));
+    }),
+    ("a range", |text| {
+        let value = HeaderValue::from_bytes(format!("bytes={text}").as_bytes()).unwrap();
+        black_box(Requested::from_headers(&HeaderMap::from_iter([(http::header::RANGE, value)]), 1000));
+    }),
+    ("a server name and an mxc URI", |text| {
+        let _ = black_box((ServerName::parse(text), MxcUri::parse(&format!("mxc://a.org/{text}"))));
+    }),
+    ("an answer", |text| {
+        let edge = WebOrigin::parse("https://media.example.net").unwrap();
+        let _ = black_box(Answer::from_json(text.as_bytes(), &edge, false));
+    }),
+    ("a grant", |text| {
+        let _ = black_box(Grant::from_json(text));
+    }),
+];
+
+#[test]
+fn the_texts_that_once_took_long() {
+    for piece in ["\"", "\\", "%22", "\u{2603}", "%e2%98%83", ".", ";", "a"] {
+        for (name, reader) in READERS {
+            assert_linear(name, piece, reader);
+        }
+    }
+}
+
+#[test]
+fn metadata_are_made_of_the_part_of_a_name_that_fits() {
+    for piece in ["\"", "a", "\u{2603}", "\u{2603}\"", ".tar"] {
+        let work = |bytes| {
+            let name = FileName::new(&grown(piece, bytes)).unwrap();
+            let stored = info("inline");
+            let copied = 2 * name.as_str().len();
+            steps(|| Metadata::new(5, &stored, Some(&name))).saturating_sub(copied)
+        };
+        let (few, many) = (work(2_000), work(64_000));
+        assert!(many <= few + 1024, "{piece:?}: {few} bytes beside the name, then {many}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_text_that_is_repeated(piece in "[a-z0-9\"\\\\%;=&*'+,./{}\\[\\]: \u{e9}\u{2603}-]{1,12}") {
+        for (name, reader) in READERS {
+            assert_linear(name, &piece, reader);
+        }
+    }
+}
