@@ -10,9 +10,12 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
 
+use cloakroom::client::safe_text;
+use cloakroom::config::Config;
+use cloakroom::dispatch::{Url, decide};
 use cloakroom::protocol::{
-    Answer, Disposition, FileName, Grant, MediaRequest, Metadata, MxcUri, ObjectInfo, OptIn, Query,
-    Requested, Route, ServerName, WebOrigin,
+    AccessToken, Answer, Disposition, FileName, Grant, MediaRequest, Metadata, MxcUri, ObjectInfo, OptIn,
+    Query, Requested, Route, ServerName, WebOrigin,
 };
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
@@ -93,10 +96,25 @@ fn media_request(path: &str, query: &str) {
     }
 }
 
+fn edge() -> WebOrigin {
+    WebOrigin::parse("https://media.example.net").unwrap()
+}
+
+fn config() -> Config {
+    let variables = [
+        ("HOMESERVER_URL", "https://synapse.example.org"),
+        ("SERVER_NAME", "example.org"),
+        ("EDGE_URL", "https://media.example.net"),
+        ("HOMESERVER_TOKEN", "syt_service"),
+    ];
+    let variable = |name: &str| variables.iter().find(|(known, _)| *known == name);
+    Config::read(|name| variable(name).map(|(_, value)| (*value).to_owned())).unwrap()
+}
+
 type Reader = (&'static str, fn(&str));
 
 /// Everything that reads a text which anybody can send.
-const READERS: [Reader; 14] = [
+const READERS: [Reader; 17] = [
     ("a file name in the path, minted", |text| {
         let metadata = Metadata::new(5, &info("inline"), FileName::new(text).as_ref());
         black_box(metadata.to_json());
@@ -134,9 +152,20 @@ const READERS: [Reader; 14] = [
     ("a server name and an mxc URI", |text| {
         let _ = black_box((ServerName::parse(text), MxcUri::parse(&format!("mxc://a.org/{text}"))));
     }),
+    ("who serves a URL", |text| {
+        let config = config();
+        let url = format!("https://matrix.example.org/{text}");
+        black_box(decide(Ok(&config), &http::Method::GET, &Url::split(&url)));
+    }),
+    ("a web origin", |text| {
+        let (origin, url) = (format!("https://{text}"), format!("https://a.org/{text}"));
+        black_box((WebOrigin::parse(&origin), WebOrigin::of(&url)));
+    }),
+    ("a text to be shown", |text| {
+        black_box(safe_text(text, AccessToken::new("syt_abcdefghijklmnopqrst").as_ref(), 200));
+    }),
     ("an answer", |text| {
-        let edge = WebOrigin::parse("https://media.example.net").unwrap();
-        let _ = black_box(Answer::from_json(text.as_bytes(), &edge, false));
+        let _ = black_box(Answer::from_json(text.as_bytes(), &edge(), false));
     }),
     ("a grant", |text| {
         let _ = black_box(Grant::from_json(text));
