@@ -36,8 +36,7 @@
 //! The cipher is the same on both sides, and can begin anywhere:
 //!
 //! ```
-//! use cloakroom::cipher::{Keystream, Window};
-//! use cloakroom::protocol::Key;
+//! use cloakroom::cipher::{Key, Keystream, Window};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let key = Key::from_bytes([7; 32]);
@@ -66,6 +65,7 @@ pub mod client;
 pub mod config;
 pub mod dispatch;
 pub mod edge;
+mod encoding;
 pub mod objects;
 pub mod origin;
 mod platform;

@@ -11,8 +11,7 @@
 
 use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
-use cloakroom::cipher::{KEYSTREAM_BYTES, Keystream};
-use cloakroom::protocol::Key;
+use cloakroom::cipher::{KEYSTREAM_BYTES, Key, Keystream};
 use proptest::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 

@@ -4,8 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::backend;
-use crate::protocol::Key;
+use super::{Key, backend};
 
 /// The length of the keystream in bytes, 2^36 (64 GiB): every offset is below it.
 ///

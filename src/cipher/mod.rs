@@ -7,7 +7,7 @@
 //! plaintext, bit by bit and unnoticed. TLS carries integrity. And a key must be used for one
 //! plaintext only: two plaintexts under one key give each other away.
 //!
-//! In scope: bytes and offsets. Out of scope: where keys come from (`origin::mint`) and how bytes
+//! In scope: keys, bytes and offsets. Out of scope: where keys come from (`origin::mint`) and how bytes
 //! travel (`platform`).
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -18,9 +18,11 @@ use portable as backend;
 #[cfg(target_arch = "wasm32")]
 use cloakroom_simd128 as backend;
 
+mod key;
 mod keystream;
 mod window;
 
+pub use key::Key;
 pub use keystream::{KEYSTREAM_BYTES, Keystream, KeystreamEnd};
 pub use window::{Window, WindowError};
 

@@ -112,7 +112,7 @@ fn clamp(value: u64, max: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Key;
+    use crate::cipher::Key;
     use proptest::prelude::*;
 
     #[test]

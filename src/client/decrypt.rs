@@ -6,8 +6,8 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
 
 use super::RangeRequest;
-use crate::cipher::{KEYSTREAM_BYTES, Keystream, Window, WindowError};
-use crate::protocol::{ByteRange, Key, Metadata, MetadataError, decimal, header, is_encoded};
+use crate::cipher::{KEYSTREAM_BYTES, Key, Keystream, Window, WindowError};
+use crate::protocol::{ByteRange, Metadata, MetadataError, decimal, header, is_encoded};
 
 /// Why a body cannot be turned into what was asked for. Whatever was saved of it must be dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -4,12 +4,12 @@ use futures_executor::block_on;
 use http::StatusCode;
 
 use super::*;
-use crate::cipher::{Keystream, WindowError};
+use crate::cipher::{Key, Keystream, WindowError};
 use crate::dispatch::{Host, finish};
 use crate::ports::fakes::{FakeBody, Fakes, StoreFault, config, header, read, response};
 use crate::ports::{Event, UpstreamError};
 use crate::protocol::{
-    Algorithm, Change, Content, Key, MediaId, Metadata, Object, ObjectInfo, Pins, RedirectToken, ServerName,
+    Algorithm, Change, Content, MediaId, Metadata, Object, ObjectInfo, Pins, RedirectToken, ServerName,
     Variant,
 };
 

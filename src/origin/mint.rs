@@ -1,10 +1,11 @@
 //! Step 3: a key, a token, a grant; then the grant goes into the key store.
 
 use super::Visit;
-use crate::cipher::KEYSTREAM_BYTES;
+use crate::cipher::{KEYSTREAM_BYTES, Key};
 use crate::config::EncryptedMedia;
+use crate::encoding::to_base64url;
 use crate::ports::{Event, Platform};
-use crate::protocol::{Content, Grant, Key, Metadata, ObjectInfo, OptIn, Pins, RedirectToken, to_base64url};
+use crate::protocol::{Content, Grant, Metadata, ObjectInfo, OptIn, Pins, RedirectToken};
 
 /// How much longer the key store keeps a grant than it is good for, so that a download that began
 /// in time finds it from another data centre too.

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Algorithm, Key, Metadata, RedirectToken, WebOrigin};
+use super::{Algorithm, Metadata, RedirectToken, WebOrigin};
+use crate::cipher::Key;
 
 /// The link, the key and the metadata, as JSON. `Debug` shows neither link nor key.
 #[derive(Clone)]

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::object::{Thumbnail, ThumbnailMethod, Variant};
-use super::{Algorithm, Key, MediaId, Object, ObjectInfo, ServerName};
+use super::{Algorithm, MediaId, Object, ObjectInfo, ServerName};
+use crate::cipher::Key;
 
 /// The version of the record. A reader knows its own version only: others are no grants to it.
 const VERSION: u8 = 1;

@@ -4,8 +4,9 @@ use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 use super::disposition::Disposition;
-use super::{FileName, Key, ObjectInfo, from_base64url, to_base64url};
-use crate::cipher::Keystream;
+use super::{FileName, ObjectInfo};
+use crate::cipher::{Key, Keystream};
+use crate::encoding::{from_base64url, to_base64url};
 
 /// Sealed metadata is always this long, so that its length tells nothing of a file name.
 pub const SEALED_METADATA_BYTES: usize = 1024;

@@ -13,7 +13,6 @@ mod field;
 mod grant;
 pub mod header;
 mod identifiers;
-mod key;
 mod media_request;
 mod metadata;
 mod number;
@@ -32,7 +31,6 @@ pub use error::MatrixError;
 pub use field::{ascii_reference, field_text, is_encoded};
 pub use grant::{Change, Content, Grant, GrantError, Pins};
 pub use identifiers::{IdentifierError, MediaId, MxcUri, ServerName};
-pub use key::Key;
 pub use media_request::{Endpoint, MediaPath, MediaRequest, Passed, RequestError, Route};
 pub use metadata::{Metadata, MetadataError, SEALED_METADATA_BYTES};
 pub use number::decimal;
@@ -45,16 +43,3 @@ pub use redirect_token::{RedirectToken, RedirectTokenError};
 pub use secret_text::AccessToken;
 pub use web_origin::WebOrigin;
 pub(crate) use web_origin::{WebOriginError, split_authority};
-
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-/// Unpadded base64url (RFC 4648 section 5), the only binary-to-text encoding of this protocol.
-pub(crate) fn to_base64url(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
-}
-
-/// The strict inverse of [`to_base64url`]: no padding, no white space, no stray trailing bits.
-pub(crate) fn from_base64url(text: &str) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(text).ok()
-}

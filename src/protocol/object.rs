@@ -2,7 +2,8 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{MediaId, ServerName, to_base64url};
+use super::{MediaId, ServerName};
+use crate::encoding::to_base64url;
 
 /// One plaintext: a media id's original or one of its thumbnails.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::field::{ascii_media_type, field_text, is_encoded, verbatim_text};
-use super::{Object, decimal, to_base64url};
+use super::{Object, decimal};
+use crate::encoding::to_base64url;
 
 /// What a store says of an object. Stored beside a cached object as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{from_base64url, to_base64url};
+use crate::encoding::{from_base64url, to_base64url};
 
 /// `name` or `name.sealed`. To clients an opaque path segment.
 ///

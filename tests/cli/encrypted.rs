@@ -1,6 +1,7 @@
 //! Encrypted delivery: answers, links, ciphertext, right and wrong.
 
-use cloakroom::protocol::{Key, Metadata};
+use cloakroom::cipher::Key;
+use cloakroom::protocol::Metadata;
 
 use crate::server::{Asked, Reply};
 use crate::world::{

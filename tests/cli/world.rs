@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cloakroom::cipher::Keystream;
-use cloakroom::protocol::{Algorithm, Answer, Key, Metadata, Protection};
+use cloakroom::cipher::{Key, Keystream};
+use cloakroom::protocol::{Algorithm, Answer, Metadata, Protection};
 use http::{HeaderMap, HeaderName};
 use tempfile::TempDir;
 use zeroize::Zeroizing;

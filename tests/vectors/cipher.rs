@@ -1,7 +1,7 @@
 //! The cipher and sealed metadata (`cases-cipher.mjs`).
 
-use cloakroom::cipher::Keystream;
-use cloakroom::protocol::{Key, Metadata, MetadataError};
+use cloakroom::cipher::{Key, Keystream};
+use cloakroom::protocol::{Metadata, MetadataError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -16,8 +16,7 @@ mod response;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use cloakroom::cipher::Keystream;
-use cloakroom::protocol::Key;
+use cloakroom::cipher::{Key, Keystream};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -1,8 +1,9 @@
 //! The rules, as conversations: what the client sends, what it is answered, how it ends.
 
 use super::*;
+use crate::cipher::Key;
 use crate::client::{Class, Credential};
-use crate::protocol::{Key, Metadata, MxcUri, Protection, Thumbnail, ThumbnailMethod, Variant};
+use crate::protocol::{Metadata, MxcUri, Protection, Thumbnail, ThumbnailMethod, Variant};
 
 const HOMESERVER: &str = "https://hs.example";
 const EDGE: &str = "https://m.example";

@@ -1,7 +1,8 @@
 //! Who gets a link, and who gets media instead.
 
 use super::*;
-use crate::protocol::{Key, Protection, WebOrigin};
+use crate::cipher::Key;
+use crate::protocol::{Protection, WebOrigin};
 
 fn parse_answer(json: &[u8]) -> Answer {
     let edge = WebOrigin::parse("https://media.example.net").unwrap();

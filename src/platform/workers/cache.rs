@@ -22,8 +22,9 @@ use super::body::WorkerBody;
 use super::glue::{self, Cache};
 use super::headers::{Names, push_header, read_headers};
 use super::task::{self, settled, settled_within};
+use crate::encoding::{from_base64url, to_base64url};
 use crate::ports::{Body as _, Cached, ObjectCache, Runtime as _, STALL_MS};
-use crate::protocol::{ByteRange, Object, ObjectInfo, from_base64url, to_base64url};
+use crate::protocol::{ByteRange, Object, ObjectInfo};
 
 const CACHE_NAME: &str = "cloakroom-v2";
 const INFO_HEADER: HeaderName = HeaderName::from_static("cloakroom-object-info");

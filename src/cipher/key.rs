@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{from_base64url, to_base64url};
+use crate::encoding::{from_base64url, to_base64url};
 
 /// A symmetric key: 32 random bytes, for one redirect token and so for one plaintext.
 ///
