@@ -74,7 +74,7 @@ async fn serve<P: Platform>(
 fn requested(headers: &HeaderMap, grant: &Grant) -> Requested {
     if headers.contains_key(IF_RANGE) {
         let condition: Option<IfRange> = headers.typed_get();
-        let etag: Option<ETag> = grant.etag.parse().ok();
+        let etag = grant.etag.parse::<ETag>().ok();
         if condition.is_none_or(|condition| condition.is_modified(etag.as_ref(), None)) {
             return Requested::Whole;
         }

@@ -136,7 +136,7 @@ fn requested<P: Platform>(visit: &Visit<'_, P>, info: &ObjectInfo) -> Requested 
 }
 
 fn entity_tag<P>(visit: &Visit<'_, P>, info: &ObjectInfo) -> Option<ETag> {
-    info.entity_tag(&visit.request.object).parse().ok()
+    info.entity_tag(&visit.request.object).parse::<ETag>().ok()
 }
 
 /// The headers of every plain response with media, but for lengths and ranges.

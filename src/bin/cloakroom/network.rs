@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cloakroom::client::Party;
 use cloakroom::protocol::WebOrigin;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Response};
@@ -83,7 +83,7 @@ impl Network {
     }
 
     fn proxy_to(&self, origin: &WebOrigin) -> Option<Proxy> {
-        let uri = origin.as_str().parse().ok().filter(|_| !origin.is_loopback())?;
+        let uri = origin.as_str().parse::<Uri>().ok().filter(|_| !origin.is_loopback())?;
         let proxy = self.proxies.intercept(&uri)?;
         // Put together anew, so that a user name and a password cannot be in it.
         let (scheme, host) = (proxy.uri().scheme_str()?, proxy.uri().host()?);

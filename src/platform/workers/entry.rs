@@ -37,7 +37,7 @@ async fn serve(request: web_sys::Request, env: worker::Env, context: Context) ->
     let (method, url) = line.split_once('\n').unwrap_or_default();
     let incoming = Request {
         // A method that `http` cannot hold is none that we serve.
-        method: method.parse().unwrap_or(Method::TRACE),
+        method: method.parse::<Method>().unwrap_or(Method::TRACE),
         url: Url::split(url),
         headers: |set| headers(&request, set),
     };
