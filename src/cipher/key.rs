@@ -8,9 +8,10 @@ use crate::encoding::{from_base64url, to_base64url};
 
 /// A symmetric key: 32 random bytes, for one redirect token and so for one plaintext.
 ///
-/// Shown by nothing (`Debug` prints no byte of it), wiped on drop.
+/// `Debug` prints no byte of it. The bytes lie in one place on the heap, so that moving a key leaves no
+/// copy behind, and are wiped on drop.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct Key([u8; 32]);
+pub struct Key(Box<[u8; 32]>);
 
 impl Key {
     /// The key's length in bytes.
@@ -18,18 +19,18 @@ impl Key {
 
     /// A key from 32 bytes of a cryptographic random source.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self(Box::new(bytes))
     }
 
     /// A key from its wire form: 43 characters of unpadded base64url.
     pub fn from_base64url(text: &str) -> Option<Self> {
         let bytes = Zeroizing::new(from_base64url(text)?);
-        Some(Self(bytes.as_slice().try_into().ok()?))
+        Some(Self::from_bytes(bytes.as_slice().try_into().ok()?))
     }
 
     /// The wire form. The text is wiped on drop too.
     pub fn to_base64url(&self) -> Zeroizing<String> {
-        Zeroizing::new(to_base64url(&self.0))
+        Zeroizing::new(to_base64url(self.as_bytes()))
     }
 
     /// The bytes themselves.

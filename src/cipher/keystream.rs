@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use zeroize::Zeroizing;
-
 use super::{Key, backend};
 
 /// The length of the keystream in bytes, 2^36 (64 GiB): every offset is below it.
@@ -29,9 +27,9 @@ pub struct KeystreamEnd {
 
 /// The keystream of one key, at a position. **Confidential only, not authenticated.**
 ///
-/// `apply` both encrypts and decrypts. Keys are wiped on drop.
+/// `apply` both encrypts and decrypts. The key is wiped on drop.
 pub struct Keystream {
-    key: Zeroizing<[u8; 32]>,
+    key: Key,
     nonce: [u8; 12],
     position: u64,
 }
@@ -39,12 +37,12 @@ pub struct Keystream {
 impl Keystream {
     /// The keystream of an object's bytes, at byte 0.
     pub fn body(key: &Key) -> Self {
-        Self { key: Zeroizing::new(*key.as_bytes()), nonce: BODY_NONCE, position: 0 }
+        Self { key: key.clone(), nonce: BODY_NONCE, position: 0 }
     }
 
     /// The keystream of an object's sealed metadata, at byte 0.
     pub fn metadata(key: &Key) -> Self {
-        Self { key: Zeroizing::new(*key.as_bytes()), nonce: METADATA_NONCE, position: 0 }
+        Self { key: key.clone(), nonce: METADATA_NONCE, position: 0 }
     }
 
     /// The offset in bytes of the next keystream byte.
@@ -72,7 +70,7 @@ impl Keystream {
         let length = data.len() as u64;
         let end = self.position.checked_add(length).filter(|end| *end <= KEYSTREAM_BYTES);
         let end = end.ok_or(KeystreamEnd { offset: self.position, length })?;
-        backend::xor(&self.key, &self.nonce, self.position, data);
+        backend::xor(self.key.as_bytes(), &self.nonce, self.position, data);
         self.position = end;
         Ok(())
     }

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use super::{Algorithm, Metadata, RedirectToken, WebOrigin};
 use crate::cipher::Key;
+use crate::encoding::to_wiped_json;
 
 /// The link, the key and the metadata, as JSON. `Debug` shows neither link nor key.
 #[derive(Clone)]
@@ -90,7 +91,7 @@ impl Answer {
             expires_ts: self.expires_ts,
             metadata: self.metadata.clone(),
         };
-        Zeroizing::new(serde_json::to_string(&record).unwrap_or_default())
+        to_wiped_json(&record)
     }
 
     /// Reads an answer and refuses what a client must not follow.

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use super::object::{Thumbnail, ThumbnailMethod, Variant};
 use super::{Algorithm, MediaId, Object, ObjectInfo, ServerName};
 use crate::cipher::Key;
+use crate::encoding::to_wiped_json;
 
 /// The version of the record. A reader knows its own version only: others are no grants to it.
 const VERSION: u8 = 1;
@@ -106,7 +107,7 @@ pub struct GrantError;
 impl Grant {
     /// The record's JSON, wiped on drop: it holds the key.
     pub fn to_json(&self) -> Zeroizing<String> {
-        Zeroizing::new(serde_json::to_string(&Record::from(self)).unwrap_or_default())
+        to_wiped_json(&Record::from(self))
     }
 
     /// Reads a record, validating every field as if it came from outside.

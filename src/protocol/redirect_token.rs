@@ -12,7 +12,7 @@ use crate::encoding::{from_base64url, to_base64url};
 /// that travel in the token itself; this version knows none.
 ///
 /// A token is no key, but a link that is still good gives the ciphertext, so it is kept out of `Debug` and logs
-/// like a key, and wiped on drop.
+/// like a key. This copy is wiped on drop; URLs and headers hold others, which are not.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct RedirectToken(String);
 

@@ -6,8 +6,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A Matrix access token, as it came. `Debug` prints no character of it.
 ///
-/// This copy is wiped on drop. Header values and the buffers of HTTP libraries hold others, which are
-/// not.
+/// This copy is wiped on drop. Queries, header values and the buffers of HTTP libraries hold others,
+/// which are not.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct AccessToken(String);
 

@@ -1,0 +1,179 @@
+//! Key material leaves nothing in freed memory: keys, their text, and the records and answers that hold
+//! them. The allocator looks at each block that is given back.
+//!
+//! Access tokens and redirect tokens are not part of the claim: header maps, URLs and queries hold them
+//! too, which no library can wipe.
+#![expect(unsafe_code, reason = "a global allocator that looks at freed memory")]
+#![expect(clippy::unwrap_used, reason = "a test may fail so in its helpers too")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::hint::black_box;
+
+use cloakroom::cipher::{Key, Keystream, Window};
+use cloakroom::protocol::{
+    Algorithm, Answer, Content, Grant, MediaId, Metadata, Object, ObjectInfo, Pins, Protection,
+    RedirectToken, ServerName, Variant, WebOrigin,
+};
+use http::HeaderMap;
+use zeroize::Zeroizing;
+
+/// The key of all tests here, and the text of it.
+const KEY: [u8; 32] =
+    *b"\xf1\xe2\xd3\xc4\xb5\xa6\x97\x88key material\x79\x6a\x5b\x4c\x3d\x2e\x1f\x10\x99\x88\x77\x66";
+const KEY_TEXT: &[u8; 43] = b"8eLTxLWml4hrZXkgbWF0ZXJpYWx5altMPS4fEJmId2Y";
+/// As many bytes of it in a row are a trace.
+const TRACE_BYTES: usize = 12;
+
+struct Watching;
+
+thread_local! {
+    static WATCHING: Cell<bool> = const { Cell::new(false) };
+    static TRACES: Cell<usize> = const { Cell::new(0) };
+}
+
+fn holds(memory: &[u8], secret: &[u8]) -> bool {
+    secret.windows(TRACE_BYTES).any(|part| memory.windows(TRACE_BYTES).any(|bytes| bytes == part))
+}
+
+/// Counts a freed block that still holds a part of the key.
+fn look_at(memory: &[u8]) {
+    // The cells are gone while a thread ends, which no test looks at.
+    if WATCHING.try_with(Cell::get).unwrap_or(false) && (holds(memory, &KEY) || holds(memory, KEY_TEXT)) {
+        TRACES.set(TRACES.get() + 1);
+    }
+}
+
+// SAFETY: memory is the system's, all of it initialised. To grow is to allocate, copy and free, so that the
+// old block is looked at too.
+unsafe impl GlobalAlloc for Watching {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller keeps to the contract of `alloc`.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the block has this size, and every byte of it was written when it was allocated.
+        look_at(unsafe { std::slice::from_raw_parts(memory, layout.size()) });
+        // SAFETY: the caller keeps to the contract of `dealloc`.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Watching = Watching;
+
+/// How many blocks are freed with a part of the key in them while `work` runs and what it returns is dropped.
+fn traces<T>(work: impl FnOnce() -> T) -> usize {
+    TRACES.set(0);
+    WATCHING.set(true);
+    drop(black_box(work()));
+    WATCHING.set(false);
+    TRACES.get()
+}
+
+fn key() -> Key {
+    Key::from_bytes(KEY)
+}
+
+fn info() -> ObjectInfo {
+    ObjectInfo::from_headers(&HeaderMap::from_iter([
+        (http::header::CONTENT_LENGTH, "5".parse().unwrap()),
+        (http::header::CONTENT_DISPOSITION, format!("inline; filename={}", "x".repeat(600)).parse().unwrap()),
+    ]))
+}
+
+fn grant() -> Grant {
+    let object = Object {
+        server_name: ServerName::parse("example.org").unwrap(),
+        media_id: MediaId::parse("AbC").unwrap(),
+        variant: Variant::Original,
+    };
+    let metadata = Metadata::new(5, &info(), None).to_json();
+    let content = Content::Encrypted { alg: Algorithm::ChaCha20, key: key() };
+    let etag = "\"abc\"".to_owned();
+    Grant { content, object, pins: Pins::new(5, &info()), metadata, etag, expires_ts: 1_790_000_000_000 }
+}
+
+fn edge() -> WebOrigin {
+    WebOrigin::parse("https://media.example.net").unwrap()
+}
+
+fn answer() -> Answer {
+    let token = RedirectToken::from_bytes([7; 32]);
+    Answer {
+        url: Zeroizing::new(format!("{}/{}", edge().as_str(), token.as_str())),
+        protection: Protection::Encrypted { alg: Algorithm::ChaCha20, key: key() },
+        expires_ts: 1_790_000_000_000,
+        metadata: Metadata::new(5, &info(), None),
+    }
+}
+
+#[test]
+fn the_watch_sees_what_is_not_wiped() {
+    assert_eq!(traces(|| KEY.to_vec()), 1);
+    assert_eq!(traces(|| String::from_utf8(KEY_TEXT.to_vec())), 1);
+    let mut text = String::from_utf8(KEY_TEXT.to_vec()).unwrap();
+    assert_eq!(traces(|| text.push_str("more than fits")), 1, "the block that was too small");
+}
+
+#[test]
+fn a_key_and_its_text() {
+    assert_eq!(key().to_base64url().as_bytes(), KEY_TEXT);
+    assert_eq!(traces(key), 0);
+    assert_eq!(traces(|| (key().clone(), key().to_base64url())), 0);
+    assert_eq!(traces(|| Key::from_base64url(std::str::from_utf8(KEY_TEXT).unwrap())), 0);
+    let refused = format!("{}A", std::str::from_utf8(KEY_TEXT).unwrap());
+    assert_eq!(traces(|| Key::from_base64url(&refused)), 0);
+}
+
+#[test]
+fn a_key_that_was_moved_away() {
+    let mut place = Box::new(Some(key()));
+    assert_eq!(traces(move || drop(place.take())), 0);
+}
+
+#[test]
+fn a_keystream_and_its_window() {
+    let work = || {
+        let mut window = Window::onto(0..5, 0..5, Some(Keystream::body(&key()))).unwrap();
+        window.push(&mut [0; 5]).unwrap();
+        window
+    };
+    assert_eq!(traces(work), 0);
+    // As a stream ends: its window is taken out of a place that two hold.
+    let place = std::rc::Rc::new(std::cell::RefCell::new(Some(work())));
+    assert_eq!(traces(move || drop(place.take())), 0);
+}
+
+#[test]
+fn sealed_metadata() {
+    let json = Metadata::new(5, &info(), None).to_json();
+    assert_eq!(traces(|| Metadata::seal(&json, &key())), 0);
+    let sealed = Metadata::seal(&json, &key()).unwrap();
+    assert_eq!(traces(|| Metadata::unseal(sealed.to_str().unwrap(), &key())), 0);
+}
+
+#[test]
+fn a_grant_and_its_record() {
+    assert_eq!(traces(grant), 0);
+    let grant = grant();
+    assert_eq!(traces(|| grant.to_json()), 0);
+    let record = grant.to_json();
+    assert_eq!(traces(|| Grant::from_json(&record)), 0);
+    assert_eq!(
+        traces(|| Grant::from_json(&record.replace("\"v\":1", "\"v\":2")).is_err()),
+        1,
+        "the test's own copy"
+    );
+}
+
+#[test]
+fn an_answer_and_its_json() {
+    assert_eq!(traces(answer), 0);
+    let answer = answer();
+    assert_eq!(traces(|| answer.to_json()), 0);
+    let json = answer.to_json();
+    assert_eq!(traces(|| Answer::from_json(json.as_bytes(), &edge(), false)), 0);
+    assert_eq!(traces(|| Answer::from_json(b"{}", &edge(), false)), 0);
+}
