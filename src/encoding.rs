@@ -1,7 +1,5 @@
 //! Bytes and records as text: keys, tokens, sealed metadata, names in the cache; grants and answers.
 
-use std::io;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
@@ -17,32 +15,23 @@ pub(crate) fn from_base64url(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 
+/// What names, numbers, the key and punctuation of a record take at most.
+const FRAME_BYTES: usize = 512;
+/// What a byte of a text takes at most: `\u0000`.
+const ESCAPED_BYTES: usize = 6;
+
 /// The JSON of a record that holds a key, wiped on drop. Empty for what has no JSON, which no record of
 /// ours is.
 ///
-/// It is measured first and then written into memory of its full size: a text that grows leaves copies of
-/// its beginning behind.
-pub(crate) fn to_wiped_json(record: &impl Serialize) -> Zeroizing<String> {
-    let mut length = Length(0);
-    let measured = serde_json::to_writer(&mut length, record);
-    let mut json = Zeroizing::new(Vec::with_capacity(length.0));
-    if measured.and_then(|()| serde_json::to_writer(&mut *json, record)).is_err() {
-        json = Zeroizing::default();
+/// A text that grows leaves copies of its beginning behind, so this one has room for the whole record
+/// from the start: `text_bytes` is what all texts of the record have together.
+pub(crate) fn to_wiped_json(record: &impl Serialize, text_bytes: usize) -> Zeroizing<String> {
+    let room = ESCAPED_BYTES * text_bytes + FRAME_BYTES;
+    let mut json = Zeroizing::new(Vec::with_capacity(room));
+    if serde_json::to_writer(&mut *json, record).is_err() {
+        return Zeroizing::default();
     }
+    debug_assert!(json.len() <= room, "a text of the record was not counted");
     // The same memory; JSON is UTF-8.
     Zeroizing::new(String::from_utf8(std::mem::take(&mut *json)).unwrap_or_default())
-}
-
-/// Counts what is written.
-struct Length(usize);
-
-impl io::Write for Length {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 = self.0.saturating_add(bytes.len());
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

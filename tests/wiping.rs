@@ -161,6 +161,13 @@ fn a_grant_and_its_record() {
     assert_eq!(traces(|| grant.to_json()), 0);
     let record = grant.to_json();
     assert_eq!(traces(|| Grant::from_json(&record)), 0);
+    // However long its texts are, and in whatever letters.
+    for text in ["\"", "\u{1}", "\u{2603}"] {
+        let mut grant = self::grant();
+        (grant.metadata, grant.etag) = (text.repeat(3000), text.repeat(3000));
+        grant.pins.etag = Some(text.repeat(20_000));
+        assert_eq!(traces(|| grant.to_json()), 0, "{text:?}");
+    }
     assert_eq!(
         traces(|| Grant::from_json(&record.replace("\"v\":1", "\"v\":2")).is_err()),
         1,
@@ -173,6 +180,13 @@ fn an_answer_and_its_json() {
     assert_eq!(traces(answer), 0);
     let answer = answer();
     assert_eq!(traces(|| answer.to_json()), 0);
+    for text in ["\"", "\u{1}", "\u{2603}"] {
+        let mut answer = self::answer();
+        answer.url = Zeroizing::new(text.repeat(3000));
+        answer.metadata.content_type = text.repeat(3000);
+        answer.metadata.content_disposition = Some(text.repeat(3000));
+        assert_eq!(traces(|| answer.to_json()), 0, "{text:?}");
+    }
     let json = answer.to_json();
     assert_eq!(traces(|| Answer::from_json(json.as_bytes(), &edge(), false)), 0);
     assert_eq!(traces(|| Answer::from_json(b"{}", &edge(), false)), 0);

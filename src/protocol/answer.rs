@@ -91,7 +91,9 @@ impl Answer {
             expires_ts: self.expires_ts,
             metadata: self.metadata.clone(),
         };
-        to_wiped_json(&record)
+        let Metadata { size: _, content_type, content_disposition } = &self.metadata;
+        let disposition = content_disposition.as_ref().map_or(0, String::len);
+        to_wiped_json(&record, self.url.len() + content_type.len() + disposition)
     }
 
     /// Reads an answer and refuses what a client must not follow.

@@ -107,7 +107,10 @@ pub struct GrantError;
 impl Grant {
     /// The record's JSON, wiped on drop: it holds the key.
     pub fn to_json(&self) -> Zeroizing<String> {
-        to_wiped_json(&Record::from(self))
+        let record = Record::from(self);
+        let names = record.server_name.len() + record.media_id.len();
+        let tags = record.etag.len() + record.pins.etag.as_ref().map_or(0, String::len);
+        to_wiped_json(&record, record.metadata.len() + names + tags)
     }
 
     /// Reads a record, validating every field as if it came from outside.
