@@ -4,7 +4,7 @@
 //!
 //! ```sh
 //! CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner \
-//!   cargo test --target wasm32-unknown-unknown --features worker --test wasm_cipher
+//!   cargo test --target wasm32-unknown-unknown --features getrandom/wasm_js --test wasm_cipher
 //! ```
 
 #![cfg(target_arch = "wasm32")]

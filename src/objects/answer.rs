@@ -3,7 +3,7 @@
 use http::header::LOCATION;
 use http::{HeaderMap, StatusCode};
 
-use crate::protocol::is_encoded;
+use crate::protocol::{ascii_reference, is_encoded};
 
 /// What was asked of the homeserver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,9 @@ pub fn judge(asked: Asked, status: StatusCode, headers: &HeaderMap) -> Answer {
         StatusCode::OK => Answer::Whole,
         StatusCode::PARTIAL_CONTENT if is_get => Answer::Part,
         StatusCode::NOT_MODIFIED if asked == Asked::ConditionalHead => Answer::NotModified,
-        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT if headers.contains_key(LOCATION) => {
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT
+            if headers.get(LOCATION).and_then(ascii_reference).is_some() =>
+        {
             Answer::Elsewhere
         }
         status if status.is_client_error() || status.is_server_error() => Answer::Error,
@@ -56,6 +58,7 @@ pub fn judge(asked: Asked, status: StatusCode, headers: &HeaderMap) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
     use http::header::CONTENT_ENCODING;
 
     use super::*;
@@ -89,6 +92,9 @@ mod tests {
         for asked in ASKED {
             for status in [StatusCode::TEMPORARY_REDIRECT, StatusCode::PERMANENT_REDIRECT] {
                 assert_eq!(judge(asked, status, &HeaderMap::new()), Nonsense, "without Location");
+                let lost = HeaderValue::from_bytes("https://s3.example/\u{fffd}".as_bytes()).unwrap();
+                let unreadable = HeaderMap::from_iter([(LOCATION, lost)]);
+                assert_eq!(judge(asked, status, &unreadable), Nonsense, "nobody can say where");
             }
         }
     }

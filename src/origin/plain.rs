@@ -1,13 +1,15 @@
 //! Step 2 for clients that did not opt in: the plaintext, whole or a range of it, authorised.
 
 use headers::{ETag, HeaderMapExt as _, IfNoneMatch, IfRange};
-use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_RANGE, RANGE};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE,
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::authorise::bad_gateway;
 use super::{Denied, Visit};
 use crate::objects::{Answer, Asked, OpenError, Opened, Opening, Purpose, Sent};
-use crate::ports::{Body as _, Platform, Reply, ReplyBody};
+use crate::ports::{Body as _, Platform, Reply, ReplyBody, UpstreamResponse};
 use crate::protocol::{Disposition, ObjectInfo, Pins, Requested, header};
 
 /// Serves the cached object to a client that is allowed to have it, or gets it.
@@ -52,7 +54,12 @@ pub(crate) async fn from_homeserver<P: Platform>(
         (_, None) => Asked::Get,
     };
     request.headers.extend(range.map(|range| (RANGE, range)));
-    let (answer, response) = visit.ask(request, asked).await?;
+    let (mut answer, mut response) = visit.ask(request, asked).await?;
+    if is_empty_object(&response) {
+        // An empty object is a normal object, whole for every range.
+        response.body.cancel();
+        (answer, response) = visit.ask(visit.upstream(Method::GET), Asked::Get).await?;
+    }
     if !matches!(answer, Answer::Whole | Answer::Part) {
         return Err(visit.denied(answer, response).await);
     }
@@ -79,6 +86,12 @@ pub(crate) async fn from_homeserver<P: Platform>(
             Err(bad_gateway(message).into())
         }
     }
+}
+
+/// Whether the homeserver found no range in the object because the object has no bytes.
+fn is_empty_object<B>(response: &UpstreamResponse<B>) -> bool {
+    let unsatisfied = response.headers.get(CONTENT_RANGE).is_some_and(|range| range == "bytes */0");
+    response.status == StatusCode::RANGE_NOT_SATISFIABLE && unsatisfied
 }
 
 /// How to open the object for this client: with its own token.

@@ -73,6 +73,18 @@ fn a_part_that_is_not_the_one_asked_for_is_used_as_far_as_it_fits() {
 }
 
 #[test]
+fn an_empty_object_is_whole_for_every_range_whatever_the_homeserver_says() {
+    let fakes = Fakes::new(|seen| match seen.range {
+        Some(_) => response(416, &[("content-range", "bytes */0")], b"{}"),
+        None => response(200, &[("content-length", "0")], b""),
+    });
+    for range in ["bytes=0-", "bytes=-5", "bytes=3-4"] {
+        let reply = get("").header("range", range).of(&fakes);
+        assert_eq!((reply.status.as_u16(), header(&reply, "content-length")), (200, Some("0")), "{range}");
+    }
+}
+
+#[test]
 fn a_homeserver_that_sends_other_parts_only_is_a_502() {
     let fakes = Fakes::new(|_| response(206, &[("content-range", "bytes 5-7/27")], &MEDIA[5..8]));
     assert_eq!(get("").header("range", "bytes=4-6").of(&fakes).status, 502);
