@@ -59,14 +59,15 @@ enum Step<B> {
     Filled(Option<ByteRange>),
 }
 
-/// What a 200 or 206 sends; `None` for a part that does not say of what, or contradicts itself.
+/// What a 200 or 206 sends; `None` for a part that does not say of what, or not how long it is. Without a
+/// `Content-Length` the runtime would send a part that breaks off in an orderly way as if it were complete.
 fn given(status: StatusCode, headers: &HeaderMap) -> Option<Given> {
     if status != StatusCode::PARTIAL_CONTENT {
         return Some(Given::Whole);
     }
     let (part, _) = ByteRange::from_content_range(headers)?;
-    let length: Option<u64> = headers.get(CONTENT_LENGTH).and_then(|length| decimal(length.to_str().ok()?));
-    length.is_none_or(|length| length == part.length()).then_some(Given::Part(part))
+    let length: u64 = decimal(headers.get(CONTENT_LENGTH)?.to_str().ok()?)?;
+    (length == part.length()).then_some(Given::Part(part))
 }
 
 impl Opening<'_> {

@@ -45,6 +45,28 @@ describe("a homeserver that cuts open ranges, as matrix-media-repo does", () => 
   });
 });
 
+describe("a homeserver that does not say how long its parts are", () => {
+  it("is asked for the whole: a part that ends early would look complete", async () => {
+    for (const [last, sent] of [[999_999, 500_000], [9, 5], [9, 20]]) {
+      const stored = rig.store(LARGE_BYTES);
+      const whole = media(stored.source);
+      const part = async (exchange) => {
+        exchange.head(206, { "Content-Range": `bytes 0-${last}/${LARGE_BYTES}`, ETag: "1" });
+        await exchange.send(stored.source.slice(0, sent));
+        exchange.end();
+      };
+      stored.answers((exchange) => (exchange.request.headers.range ? part : whole)(exchange));
+      const headers = { Range: `bytes=0-${last}` };
+      await expectPlain(await rig.get(stored, { headers }), stored, { status: 206, length: last + 1 });
+      const linked = rig.store(LARGE_BYTES);
+      const answer = await rig.answer(linked);
+      linked.answers((exchange) => (exchange.request.headers.range ? part : media(linked.source))(exchange), "GET");
+      await expectMedia(await rig.link(answer, { headers }), linked, { status: 206, length: last + 1, key: answer.key });
+      await rig.quiet();
+    }
+  });
+});
+
 describe("a homeserver whose HEAD says nothing", () => {
   it("is believed in what a GET has shown", async () => {
     for (const told of ["0", "17"]) {
