@@ -86,7 +86,8 @@ export function grant(size) {
     key: KEY.toString("base64url"),
     server_name: "bench.example",
     media_id: String(size),
-    pins: { size },
+    // As the origin server tells it.
+    pins: { size, etag: "1" },
     metadata: JSON.stringify({ size, content_type: "application/octet-stream", content_disposition: "inline; filename=object.bin" }),
     etag: '"k3Vp0Zb1rXkQy9mD4sT8uA"',
     expires_ts: Date.now() + 24 * 3600 * 1000,

@@ -84,7 +84,8 @@ pub async fn serve<P: Platform, F: Fn(HeaderSet) -> HeaderMap>(
             edge::link(platform, config, account, &link).await
         }
         (Service::Media(path), Some((platform, config))) => match Route::of(&path) {
-            Route::Media(path) => origin::media(platform, config, &client(request), path).await,
+            // Boxed, so that a link's future is not as large as these.
+            Route::Media(path) => Box::pin(origin::media(platform, config, &client(request), path)).await,
             _ => Reply::error(&MatrixError::not_found()),
         },
         (Service::Document(document, path), Some((platform, config))) => {

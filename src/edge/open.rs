@@ -25,7 +25,7 @@ pub(crate) async fn object<P: Platform>(
 ) -> Result<Opened<P::Body>, EdgeError> {
     let opening = Opening {
         object: &grant.object,
-        whole: request(account, grant, None),
+        whole: &|| request(account, grant, None),
         pins: Some(&grant.pins),
         purpose: match grant.content {
             Content::Encrypted { .. } => Purpose::EncryptedLink,
@@ -37,7 +37,8 @@ pub(crate) async fn object<P: Platform>(
         return Ok(opened);
     }
     let asked = if range.is_some() { Asked::GetRange } else { Asked::Get };
-    let response = match ask(platform, request(account, grant, range), asked).await {
+    let request_range = request(account, grant, range);
+    let response = match ask(platform, &grant.object, &request_range, asked).await {
         Ok((Answer::Whole | Answer::Part, response)) => response,
         Ok((answer, response)) => return Err(refused(answer, response)),
         Err(error) => return Err(unreachable(error)),
@@ -97,7 +98,6 @@ fn request(account: &AccessToken, grant: &Grant, range: Option<ByteRange>) -> Up
     UpstreamRequest {
         method: Method::GET,
         path: Zeroizing::new(grant.object.client_path()),
-        legacy_path: Some(Zeroizing::new(grant.object.legacy_path())),
         account: Account::Service(account.clone()),
         headers: range.map(|range| (http::header::RANGE, range)).into_iter().collect::<HeaderMap>(),
         client_ip: None,

@@ -2,9 +2,11 @@
 
 use http::StatusCode;
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::answer::{Answer, Asked, judge};
-use crate::ports::{Body, Platform, UpstreamError, UpstreamRequest, UpstreamResponse};
+use crate::ports::{Account, Body, Platform, UpstreamError, UpstreamRequest, UpstreamResponse};
+use crate::protocol::Object;
 
 /// How long an isolate remembers that the homeserver has no authenticated media endpoints: an hour, so that an
 /// upgrade of the homeserver is noticed.
@@ -13,22 +15,21 @@ const REMEMBERED_MS: u64 = 60 * 60 * 1000;
 /// The longest error that is read: Matrix errors are far below 1 KiB.
 const ERROR_BYTES: usize = 16 * 1024;
 
-/// Sends a request and judges the answer. If the homeserver does not know the authenticated endpoint and the
-/// request has a legacy path, asks there (MSC3916).
+/// Sends a request for an object and judges the answer. If the homeserver does not know the authenticated endpoint,
+/// a request of the service account is sent to the legacy one (MSC3916). A client's is not: the legacy endpoint
+/// would not look at its token.
 ///
 /// # Errors
 /// The homeserver gave no answer at all.
 pub async fn ask<P: Platform>(
     platform: &P,
-    mut request: UpstreamRequest,
+    object: &Object,
+    request: &UpstreamRequest,
     asked: Asked,
 ) -> Result<(Answer, UpstreamResponse<P::Body>), UpstreamError> {
-    let response = match request.legacy_path.take() {
-        None => platform.send(request).await?,
-        Some(path) => {
-            let legacy = UpstreamRequest { path, ..request.clone() };
-            ask_either(platform, request, legacy).await?
-        }
+    let response = match request.account {
+        Account::Client(_) => platform.send(request).await?,
+        Account::Service(_) => ask_either(platform, object, request).await?,
     };
     Ok((judge(asked, response.status, &response.headers), response))
 }
@@ -36,11 +37,12 @@ pub async fn ask<P: Platform>(
 /// Asks on the endpoint that is known to be there, and on the other one if it turns out not to be.
 async fn ask_either<P: Platform>(
     platform: &P,
-    authenticated: UpstreamRequest,
-    legacy: UpstreamRequest,
+    object: &Object,
+    authenticated: &UpstreamRequest,
 ) -> Result<UpstreamResponse<P::Body>, UpstreamError> {
+    let legacy = || UpstreamRequest { path: Zeroizing::new(object.legacy_path()), ..authenticated.clone() };
     if lacks_authenticated_media(platform) {
-        let response = platform.send(legacy).await?;
+        let response = platform.send(&legacy()).await?;
         if response.status != StatusCode::NOT_FOUND {
             return Ok(response);
         }
@@ -56,7 +58,7 @@ async fn ask_either<P: Platform>(
     match unrecognized(response).await {
         Ok(()) => {
             remember_missing_authenticated_media(platform);
-            platform.send(legacy).await
+            platform.send(&legacy()).await
         }
         Err(response) => Ok(response),
     }
@@ -64,8 +66,9 @@ async fn ask_either<P: Platform>(
 
 /// Whether this isolate remembers that the homeserver has legacy media endpoints only.
 pub fn lacks_authenticated_media<P: Platform>(platform: &P) -> bool {
-    let now_ms = platform.now_ms();
-    platform.memory(|memory| memory.legacy_only_until_ms > now_ms)
+    let until_ms = platform.memory(|memory| memory.legacy_only_until_ms);
+    // Asking for the time costs more than the comparison.
+    until_ms > 0 && until_ms > platform.now_ms()
 }
 
 /// Remembers that the homeserver has legacy media endpoints only.

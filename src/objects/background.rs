@@ -22,7 +22,7 @@ pub async fn run<P: Platform>(platform: &P, task: BackgroundTask<P::Body>) -> bo
 
 /// Gets an object and puts it into the cache: only a complete 200 of a known length.
 async fn fill<P: Platform>(platform: &P, object: &Object, request: UpstreamRequest) -> bool {
-    let Ok((answer, response)) = ask(platform, request, Asked::Get).await else { return false };
+    let Ok((answer, response)) = ask(platform, object, &request, Asked::Get).await else { return false };
     let info = ObjectInfo::from_headers(&response.headers);
     if answer != Answer::Whole || response.status != StatusCode::OK || info.size.is_none() {
         response.body.cancel();

@@ -15,8 +15,8 @@ use crate::protocol::{ByteRange, Change, Object, ObjectInfo, Pins, Requested, de
 pub struct Opening<'a> {
     /// Which object.
     pub object: &'a Object,
-    /// The `GET` of the whole object, with the account that asks.
-    pub whole: UpstreamRequest,
+    /// Makes the `GET` of the whole object, with the account that asks.
+    pub whole: &'a dyn Fn() -> UpstreamRequest,
     /// What the object must be, if it was granted.
     pub pins: Option<&'a Pins>,
     /// What the bytes are for.
@@ -175,7 +175,7 @@ impl Opening<'_> {
                 };
                 (body, range, cache)
             }
-            Plan::FillFirst => match platform.fill(self.object, self.whole.clone()) {
+            Plan::FillFirst => match platform.fill(self.object, (self.whole)()) {
                 // Another request is filling it: everything, from the answer that is here.
                 None => (body, None, Caching::None),
                 Some(filled) => {
@@ -198,7 +198,7 @@ impl Opening<'_> {
         &self,
         platform: &P,
     ) -> Result<UpstreamResponse<P::Body>, OpenError<P::Body>> {
-        let asked = ask(platform, self.whole.clone(), Asked::Get).await;
+        let asked = ask(platform, self.object, &(self.whole)(), Asked::Get).await;
         match asked.map_err(OpenError::Unreachable)? {
             (Answer::Whole | Answer::Part, response) => Ok(response),
             (answer, response) => Err(OpenError::Refused(answer, response)),
@@ -215,7 +215,7 @@ impl Opening<'_> {
                 }
             }
             Caching::Fill => {
-                let task = BackgroundTask::Fill(self.object.clone(), self.whole.clone());
+                let task = BackgroundTask::Fill(self.object.clone(), (self.whole)());
                 platform.run_in_background(task);
             }
         }

@@ -57,12 +57,11 @@ pub async fn document<P: Platform>(
     let request = UpstreamRequest {
         method: Method::GET,
         path: Zeroizing::new(path),
-        legacy_path: None,
         account,
         headers: HeaderMap::new(),
         client_ip,
     };
-    let response = match platform.send(request).await {
+    let response = match platform.send(&request).await {
         Ok(response) => response,
         Err(error) => {
             platform.log(Event::HomeserverUnreachable);

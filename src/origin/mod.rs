@@ -228,7 +228,6 @@ impl<P: Platform> Visit<'_, P> {
         UpstreamRequest {
             method,
             path: Zeroizing::new(passed.append_to(&path)),
-            legacy_path: None,
             account: Account::Client(self.token.clone()),
             headers: HeaderMap::new(),
             client_ip: self.client.client_ip.clone(),
@@ -241,7 +240,9 @@ impl<P: Platform> Visit<'_, P> {
         request: UpstreamRequest,
         asked: objects::Asked,
     ) -> Result<(Answer, UpstreamResponse<P::Body>), Denied<P::Body>> {
-        objects::ask(self.platform, request, asked).await.map_err(|error| self.unreachable(error).into())
+        objects::ask(self.platform, &self.request.object, &request, asked)
+            .await
+            .map_err(|error| self.unreachable(error).into())
     }
 
     /// Returns what becomes of an answer that is not the media: errors and redirects are relayed, everything

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use super::authorise::bad_gateway;
 use super::{Denied, Visit};
 use crate::objects::{Answer, Asked, OpenError, Opened, Opening, Purpose, Sent};
-use crate::ports::{Body as _, Platform, Reply, ReplyBody, UpstreamResponse};
+use crate::ports::{Body as _, Platform, Reply, ReplyBody, UpstreamRequest, UpstreamResponse};
 use crate::protocol::{Disposition, ObjectInfo, Pins, Requested, header};
 
 /// Serves the cached object to a client that is allowed to have it, or gets it.
@@ -30,7 +30,9 @@ pub(crate) async fn from_cache<P: Platform>(
         Requested::Unsatisfiable => return from_homeserver(visit).await,
     };
     if let Some(size) = info.size
-        && let Some(opened) = opening(visit).from_cache(visit.platform, &Pins::new(size, info), range).await
+        && let Some(opened) = opening(visit, &|| visit.upstream(Method::GET))
+            .from_cache(visit.platform, &Pins::new(size, info), range)
+            .await
     {
         return Ok(media(headers, opened));
     }
@@ -70,7 +72,8 @@ pub(crate) async fn from_homeserver<P: Platform>(
             return Ok(reply);
         }
     }
-    let opening = opening(visit);
+    let whole = || visit.upstream(Method::GET);
+    let opening = opening(visit, &whole);
     match opening.from_homeserver(visit.platform, response, &|info| requested(visit, info)).await {
         Ok(Sent::Opened(opened)) => Ok(media(media_headers(visit, &opened.info), opened)),
         Ok(Sent::Unsized(info, body)) => {
@@ -95,10 +98,10 @@ fn is_empty_object<B>(response: &UpstreamResponse<B>) -> bool {
 }
 
 /// How to open the object for this client: with its own token.
-fn opening<'a, P: Platform>(visit: &'a Visit<'_, P>) -> Opening<'a> {
+fn opening<'a, P: Platform>(visit: &'a Visit<'_, P>, whole: &'a dyn Fn() -> UpstreamRequest) -> Opening<'a> {
     Opening {
         object: &visit.request.object,
-        whole: visit.upstream(Method::GET),
+        whole,
         pins: None,
         purpose: Purpose::Plain,
         cache_max_bytes: visit.config.cache_max_bytes,

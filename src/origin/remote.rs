@@ -71,12 +71,11 @@ pub(crate) async fn whoami<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Deni
     let request = UpstreamRequest {
         method: Method::GET,
         path: Zeroizing::new(visit.request.passed.append_to(WHOAMI)),
-        legacy_path: None,
         account: Account::Client(visit.token.clone()),
         headers: HeaderMap::new(),
         client_ip: visit.client.client_ip.clone(),
     };
-    let response = visit.platform.send(request).await.map_err(|error| visit.unreachable(error))?;
+    let response = visit.platform.send(&request).await.map_err(|error| visit.unreachable(error))?;
     if response.status != StatusCode::OK {
         return Err(relay(response).into());
     }

@@ -233,7 +233,7 @@ impl Platform for Fakes {
 }
 
 impl Homeserver<FakeBody> for Fakes {
-    async fn send(&self, request: UpstreamRequest) -> Result<UpstreamResponse<FakeBody>, UpstreamError> {
+    async fn send(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<FakeBody>, UpstreamError> {
         let header = |name| request.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
         let seen = Seen {
             method: request.method.to_string(),
@@ -241,7 +241,7 @@ impl Homeserver<FakeBody> for Fakes {
             token: request.account.token().map(AccessToken::expose).map(str::to_owned),
             condition: header(http::header::IF_NONE_MATCH),
             range: header(http::header::RANGE),
-            client_ip: request.client_ip,
+            client_ip: request.client_ip.clone(),
         };
         self.seen.borrow_mut().push(seen.clone());
         (self.answer)(&seen)

@@ -28,7 +28,7 @@ pub const READ_HEADERS: [HeaderName; 11] = [
 pub trait Homeserver<B> {
     /// Sends a request, follows no redirect, uses no cache. A coding that the platform decodes by itself is
     /// removed from the headers, with the length of the coded body.
-    async fn send(&self, request: UpstreamRequest) -> Result<UpstreamResponse<B>, UpstreamError>;
+    async fn send(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<B>, UpstreamError>;
 }
 
 /// Whose access token a request carries, as `Authorization: Bearer …`.
@@ -51,17 +51,15 @@ impl Account {
     }
 }
 
-/// A request to the homeserver. The paths hold what the client sent and may hold its access token: `Debug` is
+/// A request to the homeserver. The path holds what the client sent and may hold its access token: `Debug` is
 /// left out on purpose.
-#[expect(missing_debug_implementations, reason = "paths and token are secrets")]
+#[expect(missing_debug_implementations, reason = "path and token are secrets")]
 #[derive(Clone)]
 pub struct UpstreamRequest {
     /// `GET` or `HEAD`.
     pub method: Method,
     /// Path and query, rebuilt from typed values.
     pub path: Zeroizing<String>,
-    /// The same on the legacy endpoint, to ask there if the homeserver has no authenticated one.
-    pub legacy_path: Option<Zeroizing<String>>,
     /// Who asks.
     pub account: Account,
     /// `If-None-Match` or `Range`, nothing else.

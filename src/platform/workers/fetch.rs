@@ -21,9 +21,9 @@ use crate::protocol::field_text;
 const HEADERS_TIMEOUT_MS: f64 = 100_000.0;
 
 impl Homeserver<WorkerBody> for Workers {
-    async fn send(&self, request: UpstreamRequest) -> Result<UpstreamResponse<WorkerBody>, UpstreamError> {
+    async fn send(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<WorkerBody>, UpstreamError> {
         let url = format!("{}{}", self.config.homeserver.as_str(), *request.path);
-        let options = options(&request);
+        let options = options(request);
         let asked = glue::fetch_url(&url, &options);
         let response: Response = settled_within(HEADERS_TIMEOUT_MS, asked)
             .await
