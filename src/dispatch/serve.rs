@@ -89,8 +89,8 @@ pub async fn serve<P: Platform, F: Fn(HeaderSet) -> HeaderMap>(
             _ => Reply::error(&MatrixError::not_found()),
         },
         (Service::Document(document, path), Some((platform, config))) => {
-            advertise::document(platform, config, &client(request), (&path, request.url.query), document)
-                .await
+            let (client, path) = (client(request), (&*path, request.url.query));
+            Box::pin(advertise::document(platform, config, &client, path, document)).await
         }
         (service, _) => {
             if let (Service::Misconfigured(errors), Some(_)) = (&service, ready) {
