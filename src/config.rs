@@ -269,7 +269,9 @@ struct Reader<F> {
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn refuse(&mut self, variable: &'static str, was: &str, expected: &'static str) {
-        self.errors.push(ConfigError { variable, was: Some(was.to_owned()), expected });
+        // A URL with a user or a query may hold a password.
+        let was = (!was.contains(['@', '?'])).then(|| was.to_owned());
+        self.errors.push(ConfigError { variable, was, expected });
     }
 
     fn required<T>(

@@ -47,8 +47,10 @@ pub(super) fn may_name_media(path: &str) -> bool {
 }
 
 fn names_media(path: &str) -> bool {
-    let path = resolve(&path.to_ascii_lowercase().replace('\\', "/"));
-    let segments = path.split('/').map(|segment| segment.split(';').next().unwrap_or_default().trim());
+    let path = path.to_ascii_lowercase().replace('\\', "/");
+    let bare = path.split('/').map(|segment| segment.split(';').next().unwrap_or_default().trim());
+    let path = resolve(&bare.collect::<Vec<_>>().join("/"));
+    let segments = path.split('/');
     let mut segments = segments.skip_while(|segment| *segment != "_matrix").skip(1).peekable();
     if segments.peek() == Some(&"federation") {
         return false;
@@ -123,6 +125,9 @@ mod tests {
             "/_matrix/media/v3%5Cdownload/a/b",
             "/_matrix/media/v3/x/..%2Fdownload/a/b",
             "/_matrix/media;x/v3/download;y/a/b",
+            "/_matrix/federation/..;/media/v3/download/a/b",
+            "/_matrix/federation/%2e%2e;x/media/v3/download/a/b",
+            "/_matrix/a/b/c/d/..;/..;/..;/..;/media/v3/download/a/b",
             "/_MATRIX/Media/v3/thumbnail/a/b/c",
             "/_matrix/media/v2/download/a/b",
             "/_matrix/media/unstable/download/a/b",

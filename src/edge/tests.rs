@@ -289,7 +289,7 @@ fn a_homeserver_with_legacy_endpoints_only_is_asked_there_and_remembered() {
     });
     let path = store(&fakes, &grant(encrypted(), 27, None));
     assert_eq!(read(get(&fakes, &path, &[])).unwrap(), ciphertext());
-    assert_eq!(fakes.methods(), "GET GET");
+    assert_eq!(fakes.methods(), "GET GET GET", "the object, the probe, the object on the legacy endpoint");
     assert_eq!(read(get(&fakes, &path, &[("range", "bytes=0-1")])).unwrap(), &ciphertext()[..2]);
     let seen = fakes.seen.take();
     assert_eq!(seen.len(), 1);

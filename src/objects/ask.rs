@@ -1,6 +1,7 @@
 //! Asks the homeserver for an object.
 
-use http::StatusCode;
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE};
+use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -13,7 +14,7 @@ use crate::protocol::Object;
 const REMEMBERED_MS: u64 = 60 * 60 * 1000;
 
 /// The longest error that is read: Matrix errors are far below 1 KiB.
-const ERROR_BYTES: usize = 16 * 1024;
+const ERROR_BYTES: usize = 64 * 1024;
 
 /// Sends a request for an object and judges the answer. If the homeserver does not know the authenticated endpoint,
 /// a request of the service account is sent to the legacy one (MSC3916). A client's is not: the legacy endpoint
@@ -27,10 +28,14 @@ pub async fn ask<P: Platform>(
     request: &UpstreamRequest,
     asked: Asked,
 ) -> Result<(Answer, UpstreamResponse<P::Body>), UpstreamError> {
-    let response = match request.account {
+    let mut response = match request.account {
         Account::Client(_) => platform.send(request).await?,
         Account::Service(_) => ask_either(platform, object, request).await?,
     };
+    if response.status == StatusCode::OK {
+        // It means nothing there, and would be taken for the length of the whole.
+        response.headers.remove(CONTENT_RANGE);
+    }
     Ok((judge(asked, response.status, &response.headers), response))
 }
 
@@ -55,13 +60,33 @@ async fn ask_either<P: Platform>(
     if response.status != StatusCode::NOT_FOUND {
         return Ok(response);
     }
-    match unrecognized(response).await {
-        Ok(()) => {
-            remember_missing_authenticated_media(platform);
-            platform.send(&legacy()).await
-        }
-        Err(response) => Ok(response),
+    let (is_unrecognized, response) = unrecognized(response).await;
+    if is_unrecognized && find_missing_authenticated_media(platform).await {
+        return platform.send(&legacy()).await;
     }
+    Ok(response)
+}
+
+/// Finds out whether the homeserver has legacy media endpoints only, and remembers it if so. Asks for the media
+/// config, without a token: what is said of one object may be a remote homeserver's word, relayed.
+pub async fn find_missing_authenticated_media<P: Platform>(platform: &P) -> bool {
+    let request = UpstreamRequest {
+        method: Method::GET,
+        path: Zeroizing::new("/_matrix/client/v1/media/config".to_owned()),
+        account: Account::Client(None),
+        headers: HeaderMap::new(),
+        client_ip: None,
+    };
+    let Ok(response) = platform.send(&request).await else { return false };
+    let status = response.status;
+    let (is_unrecognized, response) = unrecognized(response).await;
+    response.body.cancel();
+    let is_missing = status == StatusCode::NOT_FOUND && is_unrecognized;
+    if is_missing {
+        let until_ms = platform.now_ms().saturating_add(REMEMBERED_MS);
+        platform.memory(|memory| memory.legacy_only_until_ms = until_ms);
+    }
+    is_missing
 }
 
 /// Whether this isolate remembers that the homeserver has legacy media endpoints only.
@@ -71,34 +96,23 @@ pub fn lacks_authenticated_media<P: Platform>(platform: &P) -> bool {
     until_ms > 0 && until_ms > platform.now_ms()
 }
 
-/// Remembers that the homeserver has legacy media endpoints only.
-pub fn remember_missing_authenticated_media<P: Platform>(platform: &P) {
-    let until_ms = platform.now_ms().saturating_add(REMEMBERED_MS);
-    platform.memory(|memory| memory.legacy_only_until_ms = until_ms);
-}
-
 /// Forgets it again.
 pub fn forget_missing_authenticated_media<P: Platform>(platform: &P) {
     platform.memory(|memory| memory.legacy_only_until_ms = 0);
 }
 
-/// Whether an error says that the homeserver does not know the endpoint: `M_UNRECOGNIZED`.
-///
-/// # Errors
-/// The response, readable again, if it says something else.
-pub async fn unrecognized<B: Body>(response: UpstreamResponse<B>) -> Result<(), UpstreamResponse<B>> {
+/// Returns whether an error says that the homeserver does not know the endpoint (`M_UNRECOGNIZED`), and the response,
+/// readable again.
+pub async fn unrecognized<B: Body>(response: UpstreamResponse<B>) -> (bool, UpstreamResponse<B>) {
     #[derive(Deserialize)]
     struct MatrixError {
         errcode: String,
     }
     let UpstreamResponse { status, mut headers, body } = response;
     let bytes = body.bytes(ERROR_BYTES).await.unwrap_or_default();
-    match serde_json::from_slice::<MatrixError>(&bytes) {
-        Ok(error) if error.errcode == "M_UNRECOGNIZED" => Ok(()),
-        _ => {
-            // Read to its end, it has the length that it has.
-            headers.remove(http::header::CONTENT_LENGTH);
-            Err(UpstreamResponse { status, headers, body: B::from_bytes(&bytes) })
-        }
-    }
+    // Read to its end, it has the length that it has.
+    headers.remove(CONTENT_LENGTH);
+    let error: Option<MatrixError> = serde_json::from_slice(&bytes).ok();
+    let is_unrecognized = error.is_some_and(|error| error.errcode == "M_UNRECOGNIZED");
+    (is_unrecognized, UpstreamResponse { status, headers, body: B::from_bytes(&bytes) })
 }

@@ -17,7 +17,7 @@ mod source;
 
 pub use answer::{Answer, Asked, judge};
 pub use ask::{
-    ask, forget_missing_authenticated_media, lacks_authenticated_media, remember_missing_authenticated_media,
+    ask, find_missing_authenticated_media, forget_missing_authenticated_media, lacks_authenticated_media,
     unrecognized,
 };
 pub use background::run;

@@ -72,8 +72,8 @@ pub(crate) struct Visit<'a, P> {
 pub(crate) enum Denied<B> {
     /// This is the reply.
     Reply(Reply<B>),
-    /// The homeserver has legacy endpoints only. Those look at no token.
-    LegacyOnly,
+    /// This is the reply, unless the other generation of endpoints has the media.
+    OtherEndpoint(Reply<B>),
 }
 
 impl<B> From<Reply<B>> for Denied<B> {
@@ -106,15 +106,20 @@ pub async fn media<P: Platform>(
     let is_upgraded = request.endpoint == Endpoint::Legacy && presented == Token::Presented;
     let legacy_only = is_upgraded && objects::lacks_authenticated_media(platform);
     let mut visit = Visit { platform, config, client, request, token, presented, legacy_only };
-    let mut served = visit.admit_and_serve().await;
-    if matches!(served, Err(Denied::LegacyOnly)) {
-        objects::remember_missing_authenticated_media(platform);
-        visit.legacy_only = true;
-        served = visit.admit_and_serve().await;
+    let reply = match visit.admit_and_serve().await {
+        Ok(reply) | Err(Denied::Reply(reply)) => return reply,
+        Err(Denied::OtherEndpoint(reply)) => reply,
+    };
+    if visit.legacy_only {
+        // Perhaps the homeserver was upgraded, or what we remember was a mistake.
+        objects::forget_missing_authenticated_media(platform);
+    } else if !objects::find_missing_authenticated_media(platform).await {
+        return reply;
     }
-    match served {
-        Ok(reply) | Err(Denied::Reply(reply)) => reply,
-        Err(Denied::LegacyOnly) => Reply::error(&MatrixError::not_found()),
+    visit.legacy_only = !visit.legacy_only;
+    match visit.admit_and_serve().await {
+        Ok(other) | Err(Denied::Reply(other)) => other,
+        Err(Denied::OtherEndpoint(_)) => reply,
     }
 }
 
@@ -254,18 +259,15 @@ impl<P: Platform> Visit<'_, P> {
     ) -> Denied<P::Body> {
         match answer {
             Answer::Error if response.status == StatusCode::NOT_FOUND && self.is_upgraded() => {
-                match objects::unrecognized(response).await {
-                    Ok(()) => Denied::LegacyOnly,
-                    Err(response) => relay(response).into(),
-                }
+                let (is_unrecognized, response) = objects::unrecognized(response).await;
+                // The error of a HEAD has no body that could say it.
+                let may_be_elsewhere = is_unrecognized || self.client.method == Method::HEAD;
+                if may_be_elsewhere { Denied::OtherEndpoint(relay(response)) } else { relay(response).into() }
             }
-            Answer::Error | Answer::Elsewhere => {
-                if self.legacy_only && response.status == StatusCode::NOT_FOUND {
-                    // Perhaps the homeserver was upgraded: the next request looks again.
-                    objects::forget_missing_authenticated_media(self.platform);
-                }
-                relay(response).into()
+            Answer::Error if response.status == StatusCode::NOT_FOUND && self.legacy_only => {
+                Denied::OtherEndpoint(relay(response))
             }
+            Answer::Error | Answer::Elsewhere => relay(response).into(),
             Answer::Encoded => {
                 response.body.cancel();
                 bad_gateway("the homeserver sent media in a content coding that nobody asked for").into()

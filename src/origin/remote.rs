@@ -7,7 +7,7 @@
 use http::{HeaderMap, Method, StatusCode};
 use zeroize::Zeroizing;
 
-use super::authorise::relay;
+use super::authorise::{bad_gateway, relay};
 use super::{Denied, Visit};
 use crate::policy::{
     Fetched, Finding, LOOKUP_TIMEOUT_MS, Lookup, Permit, Progress, Record, RemotePolicy, TargetRules,
@@ -76,11 +76,17 @@ pub(crate) async fn whoami<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Deni
         client_ip: visit.client.client_ip.clone(),
     };
     let response = visit.platform.send(&request).await.map_err(|error| visit.unreachable(error))?;
-    if response.status != StatusCode::OK {
-        return Err(relay(response).into());
+    match response.status {
+        StatusCode::OK => {
+            response.body.cancel();
+            Ok(())
+        }
+        status if status.is_client_error() || status.is_server_error() => Err(relay(response).into()),
+        _ => {
+            response.body.cancel();
+            Err(bad_gateway("the homeserver does not say whose access token it is").into())
+        }
     }
-    response.body.cancel();
-    Ok(())
 }
 
 /// Looks the remote homeserver up, once the homeserver has vouched for the client, and remembers the outcome. A key

@@ -5,8 +5,8 @@ use crate::protocol::{ByteRange, Object, ObjectInfo};
 /// How long a fill may make no progress before it ends: 30 s.
 pub const STALL_MS: u32 = 30_000;
 
-/// How long a request waits for a fill before it is served in another way: 25 s.
-pub const FILL_WAIT_MS: u32 = 25_000;
+/// How long a request waits for a fill before it is served in another way: 30 s.
+pub const FILL_WAIT_MS: u32 = 30_000;
 
 /// Stores plaintext objects. A cache forgets; it never fails.
 pub trait ObjectCache<B> {

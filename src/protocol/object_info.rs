@@ -37,14 +37,17 @@ impl ObjectInfo {
         } else {
             ascii(CONTENT_LENGTH).and_then(decimal)
         };
+        // A tag that was told but cannot be repeated is no evidence, and must not pass for "none was told".
+        let etag = headers.get(ETAG).map(verbatim_text);
+        let is_pinnable = !is_encoded(headers) && etag != Some(None);
         let content_type = headers.get(CONTENT_TYPE).and_then(ascii_media_type);
         let disposition = headers.get(CONTENT_DISPOSITION).map(field_text);
         Self {
             // An encoded body has the length of its encoding: the object's is unknown.
-            size: if is_encoded(headers) { None } else { size },
+            size: size.filter(|_| is_pinnable),
             content_type: content_type.unwrap_or("application/octet-stream").to_owned(),
             content_disposition: disposition.map(Cow::into_owned),
-            etag: headers.get(ETAG).and_then(verbatim_text).map(str::to_owned),
+            etag: etag.flatten().map(str::to_owned),
         }
     }
 
@@ -104,6 +107,10 @@ mod tests {
         let [_, disposition, etag, ..] = info(b"attachment; filename=na\xefve");
         assert_eq!(disposition.content_disposition.as_deref(), Some("attachment; filename=na\u{ef}ve"));
         assert_eq!(etag.etag, None, "it could be repeated by other bytes only");
+        let mut headers = HeaderMap::from_iter([(CONTENT_LENGTH, "2".parse().unwrap())]);
+        assert_eq!(ObjectInfo::from_headers(&headers).size, Some(2));
+        headers.insert(ETAG, http::HeaderValue::from_bytes(b"\"\xe9one\"").unwrap());
+        assert_eq!(ObjectInfo::from_headers(&headers).size, None, "such an object is never granted");
     }
 
     #[test]

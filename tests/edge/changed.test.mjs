@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 
 import { Source } from "../support/bytes.mjs";
-import { media, respond } from "../support/homeserver.mjs";
+import { media, raw, respond } from "../support/homeserver.mjs";
 import {
   LARGE_BYTES,
   SMALL_BYTES,
@@ -122,6 +122,28 @@ describe("an object that changed under a link", () => {
         await expectChanged(await rig.link(answer));
         await expectChanged(await rig.link(answer, { headers: { Range: "bytes=5-9" } }));
       }
+    }
+  });
+
+  it("is never linked, nor served by a link, under an ETag that nobody can repeat", async () => {
+    const unreadable = [Buffer.from([0x22, 0xe9, 0x22]), Buffer.from([0x22, 0x61, 0x01, 0x22])];
+    for (const etag of unreadable) {
+      const answers = (stored) => (exchange) => {
+        const head = `HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: ${stored.size}\r\nConnection: close\r\nETag: `;
+        const body = exchange.isHead ? Buffer.alloc(0) : stored.source.slice();
+        return raw(Buffer.concat([Buffer.from(head), etag, Buffer.from("\r\n\r\n"), body]))(exchange);
+      };
+      const stored = rig.store(SMALL_BYTES);
+      stored.answers(answers(stored));
+      const response = await rig.get(stored, { query: optIn("json") });
+      assert.equal(isAnswer(response), false);
+      await drain(response);
+      const linked = rig.store(SMALL_BYTES, { etag: null });
+      const answer = await rig.answer(linked);
+      linked.answers(answers(linked), "GET");
+      const gone = await rig.link(answer);
+      assert.ok([409, 502].includes(gone.status), `${gone.status}: as if no tag had been told`);
+      await drain(gone);
     }
   });
 

@@ -124,7 +124,6 @@ describe("a homeserver with legacy endpoints only", () => {
     const upgraded = rig.store();
     const newLegacy = `/_matrix/media/v3/download/${SERVER_NAME}/${upgraded.id}`;
     rig.homeserver.on("*", newLegacy, matrixError(404, "M_NOT_FOUND", "frozen"));
-    await expectError(await rig.get(newLegacy), 404, "M_NOT_FOUND");
     await expectPlain(await rig.get(newLegacy), upgraded);
     const answer = await rig.answer(newLegacy);
     await expectMedia(await rig.link(answer), upgraded, { key: answer.key });

@@ -1,6 +1,7 @@
 //! Homeservers that answer otherwise than Synapse does.
 
 use super::*;
+use crate::ports::Runtime as _;
 
 const LEGACY: &str = "/_matrix/media/v3/download/example.org/abc";
 
@@ -84,6 +85,9 @@ fn legacy_only() -> Fakes {
                 _ => response(401, &[], b"{\"errcode\":\"M_UNKNOWN_TOKEN\"}"),
             };
         }
+        if seen.path.starts_with("/_matrix/client/v1/") && seen.method == "HEAD" {
+            return response(404, &[], b"");
+        }
         if seen.path.starts_with("/_matrix/client/v1/") {
             return response(404, &[], br#"{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request"}"#);
         }
@@ -101,7 +105,8 @@ fn a_legacy_request_with_a_token_works_at_a_homeserver_with_legacy_endpoints_onl
     assert_eq!(read(Ask { path: LEGACY, ..get("") }.of(&fakes)).unwrap(), MEDIA);
     let whoami = "GET /_matrix/client/v3/account/whoami".to_owned();
     let (first, then) = (format!("GET {PATH}"), format!("GET {LEGACY}"));
-    assert_eq!(paths(&fakes), [first, whoami.clone(), then.clone()]);
+    let probe = "GET /_matrix/client/v1/media/config".to_owned();
+    assert_eq!(paths(&fakes), [first, probe, whoami.clone(), then.clone()]);
     // Remembered, for an hour.
     assert_eq!(read(Ask { path: LEGACY, ..get("") }.of(&fakes)).unwrap(), MEDIA);
     assert_eq!(paths(&fakes), [whoami, then]);
@@ -127,14 +132,39 @@ fn a_bad_token_does_not_get_around_the_policy_there() {
 }
 
 #[test]
-fn what_is_remembered_is_forgotten_where_it_may_be_wrong() {
+fn a_head_too_finds_what_is_on_the_legacy_endpoints_only() {
+    let fakes = legacy_only();
+    let head = Ask { path: LEGACY, method: Method::HEAD, ..get("") }.of(&fakes);
+    assert_eq!((head.status.as_u16(), header(&head, "content-length")), (200, Some("27")));
+}
+
+#[test]
+fn what_is_remembered_is_forgotten_where_it_is_wrong() {
     let fakes = Fakes::new(|seen| match seen.path.as_str() {
         LEGACY => response(404, &[], br#"{"errcode":"M_NOT_FOUND"}"#),
         _ => response(200, &[("content-length", "27")], if seen.method == "HEAD" { b"" } else { MEDIA }),
     });
-    objects::remember_missing_authenticated_media(&fakes);
-    assert_eq!(Ask { path: LEGACY, ..get("") }.of(&fakes).status, 404);
+    fakes.memory(|memory| memory.legacy_only_until_ms = u64::MAX);
     assert_eq!(read(Ask { path: LEGACY, ..get("") }.of(&fakes)).unwrap(), MEDIA);
+    assert!(!objects::lacks_authenticated_media(&fakes));
+}
+
+#[test]
+fn one_objects_error_says_nothing_about_the_endpoint() {
+    // A remote homeserver's errcode, relayed: with it anybody could switch the authenticated endpoint off for all.
+    let fakes = Fakes::new(|seen| match seen.path.as_str() {
+        PATH => response(404, &[], br#"{"errcode":"M_UNRECOGNIZED"}"#),
+        "/_matrix/client/v1/media/config" => response(401, &[], br#"{"errcode":"M_MISSING_TOKEN"}"#),
+        _ => response(403, &[], br#"{"errcode":"M_FORBIDDEN"}"#),
+    });
+    let reply = Ask { path: LEGACY, ..get("") }.of(&fakes);
+    assert_eq!(
+        (reply.status.as_u16(), read(reply).unwrap()),
+        (404, br#"{"errcode":"M_UNRECOGNIZED"}"#.to_vec())
+    );
+    assert!(!objects::lacks_authenticated_media(&fakes));
+    let probe = fakes.seen.take().pop().unwrap();
+    assert_eq!((probe.path.as_str(), probe.token), ("/_matrix/client/v1/media/config", None));
 }
 
 #[test]

@@ -20,6 +20,9 @@ use crate::protocol::{field_text, header};
 /// More sets of shared headers than we make ourselves; relayed ones may be anything.
 const MAX_SHARED: usize = 16;
 
+/// Stands for a value that is no field value of HTTP: U+FFFD.
+const UNREADABLE: &[u8] = "\u{fffd}".as_bytes();
+
 thread_local! {
     /// Objects with shared headers, by their texts.
     static SHARED: RefCell<Vec<(String, Headers)>> = const { RefCell::new(Vec::new()) };
@@ -34,15 +37,17 @@ impl Names {
     }
 }
 
-/// Those of the named headers that are there. What `http` takes for no header is left out.
+/// Those of the named headers that are there. A name that is none is left out.
 pub(super) fn read_headers(headers: &Headers, names: &'static LocalKey<Names>) -> HeaderMap {
     let mut map = HeaderMap::new();
     let text = names.with(|names| glue::header_text(headers, &names.0));
     let mut lines = text.split('\n');
     while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(value.as_bytes()))
-        {
-            map.insert(name, value);
+        if let Ok(name) = HeaderName::try_from(name) {
+            // A value with control characters is there, though nobody can read it.
+            let value =
+                HeaderValue::from_bytes(value.as_bytes()).or_else(|_| HeaderValue::from_bytes(UNREADABLE));
+            map.extend(value.ok().map(|value| (name, value)));
         }
     }
     map

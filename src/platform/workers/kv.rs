@@ -5,8 +5,11 @@ use zeroize::Zeroizing;
 
 use super::Workers;
 use super::glue::{self, Bindings, KvNamespace};
-use super::task::settled;
+use super::task::settled_within;
 use crate::ports::{KeyStore, KeyStoreError};
+
+/// How long Workers KV may take, in milliseconds: then it counts as failed.
+const LIMIT_MS: f64 = 30_000.0;
 
 /// The namespace that is bound, if one is.
 pub(super) fn namespace(env: &worker::Env) -> Option<KvNamespace> {
@@ -19,12 +22,15 @@ impl KeyStore for Workers {
         let store = namespace(&self.env).ok_or(KeyStoreError)?;
         #[expect(clippy::cast_precision_loss, reason = "at most days, in seconds")]
         let options = glue::object(&[("expirationTtl", JsValue::from_f64(ttl_secs as f64))]);
-        settled(store.put_record(name, record, &options)).await.map(drop).map_err(|_| KeyStoreError)
+        settled_within(LIMIT_MS, store.put_record(name, record, &options))
+            .await
+            .map(drop)
+            .map_err(|_| KeyStoreError)
     }
 
     async fn get(&self, name: &str) -> Result<Option<Zeroizing<String>>, KeyStoreError> {
         let store = namespace(&self.env).ok_or(KeyStoreError)?;
-        let record = settled(store.get(name)).await.map_err(|_| KeyStoreError)?;
+        let record = settled_within(LIMIT_MS, store.get(name)).await.map_err(|_| KeyStoreError)?;
         Ok(record.as_string().map(Zeroizing::new))
     }
 }
