@@ -86,7 +86,8 @@ pub(crate) fn media<B>(grant: &Grant, opened: Opened<B>) -> Result<Reply<B>, Edg
 
 /// The headers of a link's bytes, but for lengths and ranges.
 fn media_headers(grant: &Grant) -> Result<HeaderMap, EdgeError> {
-    let mut headers = HeaderMap::new();
+    // With those that `dispatch::finish` adds.
+    let mut headers = HeaderMap::with_capacity(16);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.extend(HeaderValue::from_str(&grant.etag).ok().map(|etag| (ETAG, etag)));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));

@@ -4,17 +4,20 @@
 //! While a policy is set, the media config can be read without a token: remote homeservers have none, and it is
 //! there that they learn the policy. The homeserver would refuse them, so the service account asks.
 
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, VARY};
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
+use super::authorise::bad_gateway;
 use super::{ClientRequest, bearer_token, has_query_token, upstream_error};
 use crate::config::Config;
 use crate::ports::{
     Account, Body as _, Event, Platform, Reply, ReplyBody, UpstreamRequest, UpstreamResponse,
 };
-use crate::protocol::{Algorithm, Delivery, MatrixError, ObjectInfo, PREFIX, header};
+use crate::protocol::{
+    Algorithm, Delivery, MatrixError, ObjectInfo, PREFIX, ascii_reference, header, is_encoded,
+};
 
 /// A document longer than this is not read; both are a few hundred bytes in practice.
 const DOCUMENT_BYTES: usize = 256 * 1024;
@@ -76,6 +79,11 @@ pub async fn document<P: Platform>(
         platform.log(Event::ServiceAccountRefused);
         return Reply::error(&MatrixError::missing_token());
     }
+    if is_encoded(&response.headers) {
+        // The platform has decoded what it can. The rest could not be read: nobody asked for it.
+        response.body.cancel();
+        return bad_gateway("the homeserver sent its document in a content coding that nobody asked for");
+    }
     let (status, mut headers) = (response.status, relayed_headers(&response));
     if ObjectInfo::from_headers(&response.headers).size.is_some_and(|size| size > DOCUMENT_BYTES as u64) {
         return Reply { status, headers, body: ReplyBody::Relay(response.body) };
@@ -122,6 +130,10 @@ fn relayed_headers<B>(response: &UpstreamResponse<B>) -> HeaderMap {
     for name in [CONTENT_TYPE, CACHE_CONTROL, VARY, http::header::RETRY_AFTER, http::header::WWW_AUTHENTICATE]
     {
         headers.extend(response.headers.get(&name).map(|value| (name, value.clone())));
+    }
+    if response.status.is_redirection() {
+        let location = response.headers.get(LOCATION).and_then(ascii_reference);
+        headers.extend(location.map(|location| (LOCATION, location)));
     }
     headers
 }

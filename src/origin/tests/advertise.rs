@@ -47,6 +47,20 @@ fn peers_read_the_policy_without_a_token() {
 }
 
 #[test]
+fn a_document_that_cannot_be_read_is_a_502_and_a_redirect_keeps_its_place() {
+    for (status, header_sent, expected) in [
+        (200, ("content-encoding", "deflate"), 502),
+        (302, ("location", "https://matrix.example.org/x"), 302),
+    ] {
+        let fakes = Fakes::new(move |_| response(status, &[header_sent], b"{}"));
+        let reply = ask(&fakes, "unset", true);
+        assert_eq!(reply.status, expected);
+        let location = (expected == 302).then_some(header_sent.1);
+        assert_eq!(header(&reply, "location"), location);
+    }
+}
+
+#[test]
 fn addresses_of_strangers_are_not_the_service_accounts() {
     for (policy, token, address) in
         [("m.local", false, None), ("m.local", true, Some("192.0.2.7")), ("unset", false, Some("192.0.2.7"))]
