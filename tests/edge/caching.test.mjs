@@ -128,6 +128,7 @@ describe("a range far into an object", () => {
   it("comes from a store that honours ranges", async () => {
     const stored = rig.store(DEEP_BYTES, { range: true });
     await expectPlain(await rig.get(stored, deep), stored, part);
+    await until("the fill to begin", () => stored.count() === 2);
     await rig.quiet();
     await expectPlain(await rig.get(stored, deep), stored, part);
     assert.deepEqual(stored.asked, ["GET ranged", "GET", "HEAD conditional"]);
