@@ -2,12 +2,16 @@
 //!
 //! Each kind has one function that takes a vector's input and returns what this crate makes of it:
 //! the word for `expect`, and the `output`. The harness compares both with what the file says.
+//!
+//! Each file is a test of its own: `cargo test --test vectors answer/good` runs one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use cloakroom::cipher::Key;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use libtest_mimic::{Arguments, Trial};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -37,25 +41,31 @@ struct Vector {
 /// What this crate makes of an input: the word for `expect`, and the output (`null` for none).
 type Outcome = (&'static str, Value);
 
-#[test]
-fn every_vector_of_the_specification() {
+/// Runs one test for each file, under the name `kind/case`, and two about the set of files.
+fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/vectors");
-    let kinds: Vec<PathBuf> = sorted(&root).into_iter().filter(|path| path.is_dir()).collect();
-    assert!(!kinds.is_empty(), "{} holds no vectors", root.display());
-    let mut failures = Vec::new();
-    for folder in kinds {
-        let files = sorted(&folder);
-        if files.is_empty() {
-            failures.push(format!("{} is empty", folder.display()));
-        }
-        for file in files {
-            if let Err(reason) = check(&file) {
-                failures
-                    .push(format!("{}\n    {reason}", file.strip_prefix(&root).unwrap_or(&file).display()));
-            }
-        }
+    let folders: Vec<PathBuf> = sorted(&root).into_iter().filter(|path| path.is_dir()).collect();
+    let files: Vec<PathBuf> = folders.iter().flat_map(|folder| sorted(folder)).collect();
+    let vectors = files.into_iter().map(|file| {
+        let name = file.strip_prefix(&root).unwrap_or(&file).with_extension("").display().to_string();
+        Trial::test(name, move || Ok(check(&file)?))
+    });
+    let others = [
+        Trial::test("every_folder_holds_vectors", move || Ok(all_hold_vectors(&folders)?)),
+        Trial::test("the_example_of_the_specification_is_a_vector", || Ok(client::example_is_a_vector()?)),
+    ];
+    let tests = vectors.chain(others).collect();
+    libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
+}
+
+fn all_hold_vectors(folders: &[PathBuf]) -> Result<(), String> {
+    if folders.is_empty() {
+        return Err("spec/vectors/ has no folders".to_owned());
     }
-    assert!(failures.is_empty(), "{} vectors failed:\n{}", failures.len(), failures.join("\n"));
+    match folders.iter().find(|folder| sorted(folder).is_empty()) {
+        Some(empty) => Err(format!("{} is empty", empty.display())),
+        None => Ok(()),
+    }
 }
 
 fn sorted(folder: &Path) -> Vec<PathBuf> {
