@@ -13,22 +13,22 @@ const METADATA = { size: 5, content_type: "image/png", content_disposition: "inl
 const ANSWER = { url: `${EDGE}/${TOKEN}`, alg: "chacha20", key: base64url(KEY), expires_ts: 1790000000000, metadata: METADATA };
 
 function answers() {
-  const answer = (name, comment, expect, changes = {}, { edge = EDGE, accept_none = false } = {}) => {
+  const answer = (name, comment, expect, changes = {}, { edge = EDGE, verbatim = false, read = {} } = {}) => {
     const merged = typeof changes === "string" ? undefined : { ...ANSWER, ...changes };
-    const { url, alg, key, expires_ts, metadata } = merged ?? {};
+    const { url, alg, key, expires_ts, metadata } = { ...merged, ...read };
     return {
       kind: "answer",
       name,
       comment,
       expect,
-      input: { edge, accept_none, body: merged ? JSON.stringify(merged) : changes },
+      input: { edge, verbatim, body: merged ? JSON.stringify(merged) : changes },
       output: expect === "success" ? { url, alg, key, expires_ts, metadata } : undefined,
     };
   };
   const at = (edge) => ({ url: `${edge}/${TOKEN}` });
   const loopback = (edge) => [at(edge), { edge }];
   const none = { alg: "none", key: undefined };
-  const plain = { accept_none: true };
+  const plain = { verbatim: true };
   return [
     answer("good", "every rule is kept", "success"),
     answer("no-disposition", "content_disposition may be absent", "success", { metadata: { size: 5, content_type: "a/b" } }),
@@ -36,10 +36,20 @@ function answers() {
     answer("localhost", "plain http is for this very machine", "success", ...loopback("http://localhost:8787")),
     answer("loopback-v4", "plain http is for this very machine", "success", ...loopback("http://127.0.0.1:8787")),
     answer("loopback-v6", "plain http is for this very machine", "success", ...loopback("http://[::1]:8787")),
-    answer("none-accepted", "a plain link, which this client asked for", "success", none, plain),
+    answer("none-accepted", "a client that says verbatim offers none", "success", none, plain),
+    answer("null-disposition", "null means the same as an absent member", "success", { metadata: { ...METADATA, content_disposition: null } }, { read: { metadata: { size: 5, content_type: "image/png" } } }),
+    answer("none-with-null-key", "null means the same as an absent member", "success", { alg: "none", key: null }, { ...plain, read: none }),
+    answer("empty-object", "an object without bytes", "success", { metadata: { ...METADATA, size: 0 } }),
+    answer("largest-object", "one byte less than the keystream has", "success", { metadata: { ...METADATA, size: 2 ** 36 - 1 } }),
+    answer("longest-content-type", "255 bytes", "success", { metadata: { ...METADATA, content_type: `a/${"b".repeat(253)}` } }),
+    answer("longest-answer", "16,384 bytes", "success", { later: "x".repeat(16_384 - JSON.stringify({ ...ANSWER, later: "" }).length) }),
+    answer("end-long-ago", "a client does not judge an answer by its own clock", "success", { expires_ts: 1 }),
 
     answer("none-not-accepted", "a plain link, which this client did not ask for", "unexpected_none", none),
-    answer("none-with-key", "a plain link has no key", "malformed", { alg: "none" }, plain),
+    answer("none-with-key", "a plain link has no key", "key", { alg: "none" }, plain),
+    answer("none-with-key-not-accepted", "of two reasons, the first in the list of section 5", "unexpected_none", { alg: "none" }),
+    answer("foreign-host-and-no-key", "of two reasons, the first in the list of section 5", "foreign_url", { ...at("https://media.example.org"), key: undefined }),
+    answer("unknown-algorithm-without-key", "of two reasons, the first in the list of section 5", "unknown_algorithm", { alg: "rot13", key: undefined }),
     answer("unknown-algorithm", "an algorithm that this client did not offer", "unknown_algorithm", { alg: "rot13" }),
     answer("algorithm-of-other-case", "names are compared as they are", "unknown_algorithm", { alg: "ChaCha20" }),
 
@@ -61,6 +71,7 @@ function answers() {
     answer("localhost-as-user", "this machine as the user name of another host", "insecure_url", ...loopback("http://localhost:80@evil.example")),
 
     answer("no-key", "an encrypted link without a key", "key", { key: undefined }),
+    answer("null-key", "null means the same as an absent member", "key", { key: null }),
     answer("short-key", "31 bytes", "key", { key: base64url(counting(31)) }),
     answer("long-key", "33 bytes", "key", { key: base64url(counting(33)) }),
     answer("padded-key", "base64url is unpadded here", "key", { key: `${base64url(KEY)}=` }),
@@ -76,6 +87,23 @@ function answers() {
     answer("expires-ts-is-text", "expires_ts is a number", "malformed", { expires_ts: "1790000000000" }),
     answer("no-metadata", "metadata is required", "malformed", { metadata: undefined }),
     answer("no-size", "metadata.size is required", "malformed", { metadata: { content_type: "a/b" } }),
+    answer("no-content-type", "metadata.content_type is required", "malformed", { metadata: { size: 5 } }),
+    answer("null-url", "null means the same as an absent member", "malformed", { url: null }),
+    answer("null-size", "null means the same as an absent member", "malformed", { metadata: { ...METADATA, size: null } }),
+    answer("key-is-a-number", "key is text", "malformed", { key: 5 }),
+    answer("disposition-is-a-number", "content_disposition is text", "malformed", { metadata: { ...METADATA, content_disposition: 5 } }),
+    answer("negative-size", "a size is no negative number", "malformed", { metadata: { ...METADATA, size: -1 } }),
+    answer("fractional-size", "a size is a whole number", "malformed", { metadata: { ...METADATA, size: 5.5 } }),
+    answer("size-is-text", "metadata.size is a number", "malformed", { metadata: { ...METADATA, size: "5" } }),
+    answer("too-large-object", "as many bytes as the keystream has", "malformed", { metadata: { ...METADATA, size: 2 ** 36 } }),
+    answer("fractional-expires-ts", "a time is a whole number", "malformed", { expires_ts: 1790000000000.5 }),
+    answer("negative-expires-ts", "a time is no negative number", "malformed", { expires_ts: -1 }),
+    answer("too-large-expires-ts", "2^53: not every reader of JSON holds it exactly", "malformed", { expires_ts: 2 ** 53 }),
+    answer("too-long-content-type", "256 bytes", "malformed", { metadata: { ...METADATA, content_type: `a/${"b".repeat(254)}` } }),
+    answer("too-long", "16,385 bytes", "malformed", { later: "x".repeat(16_385 - JSON.stringify({ ...ANSWER, later: "" }).length) }),
+    answer("array-of-members", "the members in their order are not an object", "malformed", JSON.stringify([...Object.values(ANSWER)])),
+    answer("metadata-is-an-array", "the members in their order are not an object", "malformed", { metadata: Object.values(METADATA) }),
+    answer("more-behind", "more text behind the object", "malformed", `${JSON.stringify(ANSWER)}x`),
   ];
 }
 

@@ -47,23 +47,27 @@ impl Protection {
 /// The `alg` of a link without a key.
 const NO_ALGORITHM: &str = "none";
 
-/// An answer that a client must not follow.
+/// The number of milliseconds since 1970 that every JSON reader holds exactly lies below this.
+const MAX_EXPIRES_TS: u64 = 1 << 53;
+
+/// An answer that a client must not follow. Of several reasons, the first one here is given
+/// (`spec/msc4097.md`, section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
-    /// Not the JSON of an answer.
+    /// The body is longer than [`Answer::MAX_BYTES`], or is not the JSON of an answer.
     #[error("the answer is not the JSON that the specification describes")]
     Malformed,
     /// The link leads elsewhere than to the edge that the homeserver advertises.
     #[error("the answer's link is not on the edge that the homeserver advertises")]
     ForeignUrl,
-    /// An algorithm that this client did not offer.
+    /// The client did not offer the algorithm.
     #[error("the answer names an algorithm that was not asked for")]
     UnknownAlgorithm,
-    /// `alg: none`, but neither verbatim nor a plain link was asked for.
+    /// The answer has `alg: none`, but the client did not say `verbatim`.
     #[error("the answer is a plain link, which was not asked for")]
     UnexpectedNone,
-    /// The key is missing or not 32 bytes of base64url.
-    #[error("the answer's key is not 32 bytes of base64url")]
+    /// The key is missing, is not 32 bytes of base64url, or comes with `alg: none`.
+    #[error("the answer's key does not fit its algorithm: 32 bytes of base64url, or no key with none")]
     Key,
 }
 
@@ -96,21 +100,32 @@ impl Answer {
         to_wiped_json(&record, self.url.len() + content_type.len() + disposition)
     }
 
-    /// Reads an answer and refuses what a client must not follow.
+    /// The largest answer that a client reads, in bytes. The longest real ones have about 6 KiB.
+    pub const MAX_BYTES: usize = 16 * 1024;
+
+    /// Reads an answer and refuses what a client must not follow (`spec/msc4097.md`, section 5).
     ///
-    /// `edge` is the advertised web origin, secure as [`WebOrigin::parse`] checks; `accept_none` is
-    /// true for a client that asked verbatim or accepts plain links. The caller has checked the
-    /// header, which alone makes a response an answer.
-    pub fn from_json(json: &[u8], edge: &WebOrigin, accept_none: bool) -> Result<Self, AnswerError> {
+    /// `edge` is the advertised web origin, secure as [`WebOrigin::parse`] checks. `verbatim` says
+    /// whether the client offered `none` by saying `verbatim`. The caller has checked the header, which
+    /// alone makes a response an answer.
+    pub fn from_json(json: &[u8], edge: &WebOrigin, verbatim: bool) -> Result<Self, AnswerError> {
+        // Serde would read an array of the members in order too.
+        let is_object = json.trim_ascii_start().first() == Some(&b'{');
+        if json.len() > Self::MAX_BYTES || !is_object {
+            return Err(AnswerError::Malformed);
+        }
         let record: Record = serde_json::from_slice(json).map_err(|_| AnswerError::Malformed)?;
+        if record.expires_ts >= MAX_EXPIRES_TS || !record.metadata.fits_an_answer() {
+            return Err(AnswerError::Malformed);
+        }
         let token = record.url.strip_prefix(edge.as_str()).and_then(|rest| rest.strip_prefix('/'));
         if token.is_none_or(|token| RedirectToken::parse(token).is_err()) {
             return Err(AnswerError::ForeignUrl);
         }
         let protection = match (record.alg.as_str(), &record.key) {
-            (NO_ALGORITHM, None) if accept_none => Protection::None,
-            (NO_ALGORITHM, None) => return Err(AnswerError::UnexpectedNone),
-            (NO_ALGORITHM, Some(_)) => return Err(AnswerError::Malformed),
+            (NO_ALGORITHM, _) if !verbatim => return Err(AnswerError::UnexpectedNone),
+            (NO_ALGORITHM, None) => Protection::None,
+            (NO_ALGORITHM, Some(_)) => return Err(AnswerError::Key),
             (alg, key) => {
                 let alg = Algorithm::parse(alg).ok_or(AnswerError::UnknownAlgorithm)?;
                 let key = key.as_ref().and_then(|key| Key::from_base64url(key)).ok_or(AnswerError::Key)?;
@@ -147,8 +162,8 @@ mod tests {
         }
     }
 
-    fn read(json: &str, edge: &str, accept_none: bool) -> Result<Answer, AnswerError> {
-        Answer::from_json(json.as_bytes(), &WebOrigin::parse(edge).unwrap(), accept_none)
+    fn read(json: &str, edge: &str, verbatim: bool) -> Result<Answer, AnswerError> {
+        Answer::from_json(json.as_bytes(), &WebOrigin::parse(edge).unwrap(), verbatim)
     }
 
     #[test]
@@ -184,7 +199,9 @@ mod tests {
             AnswerError::UnknownAlgorithm
         );
         assert_eq!(read(&json.replace("q6ur", ""), EDGE, true).unwrap_err(), AnswerError::Key);
-        assert_eq!(read(&json.replace("chacha20", "none"), EDGE, true).unwrap_err(), AnswerError::Malformed);
+        assert_eq!(read(&json.replace("chacha20", "none"), EDGE, true).unwrap_err(), AnswerError::Key);
+        let unasked = read(&json.replace("chacha20", "none"), EDGE, false);
+        assert_eq!(unasked.unwrap_err(), AnswerError::UnexpectedNone);
         assert_eq!(read("{}", EDGE, true).unwrap_err(), AnswerError::Malformed);
     }
 

@@ -2,10 +2,11 @@
 
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::disposition::Disposition;
 use super::{FileName, ObjectInfo};
-use crate::cipher::{Key, Keystream};
+use crate::cipher::{KEYSTREAM_BYTES, Key, Keystream};
 use crate::encoding::{from_base64url, to_base64url};
 
 /// Sealed metadata is always this long, so that its length tells nothing of a file name.
@@ -16,14 +17,32 @@ const MAX_CONTENT_TYPE_BYTES: usize = 255;
 
 /// What a client learns of an object beside its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
 pub struct Metadata {
     /// The object's length in bytes.
     pub size: u64,
     /// Its media type.
     pub content_type: String,
     /// Its disposition and file name, as in the header of the same name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub content_disposition: Option<String>,
+}
+
+/// Reads the JSON object and nothing else: a derived reader would also take an array of the members in
+/// order. `null` means the same as an absent member.
+impl TryFrom<Map<String, Value>> for Metadata {
+    type Error = serde_json::Error;
+
+    fn try_from(object: Map<String, Value>) -> Result<Self, Self::Error> {
+        #[derive(Deserialize)]
+        struct Record {
+            size: u64,
+            content_type: String,
+            content_disposition: Option<String>,
+        }
+        let Record { size, content_type, content_disposition } = Record::deserialize(Value::Object(object))?;
+        Ok(Self { size, content_type, content_disposition })
+    }
 }
 
 /// Sealed metadata that cannot be read: no byte of the body may be released.
@@ -53,6 +72,12 @@ impl Metadata {
         let fitting = disposition.fitting_json(SEALED_METADATA_BYTES.saturating_sub(others));
         metadata.content_disposition = Some(fitting.to_string());
         metadata
+    }
+
+    /// Returns whether an answer may say this: fewer bytes than a keystream has, and a media type of a
+    /// length that origins keep.
+    pub(super) fn fits_an_answer(&self) -> bool {
+        self.size < KEYSTREAM_BYTES && self.content_type.len() <= MAX_CONTENT_TYPE_BYTES
     }
 
     /// The JSON that is sealed: at most [`SEALED_METADATA_BYTES`] long for what [`Metadata::new`] made.

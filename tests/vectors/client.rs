@@ -15,14 +15,14 @@ use super::{Outcome, header_map, hex, parse, sha256, to_value, unhex, with_some}
 #[serde(deny_unknown_fields)]
 pub struct AnswerInput {
     edge: String,
-    accept_none: bool,
+    verbatim: bool,
     body: String,
 }
 
 pub fn answer(input: &AnswerInput) -> Result<Outcome, String> {
     // Reading the edge already refuses every insecure one.
     let Some(edge) = WebOrigin::parse(&input.edge) else { return Ok(("insecure_url", Value::Null)) };
-    let word = match Answer::from_json(input.body.as_bytes(), &edge, input.accept_none) {
+    let word = match Answer::from_json(input.body.as_bytes(), &edge, input.verbatim) {
         Ok(answer) => return Ok(("success", to_value(&answer.to_json())?)),
         Err(AnswerError::Malformed) => "malformed",
         Err(AnswerError::ForeignUrl) => "foreign_url",
