@@ -15,14 +15,14 @@ const ANSWER = { url: `${EDGE}/${TOKEN}`, alg: "chacha20", key: base64url(KEY), 
 function answers() {
   const answer = (name, comment, expect, changes = {}, { edge = EDGE, verbatim = false, read = {} } = {}) => {
     const merged = typeof changes === "string" ? undefined : { ...ANSWER, ...changes };
-    const { url, alg, key, expires_ts, metadata } = { ...merged, ...read };
+    const { url, alg, key, expires_ts, expires_in_ms, metadata } = { ...merged, ...read };
     return {
       kind: "answer",
       name,
       comment,
       expect,
       input: { edge, verbatim, body: merged ? JSON.stringify(merged) : changes },
-      output: expect === "success" ? { url, alg, key, expires_ts, metadata } : undefined,
+      output: expect === "success" ? { url, alg, key, expires_ts, expires_in_ms, metadata } : undefined,
     };
   };
   const at = (edge) => ({ url: `${edge}/${TOKEN}` });
@@ -43,6 +43,8 @@ function answers() {
     answer("largest-object", "one byte less than the keystream has", "success", { metadata: { ...METADATA, size: 2 ** 36 - 1 } }),
     answer("longest-content-type", "255 bytes", "success", { metadata: { ...METADATA, content_type: `a/${"b".repeat(253)}` } }),
     answer("longest-answer", "16,384 bytes", "success", { later: "x".repeat(16_384 - JSON.stringify({ ...ANSWER, later: "" }).length) }),
+    answer("expires-in-ms", "how long the link works, beside its end", "success", { expires_in_ms: 300_000 }),
+    answer("null-expires-in-ms", "null means the same as an absent member", "success", { expires_in_ms: null }, { read: { expires_in_ms: undefined } }),
     answer("end-long-ago", "a client does not judge an answer by its own clock", "success", { expires_ts: 1 }),
 
     answer("none-not-accepted", "a plain link, which this client did not ask for", "unexpected_none", none),
@@ -98,6 +100,9 @@ function answers() {
     answer("too-large-object", "as many bytes as the keystream has", "malformed", { metadata: { ...METADATA, size: 2 ** 36 } }),
     answer("fractional-expires-ts", "a time is a whole number", "malformed", { expires_ts: 1790000000000.5 }),
     answer("negative-expires-ts", "a time is no negative number", "malformed", { expires_ts: -1 }),
+    answer("expires-in-ms-is-text", "expires_in_ms is a number", "malformed", { expires_in_ms: "300000" }),
+    answer("negative-expires-in-ms", "a duration is no negative number", "malformed", { expires_in_ms: -1 }),
+    answer("too-large-expires-in-ms", "2^53: not every reader of JSON holds it exactly", "malformed", { expires_in_ms: 2 ** 53 }),
     answer("too-large-expires-ts", "2^53: not every reader of JSON holds it exactly", "malformed", { expires_ts: 2 ** 53 }),
     answer("too-long-content-type", "256 bytes", "malformed", { metadata: { ...METADATA, content_type: `a/${"b".repeat(254)}` } }),
     answer("too-long", "16,385 bytes", "malformed", { later: "x".repeat(16_385 - JSON.stringify({ ...ANSWER, later: "" }).length) }),

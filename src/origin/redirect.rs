@@ -19,6 +19,7 @@ pub(crate) fn answer<B>(config: &Config, delivery: Delivery, minted: &Minted) ->
         url: link(config, minted),
         protection,
         expires_ts: minted.grant.expires_ts,
+        expires_in_ms: None,
         metadata: minted.metadata.clone(),
     };
     let status = match delivery {

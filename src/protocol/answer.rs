@@ -16,6 +16,8 @@ pub struct Answer {
     pub protection: Protection,
     /// When the link ends, in milliseconds since 1970; checked when a response starts.
     pub expires_ts: u64,
+    /// How long the link works from the answer on, in milliseconds, where the origin says so.
+    pub expires_in_ms: Option<u64>,
     /// What the homeserver says of the object.
     pub metadata: Metadata,
 }
@@ -47,8 +49,8 @@ impl Protection {
 /// The `alg` of a link without a key.
 const NO_ALGORITHM: &str = "none";
 
-/// The number of milliseconds since 1970 that every JSON reader holds exactly lies below this.
-const MAX_EXPIRES_TS: u64 = 1 << 53;
+/// Every JSON reader holds whole numbers below this one exactly: times and durations are below it.
+const TIME_END_MS: u64 = 1 << 53;
 
 /// An answer that a client must not follow. Of several reasons, the first one here is given
 /// (`spec/msc4097.md`, section 5).
@@ -78,6 +80,8 @@ struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<Zeroizing<String>>,
     expires_ts: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_in_ms: Option<u64>,
     metadata: Metadata,
 }
 
@@ -93,11 +97,21 @@ impl Answer {
             alg: self.protection.alg().to_owned(),
             key,
             expires_ts: self.expires_ts,
+            expires_in_ms: self.expires_in_ms,
             metadata: self.metadata.clone(),
         };
         let Metadata { size: _, content_type, content_disposition } = &self.metadata;
         let disposition = content_disposition.as_ref().map_or(0, String::len);
         to_wiped_json(&record, self.url.len() + content_type.len() + disposition)
+    }
+
+    /// Returns for how many milliseconds the link works, from the moment at which the answer arrived.
+    ///
+    /// `arrived_ms` is that moment by the client's clock, in milliseconds since 1970. It counts only
+    /// where the origin gives nothing but `expires_ts`. A player asks for a new answer after this time;
+    /// a client never refuses an answer because of it.
+    pub fn works_for_ms(&self, arrived_ms: u64) -> u64 {
+        self.expires_in_ms.unwrap_or_else(|| self.expires_ts.saturating_sub(arrived_ms))
     }
 
     /// The largest answer that a client reads, in bytes. The longest real ones have about 6 KiB.
@@ -115,7 +129,8 @@ impl Answer {
             return Err(AnswerError::Malformed);
         }
         let record: Record = serde_json::from_slice(json).map_err(|_| AnswerError::Malformed)?;
-        if record.expires_ts >= MAX_EXPIRES_TS || !record.metadata.fits_an_answer() {
+        let ends_ms = record.expires_ts.max(record.expires_in_ms.unwrap_or_default());
+        if ends_ms >= TIME_END_MS || !record.metadata.fits_an_answer() {
             return Err(AnswerError::Malformed);
         }
         let token = record.url.strip_prefix(edge.as_str()).and_then(|rest| rest.strip_prefix('/'));
@@ -132,16 +147,18 @@ impl Answer {
                 Protection::Encrypted { alg, key }
             }
         };
-        Ok(Self { url: record.url, protection, expires_ts: record.expires_ts, metadata: record.metadata })
+        let Record { url, expires_ts, expires_in_ms, metadata, .. } = record;
+        Ok(Self { url, protection, expires_ts, expires_in_ms, metadata })
     }
 }
 
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { url: _, protection, expires_ts, metadata } = self;
+        let Self { url: _, protection, expires_ts, expires_in_ms, metadata } = self;
         f.debug_struct("Answer")
             .field("alg", &protection.alg())
             .field("expires_ts", expires_ts)
+            .field("expires_in_ms", expires_in_ms)
             .field("metadata", metadata)
             .finish_non_exhaustive()
     }
@@ -158,6 +175,7 @@ mod tests {
             url: Zeroizing::new(format!("{EDGE}/{}", "A".repeat(43))),
             protection: Protection::Encrypted { alg: Algorithm::ChaCha20, key: Key::from_bytes([0xab; 32]) },
             expires_ts: 1_790_000_000_000,
+            expires_in_ms: None,
             metadata: Metadata { size: 5, content_type: "image/png".to_owned(), content_disposition: None },
         }
     }
@@ -206,8 +224,18 @@ mod tests {
     }
 
     #[test]
+    fn the_duration_counts_more_than_the_clock() {
+        let until = answer();
+        assert_eq!(until.works_for_ms(1_789_999_999_000), 1000);
+        assert_eq!(until.works_for_ms(1_790_000_000_001), 0);
+        let lasting = Answer { expires_in_ms: Some(300_000), ..answer() };
+        assert_eq!(lasting.works_for_ms(1_790_000_000_001), 300_000);
+        assert_eq!(read(&lasting.to_json(), EDGE, false).unwrap().expires_in_ms, Some(300_000));
+    }
+
+    #[test]
     fn debug_shows_neither_link_nor_key() {
         let shown = format!("{:?}", answer());
-        insta::assert_snapshot!(shown, @r#"Answer { alg: "chacha20", expires_ts: 1790000000000, metadata: Metadata { size: 5, content_type: "image/png", content_disposition: None }, .. }"#);
+        insta::assert_snapshot!(shown, @r#"Answer { alg: "chacha20", expires_ts: 1790000000000, expires_in_ms: None, metadata: Metadata { size: 5, content_type: "image/png", content_disposition: None }, .. }"#);
     }
 }

@@ -64,6 +64,7 @@ fn answer_of(key: Option<Key>, metadata: Metadata, delivery: &str, edge: &str, n
         protection: key
             .map_or(Protection::None, |key| Protection::Encrypted { alg: Algorithm::ChaCha20, key }),
         expires_ts: 4_000_000_000_000,
+        expires_in_ms: None,
         metadata,
     };
     let status = if delivery == "redirect" { 307 } else { 200 };

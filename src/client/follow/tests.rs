@@ -31,7 +31,7 @@ fn answer_json(n: char, key: Option<Key>) -> String {
     let url = Zeroizing::new(format!("{EDGE}/{}", n.to_string().repeat(42) + "A"));
     let protection =
         key.map_or(Protection::None, |key| Protection::Encrypted { alg: Algorithm::ChaCha20, key });
-    Answer { url, protection, expires_ts: 1, metadata: metadata() }.to_json().to_string()
+    Answer { url, protection, expires_ts: 1, expires_in_ms: None, metadata: metadata() }.to_json().to_string()
 }
 
 fn marked(delivery: &str) -> Vec<(&'static str, String)> {
@@ -335,7 +335,8 @@ fn a_range_of_empty_media_is_asked_without_it() {
     let about = Metadata { size: 0, ..metadata() };
     let url = Zeroizing::new(format!("{EDGE}/{}", "A".repeat(43)));
     let protection = Protection::Encrypted { alg: Algorithm::ChaCha20, key: key() };
-    let answer = Answer { url, protection, expires_ts: 1, metadata: about.clone() }.to_json();
+    let answer =
+        Answer { url, protection, expires_ts: 1, expires_in_ms: None, metadata: about.clone() }.to_json();
     let sealed = Metadata::seal(&about.to_json(), &key()).unwrap().to_str().unwrap().to_owned();
     let sealed = vec![("org-matrix-msc4097-metadata", sealed)];
     let replies = [
