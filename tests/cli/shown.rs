@@ -71,7 +71,7 @@ fn names_and_types_that_uploaders_chose() {
     });
     assert_safe(&world.get(&["--plain"]).expect(0, &["x[access token]"]));
     let about = Metadata {
-        content_type: format!("{STEERING}{}", "x".repeat(500)),
+        content_type: format!("{STEERING}{}", "x".repeat(200)),
         content_disposition: Some(format!("inline; filename=\"{STEERING}.png\"")),
         ..metadata()
     };
