@@ -4,7 +4,6 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::{BodyError, safe_text};
-use crate::protocol::AnswerError;
 
 /// Longest text of a homeserver that we show, in characters.
 const MAX_SHOWN_CHARS: usize = 300;
@@ -30,12 +29,9 @@ pub enum ClientError {
     /// A redirect from https to http.
     #[error("a redirect leads from https to http")]
     InsecureRedirect,
-    /// The answer header where no answer was asked for, or of another delivery, or from elsewhere.
+    /// The answer header where no answer was asked for, with another delivery, or more than once.
     #[error("an answer came that was not asked for")]
     UnaskedAnswer,
-    /// An answer that must not be followed.
-    #[error(transparent)]
-    Answer(#[from] AnswerError),
     /// The body is not what was promised.
     #[error(transparent)]
     Body(#[from] BodyError),
@@ -63,6 +59,7 @@ impl ClientError {
     pub fn class(&self) -> Class {
         match self {
             Self::Homeserver(refusal) => refusal.class(),
+            Self::Edge(StatusCode::TOO_MANY_REQUESTS) => Class::Unavailable,
             Self::Edge(status) if status.is_server_error() => Class::Unavailable,
             // Presigned addresses end; what a store answers says nothing of the homeserver's decision.
             Self::Elsewhere(_) => Class::Unavailable,
@@ -70,8 +67,7 @@ impl ClientError {
             | Self::TooManyRedirects(_)
             | Self::BadRedirect
             | Self::InsecureRedirect
-            | Self::UnaskedAnswer
-            | Self::Answer(_) => Class::Violation,
+            | Self::UnaskedAnswer => Class::Violation,
             Self::Body(error) => match error {
                 BodyError::NoMetadata
                 | BodyError::Metadata(_)
@@ -189,7 +185,6 @@ mod tests {
             (ClientError::Edge(status(307)), Class::Violation),
             (ClientError::Elsewhere(status(403)), Class::Unavailable),
             (ClientError::UnaskedAnswer, Class::Violation),
-            (AnswerError::ForeignUrl.into(), Class::Violation),
             (BodyError::NoMetadata.into(), Class::Violation),
             (BodyError::OtherSize { expected_bytes: 1, got_bytes: 2 }.into(), Class::Changed),
             (BodyError::Truncated { got_bytes: 1, promised_bytes: None }.into(), Class::Changed),

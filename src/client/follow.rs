@@ -3,8 +3,11 @@
 //! 1. Ask for the media config, with the access token: it names the edge. Without it, do not opt in.
 //! 2. Ask for the media, opted in, with the access token. Only the answer header makes an answer;
 //!    without it the body is the media, whatever it looks like.
-//! 3. Follow the answer's link, to the advertised edge only, without the access token.
-//! 4. On 404 or 409 never retry the link: ask for a new answer, once; then ask without opting in.
+//! 3. Check the answer. If its link leads to another edge, read the media config again, once. Refuse any
+//!    other wrong answer and ask without opting in.
+//! 4. Follow the answer's link, to the advertised edge only, without the access token.
+//! 5. On 404 or 409 never retry the link: ask for a new answer, once; then ask without opting in. On 502
+//!    or 504 ask without opting in.
 //!
 //! Plain redirects (307 without the answer header) are followed for at most [`MAX_REDIRECTS`](super::MAX_REDIRECTS) hops;
 //! the access token stays on the homeserver's web origin.
@@ -17,11 +20,15 @@ use super::request::Trail;
 use super::{Advertised, Body, BodyError, ClientError, HomeserverUrl, NotAdvertised, Party};
 use super::{RangeRequest, Refusal, Request};
 use crate::protocol::{
-    Algorithm, Answer, Delivery, Object, ObjectInfo, OptIn, Protection, WebOrigin, decimal, header,
+    Algorithm, Answer, AnswerError, Delivery, Object, ObjectInfo, OptIn, Protection, WebOrigin, decimal,
+    header,
 };
 
 /// How many answers a client follows before it asks without opting in.
 const MAX_ANSWERS: u8 = 2;
+
+/// How often a client reads the media config: again once, if an answer leads to another edge.
+const MAX_CONFIGS: u8 = 2;
 
 const CONFIG_PATH: &str = "/_matrix/client/v1/media/config";
 
@@ -39,9 +46,9 @@ pub struct DownloadRequest {
 /// The first request of a download.
 pub fn start(homeserver: HomeserverUrl, download: DownloadRequest) -> Exchange {
     let opt_in = download.opt_in;
-    let plan = Plan { homeserver, download, answers: 0 };
+    let plan = Plan { homeserver, download, answers: 0, configs: 0 };
     match opt_in {
-        Some(opt_in) => plan.ask_for_config(opt_in),
+        Some(opt_in) => plan.ask_for_config(opt_in, Reason::Start),
         None => plan.ask(None, Reason::PlainRequested),
     }
 }
@@ -90,6 +97,15 @@ pub enum Reason {
     /// So did the link of the new answer.
     #[error("asking for plain media: the new link gave {} too", .0.as_u16())]
     LinkGoneAgain(StatusCode),
+    /// The link gave 502 or 504: the edge cannot get the object.
+    #[error("asking for plain media: the link gave {}", .0.as_u16())]
+    EdgeFailed(StatusCode),
+    /// The answer's link leads to an edge that is not the advertised one, which may have changed.
+    #[error("asking the homeserver for its edge again: the answer's link leads to another one")]
+    OtherEdge,
+    /// The answer was refused.
+    #[error("asking for plain media: {0}")]
+    AnswerRefused(AnswerError),
     /// A plain redirect.
     #[error("following a redirect")]
     Redirected,
@@ -136,12 +152,13 @@ pub enum DeliveredBy {
     Plain,
 }
 
-/// What stays the same over a download, and the number of answers so far.
+/// What stays the same over a download, and the numbers of answers and of media configs so far.
 #[derive(Debug)]
 struct Plan {
     homeserver: HomeserverUrl,
     download: DownloadRequest,
     answers: u8,
+    configs: u8,
 }
 
 /// How the client opts in, and the only edge whose links it follows: a client that knows no edge
@@ -196,7 +213,7 @@ impl Document {
     /// Understands the body.
     ///
     /// # Errors
-    /// The homeserver's error; an answer that must not be followed.
+    /// The homeserver's error.
     pub fn read(self, body: &[u8]) -> Result<Exchange, ClientError> {
         let Self { mut plan, kind } = self;
         match kind {
@@ -207,9 +224,14 @@ impl Document {
                 }
             }
             DocumentKind::Answer(opted_in) => {
-                let answer = Answer::from_json(body, &opted_in.edge, opted_in.opt_in.verbatim)?;
                 plan.answers += 1;
-                Ok(plan.follow(Box::new(answer), opted_in, Reason::Answered))
+                match Answer::from_json(body, &opted_in.edge, opted_in.opt_in.verbatim) {
+                    Ok(answer) => Ok(plan.follow(Box::new(answer), opted_in, Reason::Answered)),
+                    Err(AnswerError::ForeignUrl) if plan.configs < MAX_CONFIGS => {
+                        Ok(plan.ask_for_config(opted_in.opt_in, Reason::OtherEdge))
+                    }
+                    Err(error) => Ok(plan.ask(None, Reason::AnswerRefused(error))),
+                }
             }
             DocumentKind::Refusal { status, retry_after_secs } => {
                 Err(ClientError::Homeserver(Refusal::read(status, retry_after_secs, body)))
@@ -219,10 +241,11 @@ impl Document {
 }
 
 impl Plan {
-    fn ask_for_config(self, opt_in: OptIn) -> Exchange {
+    fn ask_for_config(mut self, opt_in: OptIn, reason: Reason) -> Exchange {
+        self.configs += 1;
         let url = Zeroizing::new(self.homeserver.join(CONFIG_PATH));
         let request = Request { url, party: Party::Homeserver, range: None };
-        Exchange { plan: self, asked: Asked::Config(opt_in), request, reason: Reason::Start }
+        Exchange { plan: self, asked: Asked::Config(opt_in), request, reason }
     }
 
     fn config_came(self, opt_in: OptIn, status: StatusCode) -> NextStep {
@@ -276,10 +299,12 @@ impl Plan {
         headers: &HeaderMap,
     ) -> Result<NextStep, ClientError> {
         // Elsewhere the header means nothing: only the homeserver gives answers.
-        if let Some(said) = headers.get(header::ANSWER).filter(|_| trail.party == Party::Homeserver) {
+        if headers.contains_key(header::ANSWER) && trail.party == Party::Homeserver {
             let fits = |opted_in: &OptedIn| {
                 let delivery = opted_in.opt_in.delivery;
-                delivery.as_str() == said && status == answer_status(delivery)
+                // Once: of two values nobody can say which one counts.
+                headers.get_all(header::ANSWER).iter().eq([delivery.as_str()])
+                    && status == answer_status(delivery)
             };
             let opted_in = opted_in.filter(fits).ok_or(ClientError::UnaskedAnswer)?;
             return Ok(NextStep::Read(Document { plan: self, kind: DocumentKind::Answer(opted_in) }));
@@ -347,6 +372,9 @@ impl Plan {
             }
             StatusCode::NOT_FOUND | StatusCode::CONFLICT => {
                 Ok(NextStep::Send(self.ask(None, Reason::LinkGoneAgain(status))))
+            }
+            StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
+                Ok(NextStep::Send(self.ask(None, Reason::EdgeFailed(status))))
             }
             StatusCode::RANGE_NOT_SATISFIABLE if self.download.range.is_some() => match metadata.size {
                 0 => Ok(NextStep::Send(self.whole().follow(answer, opted_in, Reason::Empty))),

@@ -38,19 +38,31 @@ fn the_access_token_goes_to_the_homeserver_only() {
 
 #[test]
 fn a_link_to_elsewhere_is_not_followed() {
+    let opted_in = |asked: &Asked| asked.path.contains("org.matrix.msc4097.delivery");
     let world = World::new(
-        |asked, _, n| answer(delivery_of(asked), "https://evil.example", n),
+        move |asked, _, n| {
+            if opted_in(asked) { answer(delivery_of(asked), "https://evil.example", n) } else { plain(asked) }
+        },
         |asked, _| encrypted(asked),
     );
-    world.get(&[]).expect(6, &["error: the answer's link is not on the edge", "hint: nothing was saved"]);
-    assert_eq!((world.edge.asked().len(), world.files().len()), (0, 0));
+    let said =
+        ["the answer's link leads to another one", "asking for plain media: the answer's link is not on"];
+    world.get(&[]).expect(0, &said);
+    assert_eq!((world.edge.asked().len(), world.homeserver.asked().len()), (0, 5));
     // The homeserver's own host is elsewhere too.
     let world = World::new(
-        |asked, _, n| answer(delivery_of(asked), &format!("http://{}", asked.header("host").unwrap()), n),
+        move |asked, _, n| {
+            if opted_in(asked) {
+                answer(delivery_of(asked), &format!("http://{}", asked.header("host").unwrap()), n)
+            } else {
+                plain(asked)
+            }
+        },
         |asked, _| encrypted(asked),
     );
-    world.get(&[]).expect(6, &["error: the answer's link is not on the edge"]);
-    assert_eq!((world.homeserver.asked().len(), world.files().len()), (2, 0));
+    world.get(&[]).expect(0, &said);
+    assert_eq!((world.homeserver.asked().len(), world.files()), (5, vec!["picture.png".to_owned()]));
+    assert!(world.read("picture.png") == plaintext());
 }
 
 #[test]
@@ -90,11 +102,24 @@ fn a_new_answer_that_works_is_the_last_one() {
 
 #[test]
 fn a_failing_edge_is_said_to_fail() {
-    let world = World::with_edge(|_| Reply::new(502, ""));
-    world.get(&[]).expect(5, &["error: the edge answered 502", "--plain"]);
+    let world = World::with_edge(|_| Reply::new(500, ""));
+    world.get(&[]).expect(5, &["error: the edge answered 500", "--plain"]);
     assert_eq!(world.edge.asked().len(), 1);
     let world = World::with_edge(|_| Reply::new(307, "").header("location", "https://x.example/"));
     world.get(&[]).expect(6, &["error: the edge answered 307"]);
+}
+
+#[test]
+fn an_edge_that_cannot_get_the_object_is_left_aside() {
+    for status in [502, 504] {
+        let world = World::new(
+            |asked, edge, n| if n == 1 { answer(delivery_of(asked), edge, n) } else { plain(asked) },
+            move |_, _| Reply::new(status, ""),
+        );
+        world.get(&[]).expect(0, &["asking for plain media: the link gave 50", "from the homeserver, plain"]);
+        assert_eq!((world.edge.asked().len(), world.homeserver_paths()[2].as_str()), (1, MEDIA_PATH));
+        assert!(world.read("picture.png") == plaintext());
+    }
 }
 
 #[test]
@@ -228,13 +253,15 @@ fn another_range_than_asked_is_refused() {
 fn a_link_without_a_key_only_where_it_was_asked_for() {
     let world = || {
         World::new(
-            |asked, edge, n| answer_with(delivery_of(asked), edge, n, None),
+            |asked, edge, n| {
+                if n == 1 { answer_with(delivery_of(asked), edge, n, None) } else { plain(asked) }
+            },
             |_, _| Reply::new(200, plaintext()),
         )
     };
     let refused = world();
-    refused.get(&[]).expect(6, &["error: the answer is a plain link, which was not asked for"]);
-    assert_eq!((refused.edge.asked().len(), refused.files().len()), (0, 0));
+    refused.get(&[]).expect(0, &["the answer is a plain link, which was not asked for", "plain"]);
+    assert_eq!((refused.edge.asked().len(), refused.homeserver_paths()[2].as_str()), (0, MEDIA_PATH));
     let verbatim = world();
     verbatim.get(&["--verbatim"]).expect(0, &["by a link, as stored"]);
     assert!(verbatim.homeserver_paths()[1].ends_with("&org.matrix.msc4097.verbatim=true"));

@@ -68,7 +68,7 @@ fn play(download: DownloadRequest, replies: &[Reply<'_>]) -> (Vec<String>, Resul
         requests.push(format!("{token}{}{range}", request.url()));
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.insert(*name, value.parse().unwrap());
+            map.append(*name, value.parse().unwrap());
         }
         let step = exchange.receive(StatusCode::from_u16(*status).unwrap(), &map);
         let next = match step {
@@ -149,13 +149,40 @@ fn a_link_that_is_gone_gives_a_new_answer_once_and_then_plain_media() {
 #[test]
 fn other_errors_of_the_edge_are_not_retried() {
     let answer = answer_json('a', Some(key()));
-    for (status, class) in [(502, Class::Unavailable), (504, Class::Unavailable), (403, Class::Violation)] {
+    for (status, class) in [
+        (500, Class::Unavailable),
+        (503, Class::Unavailable),
+        (429, Class::Unavailable),
+        (403, Class::Violation),
+    ] {
         let error = failure(&[(307, marked("redirect"), &answer), (status, vec![], "")]);
         assert_eq!((error.class(), error), (class, ClientError::Edge(StatusCode::from_u16(status).unwrap())));
     }
     // An edge does not redirect.
     let redirected = failure(&[(307, marked("redirect"), &answer), (307, to("https://x.example/"), "")]);
     assert_eq!(redirected.class(), Class::Violation);
+}
+
+#[test]
+fn an_edge_that_cannot_get_the_object_is_left_aside() {
+    for status in [502, 504] {
+        let answer = answer_json('a', Some(key()));
+        let (requests, end) =
+            play_opted_in(&[(307, marked("redirect"), &answer), (status, vec![], ""), (200, vec![], "")]);
+        assert_eq!(end.unwrap().delivered_by, DeliveredBy::Plain);
+        assert_eq!(requests[1..], [format!("{EDGE}/{}A", "a".repeat(42)), format!("token {MEDIA}")]);
+    }
+}
+
+#[test]
+fn a_416_of_a_link_is_final() {
+    let answer = answer_json('a', Some(key()));
+    let replies = [(200, vec![], CONFIG), (307, marked("redirect"), answer.as_str()), (416, vec![], "")];
+    let error = play(download(by(Delivery::Redirect), Some("100-")), &replies).1.unwrap_err();
+    assert_eq!(error, BodyError::BeyondEnd { size_bytes: Some(100) }.into());
+    // Without a range it is an error like others.
+    let error = play(download(by(Delivery::Redirect), None), &replies).1.unwrap_err();
+    assert_eq!(error, ClientError::Edge(StatusCode::RANGE_NOT_SATISFIABLE));
 }
 
 #[test]
@@ -202,17 +229,63 @@ fn only_the_homeserver_gives_answers() {
 }
 
 #[test]
-fn an_answer_is_validated() {
-    use crate::protocol::AnswerError as No;
-    let good = answer_json('a', Some(key()));
-    for (json, error) in [
-        (good.replace(EDGE, "https://evil.example"), No::ForeignUrl),
-        (good.replace(EDGE, HOMESERVER), No::ForeignUrl),
-        (good.replace("chacha20", "rot13"), No::UnknownAlgorithm),
-        (answer_json('a', None), No::UnexpectedNone),
-        ("media".to_owned(), No::Malformed),
+fn an_answer_whose_header_comes_twice_is_refused() {
+    let answer = answer_json('a', Some(key()));
+    for headers in [
+        [marked("redirect"), marked("redirect")].concat(),
+        [marked("redirect"), marked("json")].concat(),
+        marked("redirect, redirect"),
     ] {
-        assert_eq!(failure(&[(307, marked("redirect"), &json)]), ClientError::Answer(error));
+        assert_eq!(failure(&[(307, headers, &answer)]), ClientError::UnaskedAnswer);
+    }
+}
+
+#[test]
+fn a_refused_answer_is_not_followed_and_plain_media_are_asked_for() {
+    let good = answer_json('a', Some(key()));
+    for json in [
+        good.replace("chacha20", "rot13"),
+        answer_json('a', None),
+        good.replace("\"key\"", "\"other\""),
+        "media".to_owned(),
+    ] {
+        let (requests, end) = play_opted_in(&[(307, marked("redirect"), &json), (200, vec![], "")]);
+        assert_eq!(end.unwrap().delivered_by, DeliveredBy::Plain);
+        assert_eq!(requests[1..], [format!("token {MEDIA}")]);
+    }
+}
+
+#[test]
+fn after_a_foreign_link_the_config_is_read_again_once() {
+    let config: Reply<'_> = (200, vec![], CONFIG);
+    let good = answer_json('a', Some(key()));
+    let foreign = |host: &str| good.replace(EDGE, host);
+    // The edge has moved, and the homeserver says so.
+    let moved = CONFIG.replace(EDGE, "https://new.example");
+    let (old, new) = (foreign("https://new.example"), foreign("https://new.example"));
+    let (requests, end) = play_opted_in(&[
+        (307, marked("redirect"), &old),
+        (200, vec![], &moved),
+        (307, marked("redirect"), &new),
+        (200, sealed(), ""),
+    ]);
+    assert_eq!(end.unwrap().delivered_by, DeliveredBy::Encrypted(Algorithm::ChaCha20));
+    assert_eq!(
+        requests,
+        [
+            format!("token {MEDIA}{OPT_IN}"),
+            format!("token {HOMESERVER}{CONFIG_PATH}"),
+            format!("token {MEDIA}{OPT_IN}"),
+            format!("https://new.example/{}A", "a".repeat(42)),
+        ]
+    );
+    // It has not: once more is enough.
+    for host in ["https://evil.example", HOMESERVER] {
+        let wrong = foreign(host);
+        let answer: Reply<'_> = (307, marked("redirect"), &wrong);
+        let (requests, end) = play_opted_in(&[answer.clone(), config.clone(), answer, (200, vec![], "")]);
+        assert_eq!(end.unwrap().delivered_by, DeliveredBy::Plain);
+        assert_eq!((requests.len(), &requests[3]), (4, &format!("token {MEDIA}")));
     }
 }
 
