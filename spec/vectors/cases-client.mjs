@@ -115,12 +115,17 @@ function answers() {
 function downloads() {
   const text = Buffer.from("Whoever is handed only the link gets ciphertext.\n");
   const long = Buffer.concat(Array.from({ length: 20 }, () => text));
-  /** `asked` and `given` are ranges [start, end); without them everything. `headers` replaces or, with undefined, removes. */
-  const download = (name, comment, expect, { plaintext, asked, given = asked, key = KEY, sealedSize, cut = 0, headers = {} }) => {
+  /**
+   * `asked` and `given` are ranges [start, end); without them everything. `range` is the header's text, if it is not `first-last`.
+   * `headers` replaces or, with undefined, removes; `sealed` changes the sealed metadata; `more` is text behind the body.
+   */
+  const download = (name, comment, expect, { plaintext, asked, range, given = asked, key = KEY, answer = {}, sealed = {}, cut = 0, more = "", headers = {} }) => {
     const size = plaintext.length;
     const [start, end] = given ?? [0, size];
     const metadata = { size, content_type: "text/plain", content_disposition: 'inline; filename="note.txt"' };
-    const body = xor(key, "body", start, plaintext.subarray(start, end));
+    const plain = plaintext.subarray(start, end);
+    const stored = answer.alg === "none";
+    const body = Buffer.concat([stored ? plain : xor(key, "body", start, plain), Buffer.from(more)]);
     // What a client that releases bytes as they come has released when it finds the fault.
     const released = plaintext.subarray(...(asked ?? [0, size - cut]));
     const nothing = !["success", "truncated"].includes(expect);
@@ -131,41 +136,88 @@ function downloads() {
       expect,
       input: {
         edge: EDGE,
-        answer: JSON.stringify({ ...ANSWER, metadata }),
-        range: asked ? `bytes=${asked[0]}-${asked[1] - 1}` : null,
+        answer: JSON.stringify({ ...ANSWER, metadata, ...answer }),
+        range: range ?? (asked ? `bytes=${asked[0]}-${asked[1] - 1}` : null),
         status: given ? 206 : 200,
         headers: {
           "content-length": String(body.length),
           "content-range": given && `bytes ${start}-${end - 1}/${size}`,
-          "org-matrix-msc4097-metadata": seal(key, JSON.stringify({ ...metadata, size: sealedSize ?? size })),
+          "org-matrix-msc4097-metadata": stored ? undefined : seal(key, JSON.stringify({ ...metadata, ...sealed })),
           ...headers,
         },
         body: hex(body.subarray(0, body.length - cut)),
       },
-      output: {
-        plaintext: expect === "success" ? released.toString("utf8") : undefined,
-        released_sha256: sha256(nothing ? "" : released),
-      },
+      output:
+        expect === "surplus"
+          ? {}
+          : {
+              plaintext: expect === "success" ? released.toString("utf8") : undefined,
+              released_sha256: sha256(nothing ? "" : released),
+            },
     };
   };
   const whole = { plaintext: text };
   const part = { plaintext: long, asked: [100, 300] };
-  const sealed = "org-matrix-msc4097-metadata";
+  const METADATA_HEADER = "org-matrix-msc4097-metadata";
+  const link = (kind) => ({ "org-matrix-msc4097-link": kind });
+  const none = { alg: "none", key: undefined };
+  const unsized = { "content-length": undefined };
   return [
     download("whole", "the example of the specification: a whole object", "success", whole),
     download("from-the-middle", "a range from the middle of a block on", "success", part),
     download("last-byte", "a range of one byte", "success", { plaintext: long, asked: [long.length - 1, long.length] }),
+    download("open-range", "a range without an end", "success", { plaintext: long, asked: [100, 980], range: "bytes=100-" }),
+    download("suffix-range", "the last bytes", "success", { plaintext: long, asked: [880, 980], range: "bytes=-100" }),
+    download("clamped-range", "a range that ends behind the object ends with it", "success", { plaintext: long, asked: [900, 980], range: "bytes=900-4999" }),
+    download("long-suffix-range", "more last bytes than there are: all of them", "success", { plaintext: long, asked: [0, 980], range: "bytes=-4999" }),
     download("range-answered-whole", "200 instead of a range: the client takes its part of the whole", "success", { ...part, given: null }),
+    download("suffix-range-answered-whole", "200 instead of a range: the client takes its part of the whole", "success", { plaintext: long, asked: [880, 980], range: "bytes=-100", given: null }),
     download("empty", "an object of no bytes", "success", { plaintext: Buffer.alloc(0) }),
+    download("empty-with-range", "an object of no bytes has no part: it comes whole", "success", { plaintext: Buffer.alloc(0), range: "bytes=0-" }),
+    download("no-length", "a body without Content-Length: the answer says its length", "success", { ...whole, headers: unsized }),
+    download("part-without-length", "a 206 without Content-Length: Content-Range says its length", "success", { ...part, headers: unsized }),
+    download("marked-encrypted", "the edge says that the body is encrypted", "success", { ...whole, headers: link("encrypted") }),
+    download("identity", "identity is no content coding", "success", { ...whole, headers: { "content-encoding": "identity" } }),
+    download("sealed-unknown-member", "only the three members are compared", "success", { ...whole, sealed: { later: true } }),
+    download("sealed-null-disposition", "null means the same as an absent member", "success", {
+      ...whole,
+      answer: { metadata: { size: text.length, content_type: "text/plain" } },
+      sealed: { content_disposition: null },
+    }),
+    download("none", "a link without a key gives the bytes as they are stored", "success", { ...whole, answer: none }),
+    download("none-part", "a range of a link without a key", "success", { ...part, answer: none }),
+    download("none-marked-verbatim", "the edge says that the body is as stored", "success", { ...whole, answer: none, headers: link("verbatim") }),
+
+    download("marked-plain", "the edge says that the body is not encrypted", "other_link", { ...whole, headers: link("plain") }),
+    download("marked-verbatim", "the edge says that the body is as stored, the answer has a key", "other_link", { ...whole, headers: link("verbatim") }),
+    download("marked-twice", "two values, combined by an HTTP library", "other_link", { ...whole, headers: link("encrypted, encrypted") }),
+    download("marked-plain-without-metadata", "of two faults, the first in the list of section 9", "other_link", { ...whole, headers: { ...link("plain"), [METADATA_HEADER]: undefined } }),
+    download("none-marked-encrypted", "the edge says that the body is encrypted, the answer has no key", "other_link", { ...whole, answer: none, headers: link("encrypted") }),
     download("wrong-key", "the edge encrypted with another key", "wrong_key", { ...whole, key: bytes32("another key") }),
-    download("no-metadata", "the sealed metadata is missing", "no_metadata", { ...whole, headers: { [sealed]: undefined } }),
-    download("malformed-metadata", "the sealed metadata is cut", "malformed_metadata", { ...whole, headers: { [sealed]: "AAAA" } }),
-    download("other-metadata", "the sealed metadata is not that of the answer", "other_metadata", { ...whole, sealedSize: text.length + 1 }),
-    download("other-length", "the response is about another length than the answer", "other_size", { ...whole, headers: { "content-length": "48" } }),
-    download("other-size", "the range is of an object of another length than the answer's", "other_size", { ...part, headers: { "content-range": "bytes 100-299/979" } }),
-    download("other-range", "another range than the one that was asked for", "other_range", { ...part, given: [101, 301] }),
-    download("unasked-range", "a range that nobody asked for", "other_range", { plaintext: long, given: [100, 300] }),
+    download("no-metadata", "the sealed metadata is missing", "no_metadata", { ...whole, headers: { [METADATA_HEADER]: undefined } }),
+    download("malformed-metadata", "the sealed metadata is cut", "malformed_metadata", { ...whole, headers: { [METADATA_HEADER]: "AAAA" } }),
+    download("metadata-twice", "two values, combined by an HTTP library", "malformed_metadata", { ...whole, headers: { [METADATA_HEADER]: "A".repeat(1366) + ", " + "A".repeat(1366) } }),
+    download("other-metadata", "the sealed metadata is not that of the answer", "other_metadata", { ...whole, sealed: { size: text.length + 1 } }),
+    download("other-content-type", "the sealed media type is not that of the answer", "other_metadata", { ...whole, sealed: { content_type: "text/html" } }),
+    download("other-disposition", "the sealed disposition is not that of the answer", "other_metadata", { ...whole, sealed: { content_disposition: "inline" } }),
+    download("absent-disposition", "the answer has a disposition, the sealed metadata has none", "other_metadata", { ...whole, sealed: { content_disposition: undefined } }),
     download("compressed", "a body with a content coding has no offsets", "encoded", { ...whole, headers: { "content-encoding": "gzip" } }),
+    download("none-compressed", "without a key, too, a body with a content coding has no offsets", "encoded", { ...whole, answer: none, headers: { "content-encoding": "gzip" } }),
+    download("other-length", "the response is about another length than the answer", "other_size", { ...whole, headers: { "content-length": "48" } }),
+    download("none-other-length", "without a key, too, the length is checked", "other_size", { ...whole, answer: none, headers: { "content-length": "48" } }),
+    download("other-size", "the range is of an object of another length than the answer's", "other_size", { ...part, headers: { "content-range": "bytes 100-299/979" } }),
+    download("part-other-length", "a 206 whose body has not the length of its range", "other_size", { ...part, headers: { "content-length": "199" } }),
+    download("other-range", "another range than the one that was asked for", "other_range", { ...part, given: [101, 301] }),
+    download("shorter-range", "a range that ends before the one that was asked for", "other_range", { ...part, given: [100, 299] }),
+    download("shorter-open-range", "an open range ends with the object", "other_range", { plaintext: long, asked: [100, 980], range: "bytes=100-", given: [100, 979] }),
+    download("unasked-range", "a range that nobody asked for", "other_range", { plaintext: long, given: [100, 300] }),
+    download("no-content-range", "a 206 that does not say which range it is", "other_range", { ...part, headers: { "content-range": undefined } }),
+    download("unknown-size", "a 206 that does not say how long the object is", "other_range", { ...part, headers: { "content-range": "bytes 100-299/*" } }),
+    download("range-of-other-unit", "a range of something else than bytes", "other_range", { ...part, headers: { "content-range": "lines 100-299/980" } }),
+    download("range-beyond-answered-whole", "200 instead of a range that has no byte of the object", "unsatisfiable", { plaintext: long, range: "bytes=980-" }),
     download("cut", "the connection ends three bytes early: what was released is not the object", "truncated", { plaintext: long, cut: 3 }),
+    download("cut-without-length", "the body ends early, and no Content-Length said so", "truncated", { plaintext: long, cut: 3, headers: unsized }),
+    download("surplus", "a body that is longer than the answer says", "surplus", { ...whole, more: "x", headers: unsized }),
+    download("none-surplus", "a body that is longer than the answer says", "surplus", { ...whole, answer: none, more: "x", headers: unsized }),
   ];
 }

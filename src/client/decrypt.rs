@@ -12,6 +12,12 @@ use crate::protocol::{ByteRange, Metadata, MetadataError, decimal, header, is_en
 /// Why a body cannot be turned into what was asked for. Whatever was saved of it must be dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
+    /// The edge says that the body is something else than the answer promised.
+    #[error("the response to the link is not marked as {promised}")]
+    OtherLink {
+        /// What the answer promised: `encrypted` or `verbatim`.
+        promised: &'static str,
+    },
     /// The edge's response has no sealed metadata: it cannot be told whether the key fits.
     #[error("the response to the link has no sealed metadata")]
     NoMetadata,
@@ -92,7 +98,7 @@ impl Body {
     /// The body of the edge's 200 or 206 to a link with a key.
     ///
     /// # Errors
-    /// Before any byte is released: metadata that is missing, does not open with the key or is not
+    /// Before any byte is released: a link of another kind; metadata that is missing, does not open with the key or is not
     /// the answer's; another length; another range.
     pub fn encrypted(
         status: StatusCode,
@@ -101,8 +107,12 @@ impl Body {
         metadata: &Metadata,
         range: Option<&RangeRequest>,
     ) -> Result<Self, BodyError> {
-        let sealed = headers.get(header::METADATA).and_then(|value| value.to_str().ok());
-        if Metadata::unseal(sealed.ok_or(BodyError::NoMetadata)?, key)? != *metadata {
+        check_link(headers, "encrypted")?;
+        let mut sealed = headers.get_all(header::METADATA).iter();
+        let first = sealed.next().ok_or(BodyError::NoMetadata)?;
+        // Of two values nobody can say which one counts.
+        let only = first.to_str().ok().filter(|_| sealed.next().is_none());
+        if Metadata::unseal(only.ok_or(MetadataError::Malformed)?, key)? != *metadata {
             return Err(BodyError::OtherMetadata);
         }
         if metadata.size >= KEYSTREAM_BYTES {
@@ -111,15 +121,30 @@ impl Body {
         Self::open(status, headers, Some(metadata.size), Some(key), range)
     }
 
-    /// A body that arrives as it is: plain media, or a link with `alg: none`, whose answer promised
-    /// `size_bytes`.
+    /// Opens the body of the edge's 200 or 206 to a link with `alg: none`.
+    ///
+    /// # Errors
+    /// Before any byte is released: a link of another kind; another length; another range.
+    pub fn verbatim(
+        status: StatusCode,
+        headers: &HeaderMap,
+        metadata: &Metadata,
+        range: Option<&RangeRequest>,
+    ) -> Result<Self, BodyError> {
+        check_link(headers, "verbatim")?;
+        Self::open(status, headers, Some(metadata.size), None, range)
+    }
+
+    /// Opens the body of plain media, whose length only the response tells.
+    ///
+    /// # Errors
+    /// Before any byte is released: a content coding; another range.
     pub fn plain(
         status: StatusCode,
         headers: &HeaderMap,
-        size_bytes: Option<u64>,
         range: Option<&RangeRequest>,
     ) -> Result<Self, BodyError> {
-        Self::open(status, headers, size_bytes, None, range)
+        Self::open(status, headers, None, None, range)
     }
 
     fn open(
@@ -212,6 +237,14 @@ impl Body {
             WindowError::Keystream(end) => BodyError::TooLong { size_bytes: end.offset },
         }
     }
+}
+
+/// Checks what the edge says of the link, if it says anything: version 1 of the protocol does not demand it.
+fn check_link(headers: &HeaderMap, promised: &'static str) -> Result<(), BodyError> {
+    if headers.get_all(header::LINK).iter().all(|said| said == promised) {
+        return Ok(());
+    }
+    Err(BodyError::OtherLink { promised })
 }
 
 fn same_size(expected: Option<u64>, got: Option<u64>) -> Result<(), BodyError> {

@@ -69,7 +69,8 @@ impl ClientError {
             | Self::InsecureRedirect
             | Self::UnaskedAnswer => Class::Violation,
             Self::Body(error) => match error {
-                BodyError::NoMetadata
+                BodyError::OtherLink { .. }
+                | BodyError::NoMetadata
                 | BodyError::Metadata(_)
                 | BodyError::Encoded
                 | BodyError::OtherRange

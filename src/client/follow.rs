@@ -311,7 +311,7 @@ impl Plan {
         }
         match status {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
-                let body = Body::plain(status, headers, None, self.download.range.as_ref())?;
+                let body = Body::plain(status, headers, self.download.range.as_ref())?;
                 let ObjectInfo { content_type, content_disposition, .. } = ObjectInfo::from_headers(headers);
                 Ok(NextStep::Save(Box::new(Media {
                     body,
@@ -360,7 +360,7 @@ impl Plan {
                         DeliveredBy::Encrypted(*alg),
                     ),
                     Protection::None => {
-                        (Body::plain(status, headers, Some(metadata.size), range)?, DeliveredBy::Verbatim)
+                        (Body::verbatim(status, headers, metadata, range)?, DeliveredBy::Verbatim)
                     }
                 };
                 let content_type = metadata.content_type.clone();

@@ -12,6 +12,11 @@ pub const ANSWER: HeaderName = HeaderName::from_static("org-matrix-msc4097-answe
 /// The sealed metadata of a link's object.
 pub const METADATA: HeaderName = HeaderName::from_static("org-matrix-msc4097-metadata");
 
+/// Says on a link's response what its body is: `encrypted`, `verbatim` or `plain`.
+pub const LINK: HeaderName = HeaderName::from_static("org-matrix-msc4097-link");
+/// Says why a request that opted in is served plainly.
+pub const PLAIN: HeaderName = HeaderName::from_static("org-matrix-msc4097-plain");
+
 /// Every header of this protocol begins so; none of them is ever relayed from upstream.
 pub const PREFIX: &str = "org-matrix-msc4097-";
 

@@ -46,16 +46,17 @@ pub struct DownloadInput {
 
 pub fn download(input: &DownloadInput) -> Result<Outcome, String> {
     let edge = WebOrigin::parse(&input.edge).ok_or("its edge is not a secure web origin")?;
-    let answer = Answer::from_json(input.answer.as_bytes(), &edge, false).map_err(|e| e.to_string())?;
-    let Protection::Encrypted { key, .. } = &answer.protection else {
-        return Err("its answer has no key".into());
-    };
+    let answer = Answer::from_json(input.answer.as_bytes(), &edge, true).map_err(|e| e.to_string())?;
     let headers = header_map(&input.headers)?;
     let status = StatusCode::from_u16(input.status).map_err(|error| error.to_string())?;
     let range =
         input.range.as_deref().map(|range| range.trim_start_matches("bytes=").parse::<RangeRequest>());
     let range = range.transpose().map_err(|error| error.to_string())?;
-    let open = || Body::encrypted(status, &headers, key, &answer.metadata, range.as_ref());
+    let (metadata, range) = (&answer.metadata, range.as_ref());
+    let open = || match &answer.protection {
+        Protection::Encrypted { key, .. } => Body::encrypted(status, &headers, key, metadata, range),
+        Protection::None => Body::verbatim(status, &headers, metadata, range),
+    };
     let ciphertext = unhex(&input.body)?;
     let (mut outcomes, mut released) = (Vec::new(), Vec::new());
     for chunk in [ciphertext.len(), 1, 64, 100] {
@@ -69,6 +70,7 @@ pub fn download(input: &DownloadInput) -> Result<Outcome, String> {
         });
         let word = match received {
             Ok(()) => "success",
+            Err(BodyError::OtherLink { .. }) => "other_link",
             Err(BodyError::NoMetadata) => "no_metadata",
             Err(BodyError::Metadata(MetadataError::Malformed)) => "malformed_metadata",
             Err(BodyError::Metadata(MetadataError::WrongKey)) => "wrong_key",
@@ -77,11 +79,15 @@ pub fn download(input: &DownloadInput) -> Result<Outcome, String> {
             Err(BodyError::OtherRange) => "other_range",
             Err(BodyError::Encoded) => "encoded",
             Err(BodyError::Truncated { .. }) => "truncated",
+            Err(BodyError::Surplus { .. }) => "surplus",
+            Err(BodyError::BeyondEnd { .. }) => "unsatisfiable",
             Err(error) => return Err(error.to_string()),
         };
         let plaintext = (word == "success").then(|| String::from_utf8_lossy(&released).into_owned());
-        let output = json!({ "released_sha256": sha256(&released) });
-        outcomes.push((word, with_some(output, [("plaintext", plaintext.map(Value::String))])));
+        // How much of a surplus body is released depends on where it is cut.
+        let digest = (word != "surplus").then(|| Value::String(sha256(&released)));
+        let output = [("plaintext", plaintext.map(Value::String)), ("released_sha256", digest)];
+        outcomes.push((word, with_some(json!({}), output)));
     }
     outcomes.dedup();
     match outcomes.len() {

@@ -67,7 +67,7 @@ Exit codes:
   3    the homeserver refused (401, 403 and other 4xx)
   4    no such media, or not uploaded yet
   5    network: nobody there, a stall, a server error (5xx), too many requests (429)
-  6    protocol violation: a bad answer, a link to elsewhere, a key that does not fit
+  6    protocol violation: an answer that was not asked for, a key that does not fit
   7    cut off, or another object than the one that was promised
   8    local file error; the file exists already
   130  interrupted (129: the terminal was closed, 143: terminated)

@@ -89,9 +89,9 @@ fn an_empty_object_is_whole_for_every_range() {
     for range in [None, Some("0-"), Some("-5"), Some("0-0"), Some("7-9")] {
         let range: Option<RangeRequest> = range.map(|range| range.parse().unwrap());
         let link = Body::encrypted(StatusCode::OK, &encrypted, &key(), &empty, range.as_ref());
-        let stored = Body::plain(StatusCode::OK, &headers(&[]), Some(0), range.as_ref());
+        let stored = Body::verbatim(StatusCode::OK, &headers(&[]), &empty, range.as_ref());
         let plain = headers(&[("content-length", "0")]);
-        let plain = Body::plain(StatusCode::OK, &plain, None, range.as_ref());
+        let plain = Body::plain(StatusCode::OK, &plain, range.as_ref());
         for mut body in [link.unwrap(), stored.unwrap(), plain.unwrap()] {
             assert_eq!(body.length(), Some(0), "{range:?}");
             assert_eq!(read(&mut body, &[], 1), Ok(Vec::new()));
@@ -116,6 +116,33 @@ fn nothing_is_released_unless_the_metadata_opens_and_fits() {
         let mut headers = headers(&[("content-length", "1000")]);
         headers.extend(value.map(|value| (header::METADATA, value)));
         assert_eq!(open(200, &headers, None).unwrap_err(), expected);
+    }
+}
+
+#[test]
+fn sealed_metadata_come_once() {
+    let mut twice = edge(&[("content-length", "1000")]);
+    twice.append(header::METADATA, twice[header::METADATA].clone());
+    assert_eq!(open(200, &twice, None).unwrap_err(), MetadataError::Malformed.into());
+}
+
+#[test]
+fn a_link_that_is_marked_is_of_the_promised_kind() {
+    let marked = |kinds: &[&str]| {
+        let mut headers = edge(&[("content-length", "1000")]);
+        for kind in kinds {
+            headers.append(header::LINK, kind.parse().unwrap());
+        }
+        headers
+    };
+    assert!(open(200, &marked(&["encrypted"]), None).is_ok());
+    let stored = |headers| Body::verbatim(StatusCode::OK, &headers, &metadata(), None);
+    assert!(stored(marked(&["verbatim"])).is_ok() && stored(marked(&[])).is_ok());
+    for kinds in [&["plain"][..], &["Encrypted"], &[""], &["encrypted", "plain"], &["encrypted, encrypted"]] {
+        let error = open(200, &marked(kinds), None).unwrap_err();
+        assert_eq!(error, BodyError::OtherLink { promised: "encrypted" }, "{kinds:?}");
+        let error = stored(marked(kinds)).unwrap_err();
+        assert_eq!(error, BodyError::OtherLink { promised: "verbatim" }, "{kinds:?}");
     }
 }
 
@@ -167,13 +194,13 @@ fn an_object_beyond_the_keystream_is_refused() {
 
 #[test]
 fn plain_media_of_unknown_length() {
-    let mut body = Body::plain(StatusCode::OK, &headers(&[]), None, None).unwrap();
+    let mut body = Body::plain(StatusCode::OK, &headers(&[]), None).unwrap();
     assert_eq!(body.length(), None);
     assert_eq!(read(&mut body, &plaintext(), 300).unwrap(), plaintext());
     assert_eq!(body.broken_off().to_string(), "the body ended after 1000 bytes");
     let range = "0-9".parse().unwrap();
     assert_eq!(
-        Body::plain(StatusCode::OK, &headers(&[]), None, Some(&range)).unwrap_err(),
+        Body::plain(StatusCode::OK, &headers(&[]), Some(&range)).unwrap_err(),
         BodyError::RangeIgnored
     );
 }
