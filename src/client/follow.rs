@@ -19,10 +19,8 @@ use zeroize::Zeroizing;
 use super::request::Trail;
 use super::{Advertised, Body, BodyError, ClientError, HomeserverUrl, NotAdvertised, Party};
 use super::{RangeRequest, Refusal, Request};
-use crate::protocol::{
-    Algorithm, Answer, AnswerError, Delivery, Object, ObjectInfo, OptIn, Protection, WebOrigin, decimal,
-    header,
-};
+use crate::protocol::{Algorithm, Answer, AnswerError, Delivery, Object, ObjectInfo, OptIn, Protection};
+use crate::protocol::{WebOrigin, decimal, field_text, header};
 
 /// How many answers a client follows before it asks without opting in.
 const MAX_ANSWERS: u8 = 2;
@@ -139,6 +137,9 @@ pub struct Media {
     pub content_disposition: Option<String>,
     /// How it travels.
     pub delivered_by: DeliveredBy,
+    /// Why the origin serves plainly what was asked for encrypted, if it says so: a word like
+    /// `too_small`. It comes from outside: show it by [`safe_text`](super::safe_text).
+    pub plain_reason: Option<String>,
 }
 
 /// How media reach the client.
@@ -312,12 +313,15 @@ impl Plan {
         match status {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
                 let body = Body::plain(status, headers, self.download.range.as_ref())?;
+                let from_origin = opted_in.is_some() && trail.party == Party::Homeserver;
+                let said = headers.get(header::PLAIN).filter(|_| from_origin);
                 let ObjectInfo { content_type, content_disposition, .. } = ObjectInfo::from_headers(headers);
                 Ok(NextStep::Save(Box::new(Media {
                     body,
                     content_type,
                     content_disposition,
                     delivered_by: DeliveredBy::Plain,
+                    plain_reason: said.map(|said| field_text(said).into_owned()),
                 })))
             }
             StatusCode::MOVED_PERMANENTLY
@@ -365,7 +369,13 @@ impl Plan {
                 };
                 let content_type = metadata.content_type.clone();
                 let content_disposition = metadata.content_disposition.clone();
-                Ok(NextStep::Save(Box::new(Media { body, content_type, content_disposition, delivered_by })))
+                Ok(NextStep::Save(Box::new(Media {
+                    body,
+                    content_type,
+                    content_disposition,
+                    delivered_by,
+                    plain_reason: None,
+                })))
             }
             StatusCode::NOT_FOUND | StatusCode::CONFLICT if self.answers < MAX_ANSWERS => {
                 Ok(NextStep::Send(self.ask(Some(opted_in), Reason::LinkGone(status))))

@@ -169,3 +169,12 @@ fn nobody_there() {
     run.expect(5, &["error: cannot reach the edge: "]);
     assert!(world.files().is_empty());
 }
+
+#[test]
+fn the_reason_for_plain_delivery_is_shown_to_who_wants_to_know() {
+    let world =
+        World::without_answers(|asked| plain(asked).header("org-matrix-msc4097-plain", "too_small\u{202e}"));
+    world.get(&[]).expect(0, &["the homeserver serves it without encryption: too_small\n"]);
+    let run = Run::of(world.command(&["get", "-o", "other", MXC]).output().unwrap()).expect(0, &[]);
+    assert!(!run.stderr.contains("too_small"), "{}", run.stderr);
+}

@@ -19,6 +19,9 @@ use super::transport::Transport;
 /// How much of a media type is shown, in characters: the longest registered ones fit.
 const MAX_TYPE_CHARS: usize = 100;
 
+/// How much of the reason for plain delivery is shown, in characters: it is a word.
+const MAX_REASON_CHARS: usize = 100;
+
 /// Downloads as the arguments say.
 pub async fn get(args: GetArgs, say: &Say) -> Result<(), Failure> {
     let homeserver = args.account.homeserver()?;
@@ -61,7 +64,11 @@ struct Incoming {
 
 async fn save(incoming: Incoming, target: Target, args: &GetArgs, say: &Say) -> Result<(), Failure> {
     let Incoming { mut response, party, media } = incoming;
-    let Media { mut body, content_type, content_disposition, delivered_by } = media;
+    let Media { mut body, content_type, content_disposition, delivered_by, plain_reason } = media;
+    if let Some(reason) = plain_reason {
+        let reason = safe_text(&reason, None, MAX_REASON_CHARS);
+        say.step(format_args!("the homeserver serves it without encryption: {reason}"));
+    }
     let name = safe_file_name(content_disposition.as_deref(), &args.media.media_id);
     let mut output = target.open(&name, args.force).await?;
     let progress = Progress::new(body.length(), say.is_quiet() || output.is_terminal());

@@ -323,6 +323,18 @@ fn plain_by_request_asks_nothing_else() {
 }
 
 #[test]
+fn the_origin_says_why_it_serves_plainly() {
+    let said = || vec![("org-matrix-msc4097-plain", "too_small".to_owned())];
+    let (_, end) = play_opted_in(&[(200, said(), "")]);
+    assert_eq!(end.unwrap().plain_reason.as_deref(), Some("too_small"));
+    // Not to a client that did not opt in, and not from elsewhere.
+    let (_, end) = play(download(None, None), &[(200, said(), "")]);
+    assert_eq!(end.unwrap().plain_reason, None);
+    let (_, end) = play_opted_in(&[(307, to("https://s3.example/x"), ""), (200, said(), "")]);
+    assert_eq!(end.unwrap().plain_reason, None);
+}
+
+#[test]
 fn the_homeservers_errors_are_relayed() {
     let body = r#"{"errcode":"M_LIMIT_EXCEEDED","error":"Too many"}"#;
     let error = failure(&[(429, vec![("retry-after", "7".to_owned())], body)]);
