@@ -38,6 +38,7 @@ mod file_name;
 pub mod follow;
 pub mod public_link;
 mod range_request;
+mod reason;
 mod request;
 mod safe_text;
 
@@ -46,7 +47,8 @@ pub use advertised::{Advertised, NotAdvertised};
 pub use decrypt::{Body, BodyError};
 pub use error::{Class, ClientError, Refusal};
 pub use file_name::safe_file_name;
-pub use follow::{DeliveredBy, Document, DownloadRequest, Exchange, Media, NextStep, Reason};
+pub use follow::{DeliveredBy, Document, DownloadRequest, Exchange, Media, NextStep};
 pub use range_request::{RangeRequest, RangeRequestError};
+pub use reason::Reason;
 pub use request::{Credential, MAX_REDIRECTS, Party, Request};
 pub use safe_text::safe_text;
