@@ -164,6 +164,7 @@ describe("verbatim and plain links", () => {
     for (let round = 0; round < 2; round += 1) {
       const response = await rig.link(answer);
       assert.equal(response.headers.get("content-type"), "application/octet-stream");
+      assert.equal(response.headers.get("org-matrix-msc4097-link"), "verbatim");
       for (const name of ["org-matrix-msc4097-metadata", "content-disposition"]) assert.equal(response.headers.has(name), false, name);
       await expectMedia(response, stored);
       await rig.quiet();
@@ -191,6 +192,7 @@ describe("verbatim and plain links", () => {
     assert.match(link, new RegExp(`^${rig.worker.edge}/[A-Za-z0-9_-]{43}$`));
     const linked = await fetch(link);
     assert.equal(linked.headers.get("content-type"), "image/png");
+    assert.equal(linked.headers.get("org-matrix-msc4097-link"), "plain");
     assert.equal(linked.headers.get("content-disposition"), 'inline; filename="x.png"');
     assert.equal(linked.headers.has("org-matrix-msc4097-metadata"), false);
     await expectMedia(linked, stored);
