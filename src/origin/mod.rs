@@ -196,12 +196,13 @@ impl<P: Platform> Visit<'_, P> {
     }
 
     /// Only a `GET` can be given a link: a `HEAD` asks for the media's headers, and minting for it
-    /// would cost a write.
+    /// would cost a write. A client that opted in never gets a plain redirect, whether or not it can be
+    /// honoured: in a browser it could not see what it got.
     fn wanted(&self) -> Wanted {
         match self.request.opt_in {
             _ if self.client.method != Method::GET => Wanted::Plain,
-            Some(opt_in) if self.presented == Token::Presented => Wanted::Answer(opt_in),
-            _ if self.config.plain_redirect && self.request.allow_redirect => Wanted::PlainRedirect,
+            Ok(Some(opt_in)) if self.presented == Token::Presented => Wanted::Answer(opt_in),
+            Ok(None) if self.config.plain_redirect && self.request.allow_redirect => Wanted::PlainRedirect,
             _ => Wanted::Plain,
         }
     }

@@ -202,4 +202,16 @@ describe("verbatim and plain links", () => {
     const small = rig.store(1_000);
     await expectPlain(await rig.get(small), small);
   });
+
+  it("never sends who opted in to a plaintext link, even if it cannot have what it asks for", async () => {
+    const stored = rig.store();
+    for (const text of ["p.delivery=", "p.delivery=session", "p.delivery=json&p.alg=rot13", "p.delivery=json&p.delivery=json"])
+      await expectPlain(await rig.get(stored, { query: query(text) }), stored);
+    const path = stored.path.replace("client/v1/media", "media/v3");
+    const { homeserver } = rig;
+    homeserver.on("GET", path, media(stored.source, { auth: false }));
+    homeserver.on("HEAD", path, media(stored.source, { auth: false }));
+    const anonymous = { token: null, query: `${optIn("json")}&allow_redirect=true` };
+    await expectPlain(await rig.get(path, anonymous), stored);
+  });
 });

@@ -124,6 +124,27 @@ fn verbatim_needs_the_client_the_operator_and_the_type() {
 }
 
 #[test]
+fn a_client_that_opted_in_is_never_sent_a_plain_redirect() {
+    let legacy = "/_matrix/media/v3/download/example.org/abc";
+    let legacy_query = format!("{JSON}&allow_redirect=true");
+    for (path, query, token) in [
+        (PATH, "org.matrix.msc4097.delivery=", true),
+        (PATH, "org.matrix.msc4097.delivery=session", true),
+        (PATH, "org.matrix.msc4097.delivery=json&org.matrix.msc4097.alg=rot13", true),
+        (PATH, "org.matrix.msc4097.delivery=json&org.matrix.msc4097.delivery=json", true),
+        (legacy, &legacy_query, false),
+    ] {
+        let fakes = Fakes::with_object(MEDIA);
+        let mut ask = Ask { path, config: vec![("PLAIN_REDIRECT", "on")], ..get(query) };
+        ask.headers.retain(|_| token);
+        let reply = ask.of(&fakes);
+        assert_eq!((reply.status.as_u16(), header(&reply, "location")), (200, None), "{query}");
+        assert_eq!(read(reply).unwrap(), MEDIA);
+        assert!(fakes.records.borrow().is_empty());
+    }
+}
+
+#[test]
 fn a_plain_redirect_is_a_307_that_anyone_can_follow() {
     let fakes = Fakes::with_object(MEDIA);
     let reply = Ask { config: vec![("PLAIN_REDIRECT", "on")], ..get("") }.of(&fakes);
