@@ -16,6 +16,10 @@ pub const METADATA: HeaderName = HeaderName::from_static("org-matrix-msc4097-met
 /// for them. Errors do not have it.
 pub const LINK: HeaderName = HeaderName::from_static("org-matrix-msc4097-link");
 
+/// Says why a client that opted in is served plainly. It is not among the shared headers, because it would make
+/// as many more sets of them as it has words.
+pub const PLAIN: HeaderName = HeaderName::from_static("org-matrix-msc4097-plain");
+
 /// Every header of this protocol begins so; none of them is ever relayed from upstream.
 pub const PREFIX: &str = "org-matrix-msc4097-";
 
@@ -59,7 +63,8 @@ pub const SHARED: [HeaderName; 13] = [
 /// `fetch` hides a redirect with all its headers, whatever they expose.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Range, ETag, Retry-After, \
-     WWW-Authenticate, Org-Matrix-Msc4097-Answer, Org-Matrix-Msc4097-Link, Org-Matrix-Msc4097-Metadata",
+     WWW-Authenticate, Org-Matrix-Msc4097-Answer, Org-Matrix-Msc4097-Link, Org-Matrix-Msc4097-Metadata, \
+     Org-Matrix-Msc4097-Plain",
 );
 
 /// Inserts all of CORS that the Fetch standard asks of a response to anything but a preflight.
