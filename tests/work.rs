@@ -143,7 +143,8 @@ const READERS: [Reader; 17] = [
     }),
     ("a query", |text| media_request("/_matrix/media/v3/thumbnail/a.org/b", text)),
     ("an opt-in", |text| {
-        black_box(OptIn::from_query(&Query::parse(&format!("org.matrix.msc4097.delivery=json&{text}"))));
+        let _ =
+            black_box(OptIn::from_query(&Query::parse(&format!("org.matrix.msc4097.delivery=json&{text}"))));
     }),
     ("a range", |text| {
         let value = HeaderValue::from_bytes(format!("bytes={text}").as_bytes()).unwrap();

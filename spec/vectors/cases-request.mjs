@@ -102,6 +102,9 @@ function optIns() {
   const yes = (name, comment, parameters, delivery, verbatim = false) =>
     ({ kind: "opt-in", name, comment, expect: "opted_in", input: { query: query(parameters) }, output: { delivery, alg: "chacha20", verbatim } });
   const no = (name, comment, parameters) => ({ kind: "opt-in", name, comment, expect: "not_opted_in", input: { query: query(parameters) } });
+  /** The client opted in, and the origin cannot serve it as it asks. */
+  const plainly = (name, comment, parameters) =>
+    ({ kind: "opt-in", name, comment, expect: "served_plainly", input: { query: query(parameters) }, output: { plain: "not-supported" } });
   return [
     yes("redirect", "the algorithm is chacha20 where none is named", "p.delivery=redirect", "redirect"),
     yes("json", "the other delivery", "p.delivery=json&p.alg=chacha20", "json"),
@@ -114,15 +117,16 @@ function optIns() {
     no("others-only", "other parameters", "allow_redirect=true&timeout_ms=5"),
     no("alg-only", "an algorithm without a delivery", "p.alg=chacha20"),
     no("verbatim-only", "verbatim without a delivery", "p.verbatim=true"),
-    no("empty-delivery", "a delivery without a value", "p.delivery="),
-    no("unknown-delivery", "a delivery of a later version", "p.delivery=carrier-pigeon"),
-    no("upper-case-delivery", "names are compared as they are", "p.delivery=REDIRECT"),
-    no("unknown-algs", "no algorithm that the origin knows", "p.delivery=json&p.alg=rot13,aes"),
-    no("empty-alg", "an empty list of algorithms", "p.delivery=json&p.alg="),
-    no("none-as-alg", "none is nothing to ask for", "p.delivery=json&p.alg=none"),
-    no("delivery-twice", "given twice, and which one is meant is open", "p.delivery=json&p.delivery=json"),
-    no("alg-twice", "given twice, and which one is meant is open", "p.delivery=json&p.alg=chacha20&p.alg=chacha20"),
-    no("verbatim-twice", "given twice, and which one is meant is open", "p.delivery=json&p.verbatim=true&p.verbatim=true"),
+    no("twice-without-delivery", "without a delivery the other parameters mean nothing", "p.alg=chacha20&p.alg=chacha20"),
+    plainly("empty-delivery", "a delivery without a value", "p.delivery="),
+    plainly("unknown-delivery", "a delivery of a later version", "p.delivery=carrier-pigeon"),
+    plainly("upper-case-delivery", "names are compared as they are", "p.delivery=REDIRECT"),
+    plainly("unknown-algs", "no algorithm that the origin knows", "p.delivery=json&p.alg=rot13,aes"),
+    plainly("empty-alg", "an empty list of algorithms", "p.delivery=json&p.alg="),
+    plainly("none-as-alg", "none is nothing to ask for", "p.delivery=json&p.alg=none"),
+    plainly("delivery-twice", "given twice, and which one is meant is open", "p.delivery=json&p.delivery=json"),
+    plainly("alg-twice", "given twice, and which one is meant is open", "p.delivery=json&p.alg=chacha20&p.alg=chacha20"),
+    plainly("verbatim-twice", "given twice, and which one is meant is open", "p.delivery=json&p.verbatim=true&p.verbatim=true"),
   ];
 }
 

@@ -91,6 +91,7 @@ fn media_headers(grant: &Grant) -> Result<HeaderMap, EdgeError> {
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.extend(HeaderValue::from_str(&grant.etag).ok().map(|etag| (ETAG, etag)));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::LINK, HeaderValue::from_static(link_word(&grant.content)));
     match &grant.content {
         Content::Encrypted { alg: _, key } => {
             let sealed = Metadata::seal(&grant.metadata, key).ok_or(EdgeError::NotFound)?;
@@ -100,6 +101,15 @@ fn media_headers(grant: &Grant) -> Result<HeaderMap, EdgeError> {
         Content::Plain => insert_plain_metadata(&mut headers, grant),
     }
     Ok(headers)
+}
+
+/// The value of the link header: what the bytes are.
+fn link_word(content: &Content) -> &'static str {
+    match content {
+        Content::Encrypted { .. } => "encrypted",
+        Content::Verbatim => "verbatim",
+        Content::Plain => "plain",
+    }
 }
 
 /// A plain link is followed by clients that know nothing of us: they need type and file name.

@@ -179,6 +179,7 @@ fn conditions_of_a_range() {
     assert_eq!(status(&[("range", "bytes=0-1,3-4")]), 200);
     let beyond = get(&fakes, &path, &[("range", "bytes=27-")]);
     assert_eq!((beyond.status.as_u16(), header(&beyond, "content-range")), (416, Some("bytes */27")));
+    assert_eq!(header(&beyond, "org-matrix-msc4097-link"), None);
 }
 
 #[test]
@@ -187,10 +188,14 @@ fn head_is_answered_from_the_grant() {
     let path = store(&fakes, &grant(encrypted(), 27, Some("1")));
     let whole = ask(&fakes, &Method::HEAD, &path, &[]);
     assert_eq!((whole.status.as_u16(), header(&whole, "content-length")), (200, Some("27")));
-    assert_eq!(read(whole).unwrap(), b"");
     let part = ask(&fakes, &Method::HEAD, &path, &[("range", "bytes=0-1")]);
     assert_eq!((part.status.as_u16(), header(&part, "content-length")), (206, Some("2")));
+    assert!(
+        [&whole, &part].iter().all(|reply| header(reply, "org-matrix-msc4097-link") == Some("encrypted"))
+    );
+    assert_eq!(read(whole).unwrap(), b"");
     let unknown = ask(&fakes, &Method::HEAD, "/x", &[]);
+    assert_eq!(header(&unknown, "org-matrix-msc4097-link"), None);
     assert_eq!((unknown.status.as_u16(), read(unknown).unwrap()), (404, Vec::new()));
     assert_eq!(fakes.methods(), "");
 }
@@ -392,13 +397,14 @@ fn a_range_too_far_in_to_skip_does_not_fill_twice_what_is_being_filled() {
 
 #[test]
 fn plain_and_verbatim_links_give_the_bytes_as_stored() {
-    for (content, content_type, disposition) in [
-        (Content::Plain, "image/png", Some("inline; filename=\"x.png\"")),
-        (Content::Verbatim, "application/octet-stream", None),
+    for (content, link, content_type, disposition) in [
+        (Content::Plain, "plain", "image/png", Some("inline; filename=\"x.png\"")),
+        (Content::Verbatim, "verbatim", "application/octet-stream", None),
     ] {
         let fakes = Fakes::with_object(MEDIA);
         let path = store(&fakes, &grant(content, 27, Some("1")));
         let reply = get(&fakes, &path, &[]);
+        assert_eq!(header(&reply, "org-matrix-msc4097-link"), Some(link));
         assert_eq!(header(&reply, "content-type"), Some(content_type));
         assert_eq!(header(&reply, "content-disposition"), disposition);
         assert!(header(&reply, "org-matrix-msc4097-metadata").is_none());

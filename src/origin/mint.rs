@@ -2,10 +2,10 @@
 
 use super::Visit;
 use crate::cipher::{KEYSTREAM_BYTES, Key};
-use crate::config::EncryptedMedia;
+use crate::config::{Config, EncryptedMedia};
 use crate::encoding::to_base64url;
 use crate::ports::{Event, Platform};
-use crate::protocol::{Content, Grant, Metadata, ObjectInfo, OptIn, Pins, RedirectToken};
+use crate::protocol::{Content, Grant, Metadata, ObjectInfo, OptIn, Pins, PlainReason, RedirectToken};
 
 /// How much longer the key store keeps a grant than it is good for, so that a download that began
 /// in time finds it from another data centre too.
@@ -22,13 +22,16 @@ pub struct Minted {
     pub metadata: Metadata,
 }
 
-/// Mints for a client that opted in; `None` is "served as not opted in".
+/// Mints for a client that opted in.
+///
+/// # Errors
+/// The reason why the client is served plainly.
 pub(crate) fn for_opt_in<P: Platform>(
     visit: &Visit<'_, P>,
     opt_in: OptIn,
     info: &ObjectInfo,
-) -> Option<Minted> {
-    let size = linkable_size(visit, info)?;
+) -> Result<Minted, PlainReason> {
+    let size = linkable_size(visit.config, info.size)?;
     let stored_as_ciphertext = info.content_type == "application/octet-stream";
     let verbatim =
         visit.config.encrypted_media == EncryptedMedia::Verbatim && opt_in.verbatim && stored_as_ciphertext;
@@ -37,18 +40,32 @@ pub(crate) fn for_opt_in<P: Platform>(
     } else {
         Content::Encrypted { alg: opt_in.alg, key: Key::from_bytes(random(visit.platform)) }
     };
-    Some(mint(visit, content, size, info))
+    Ok(mint(visit, content, size, info))
 }
 
 /// Mints a time-limited plaintext link for a client that did not opt in.
-pub(crate) fn plain_link<P: Platform>(visit: &Visit<'_, P>, info: &ObjectInfo) -> Option<Minted> {
-    Some(mint(visit, Content::Plain, linkable_size(visit, info)?, info))
+///
+/// # Errors
+/// The reason why there is none: the same limits hold as for other links.
+pub(crate) fn plain_link<P: Platform>(
+    visit: &Visit<'_, P>,
+    info: &ObjectInfo,
+) -> Result<Minted, PlainReason> {
+    Ok(mint(visit, Content::Plain, linkable_size(visit.config, info.size)?, info))
 }
 
-/// The object's length, if it is known and a link is worth its key store write. Without a length
+/// Returns the object's length, if it is known and a link is worth its key store write. Without a length
 /// there is no grant: it could not be pinned.
-fn linkable_size<P>(visit: &Visit<'_, P>, info: &ObjectInfo) -> Option<u64> {
-    info.size.filter(|size| (visit.config.redirect_min_bytes..KEYSTREAM_BYTES).contains(size))
+///
+/// # Errors
+/// The reason why there is no link.
+pub(crate) fn linkable_size(config: &Config, size: Option<u64>) -> Result<u64, PlainReason> {
+    match size {
+        None => Err(PlainReason::UnknownLength),
+        Some(size) if size >= KEYSTREAM_BYTES => Err(PlainReason::TooLarge),
+        Some(size) if size < config.redirect_min_bytes => Err(PlainReason::TooSmall),
+        Some(size) => Ok(size),
+    }
 }
 
 fn mint<P: Platform>(visit: &Visit<'_, P>, content: Content, size: u64, info: &ObjectInfo) -> Minted {
@@ -65,20 +82,22 @@ fn mint<P: Platform>(visit: &Visit<'_, P>, content: Content, size: u64, info: &O
     Minted { token: RedirectToken::from_bytes(random(platform)), grant, metadata }
 }
 
-/// Puts the grant into the key store and waits for it: a link must work once it is out. `None` if
-/// that cannot be done, or if the edge is known to be refused the object.
-pub(crate) async fn inject<P: Platform>(visit: &Visit<'_, P>, minted: &Minted) -> Option<()> {
+/// Puts the grant into the key store and waits for it: a link must work once it is out.
+///
+/// # Errors
+/// `NotAvailable` if that cannot be done, or if the edge is known to be refused the object.
+pub(crate) async fn inject<P: Platform>(visit: &Visit<'_, P>, minted: &Minted) -> Result<(), PlainReason> {
     let refused = minted.grant.object.refusal_name();
     if matches!(visit.platform.get(&refused).await, Ok(Some(_))) {
-        return None;
+        return Err(PlainReason::NotAvailable);
     }
     let ttl_secs = (visit.config.grant_ttl_secs + STORE_SLACK_SECS).max(60);
-    let name = minted.token.record_name()?;
+    let name = minted.token.record_name().ok_or(PlainReason::NotAvailable)?;
     let put = visit.platform.put(&name, &minted.grant.to_json(), ttl_secs).await;
     if put.is_err() {
         visit.platform.log(Event::KeyStorePutFailed);
     }
-    put.ok()
+    put.map_err(|_| PlainReason::NotAvailable)
 }
 
 fn random<const BYTES: usize, P: Platform>(platform: &P) -> [u8; BYTES] {

@@ -31,7 +31,8 @@ use crate::ports::{
     UpstreamResponse,
 };
 use crate::protocol::{
-    AccessToken, Endpoint, MatrixError, MediaPath, MediaRequest, ObjectInfo, OptIn, Passed, Query,
+    AccessToken, Endpoint, MatrixError, MediaPath, MediaRequest, ObjectInfo, OptIn, Passed, PlainReason,
+    Query, header,
 };
 
 /// The header in which Cloudflare says who the client is.
@@ -124,10 +125,39 @@ pub async fn media<P: Platform>(
 }
 
 /// What a client gets: the table of deliveries.
+#[derive(Clone, Copy)]
 enum Wanted {
-    Plain,
+    /// The media. The reason is there if the client opted in.
+    Plain(Option<PlainReason>),
+    /// The headers of the media, to a client whose `GET` would be given an answer if the object's length allows.
+    HeadOfOptedIn,
     Answer(OptIn),
     PlainRedirect,
+}
+
+impl Wanted {
+    /// Why the client is sent to where the homeserver redirects it.
+    fn reason_for_redirect(self) -> Option<PlainReason> {
+        match self {
+            Self::Plain(reason) => reason,
+            Self::HeadOfOptedIn | Self::Answer(_) => Some(PlainReason::NotAvailable),
+            Self::PlainRedirect => None,
+        }
+    }
+}
+
+/// Says in a response why a client that opted in is served plainly. Errors have their own reason.
+fn explain<B>(mut reply: Reply<B>, reason: Option<PlainReason>) -> Reply<B> {
+    let serves = matches!(
+        reply.status,
+        StatusCode::OK
+            | StatusCode::PARTIAL_CONTENT
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT
+    );
+    let value = reason.filter(|_| serves).map(PlainReason::header_value);
+    reply.headers.extend(value.map(|value| (header::PLAIN, value)));
+    reply
 }
 
 impl<P: Platform> Visit<'_, P> {
@@ -172,50 +202,82 @@ impl<P: Platform> Visit<'_, P> {
     async fn serve(&self) -> Result<Reply<P::Body>, Denied<P::Body>> {
         let known = self.platform.get_info(&self.request.object).await;
         let wanted = self.wanted();
-        if matches!(wanted, Wanted::Plain) && known.is_none() {
-            return plain::from_homeserver(self).await;
+        if matches!(wanted, Wanted::Plain(_) | Wanted::HeadOfOptedIn) && known.is_none() {
+            return match plain::from_homeserver(self).await {
+                Ok(reply) => {
+                    let reason = self.reason_for(wanted, ObjectInfo::from_headers(&reply.headers).size);
+                    Ok(explain(reply, reason))
+                }
+                Err(Denied::Reply(reply)) => Err(Denied::Reply(explain(reply, wanted.reason_for_redirect()))),
+                Err(other) => Err(other),
+            };
         }
         let info = match authorise::head(self, known.as_ref()).await? {
             authorise::Allowed::Info(info) => info,
-            authorise::Allowed::Redirected(reply) => return Ok(reply),
+            authorise::Allowed::Redirected(reply) => {
+                return Ok(explain(reply, wanted.reason_for_redirect()));
+            }
         };
         if known.as_ref() != Some(&info) && info.size.is_some() {
             // The next question can be conditional, even if the bytes are never cached here.
             self.platform
                 .run_in_background(BackgroundTask::PutInfo(self.request.object.clone(), info.clone()));
         }
-        let delivered = match wanted {
-            Wanted::Plain => None,
-            Wanted::Answer(opt_in) => self.answer(opt_in, &info).await,
-            Wanted::PlainRedirect => self.plain_redirect(&info).await,
+        let reason = match wanted {
+            Wanted::Plain(_) | Wanted::HeadOfOptedIn => self.reason_for(wanted, info.size),
+            Wanted::Answer(opt_in) => match self.answer(opt_in, &info).await {
+                Ok(reply) => return Ok(reply),
+                Err(reason) => Some(reason),
+            },
+            Wanted::PlainRedirect => match self.plain_redirect(&info).await {
+                Ok(reply) => return Ok(reply),
+                Err(_) => None,
+            },
         };
-        match delivered {
-            Some(reply) => Ok(reply),
-            None => plain::from_cache(self, &info).await,
+        match plain::from_cache(self, &info).await {
+            Ok(reply) => Ok(explain(reply, reason)),
+            Err(Denied::Reply(reply)) => Err(Denied::Reply(explain(reply, reason))),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Returns why the media, of the length `size`, are served plainly. A `HEAD` is told what its `GET` would be
+    /// told, as far as that can be seen without minting.
+    fn reason_for(&self, wanted: Wanted, size: Option<u64>) -> Option<PlainReason> {
+        match wanted {
+            Wanted::Plain(reason) => reason,
+            Wanted::HeadOfOptedIn => mint::linkable_size(self.config, size).err(),
+            Wanted::Answer(_) | Wanted::PlainRedirect => None,
         }
     }
 
     /// Only a `GET` can be given a link: a `HEAD` asks for the media's headers, and minting for it
-    /// would cost a write.
+    /// would cost a write. A client that opted in never gets a plain redirect, whether or not it can be
+    /// honoured: in a browser it could not see what it got.
     fn wanted(&self) -> Wanted {
+        let is_get = self.client.method == Method::GET;
         match self.request.opt_in {
-            _ if self.client.method != Method::GET => Wanted::Plain,
-            Some(opt_in) if self.presented == Token::Presented => Wanted::Answer(opt_in),
-            _ if self.config.plain_redirect && self.request.allow_redirect => Wanted::PlainRedirect,
-            _ => Wanted::Plain,
+            Err(reason) => Wanted::Plain(Some(reason)),
+            Ok(Some(_)) if self.presented == Token::Absent => Wanted::Plain(Some(PlainReason::NoToken)),
+            Ok(Some(opt_in)) if is_get => Wanted::Answer(opt_in),
+            Ok(Some(_)) => Wanted::HeadOfOptedIn,
+            Ok(None) if is_get && self.config.plain_redirect && self.request.allow_redirect => {
+                Wanted::PlainRedirect
+            }
+            Ok(None) => Wanted::Plain(None),
         }
     }
 
-    async fn answer(&self, opt_in: OptIn, info: &ObjectInfo) -> Option<Reply<P::Body>> {
+    async fn answer(&self, opt_in: OptIn, info: &ObjectInfo) -> Result<Reply<P::Body>, PlainReason> {
         let minted = mint::for_opt_in(self, opt_in, info)?;
         mint::inject(self, &minted).await?;
-        Some(redirect::answer(self.config, opt_in.delivery, &minted))
+        Ok(redirect::answer(self.config, opt_in.delivery, &minted))
     }
 
-    async fn plain_redirect(&self, info: &ObjectInfo) -> Option<Reply<P::Body>> {
+    async fn plain_redirect(&self, info: &ObjectInfo) -> Result<Reply<P::Body>, PlainReason> {
         let minted = mint::plain_link(self, info)?;
         mint::inject(self, &minted).await?;
-        Some(redirect::plain(self.config, &minted))
+        Ok(redirect::plain(self.config, &minted))
     }
 
     /// A request to the homeserver for this object, with the client's own token: on the authenticated

@@ -12,9 +12,12 @@ pub const ANSWER: HeaderName = HeaderName::from_static("org-matrix-msc4097-answe
 /// The sealed metadata of a link's object.
 pub const METADATA: HeaderName = HeaderName::from_static("org-matrix-msc4097-metadata");
 
-/// Says on a link's response what its body is: `encrypted`, `verbatim` or `plain`.
+/// Marks a link's media: says in one word what its bytes are, so that a client never takes another response
+/// for them. Errors do not have it.
 pub const LINK: HeaderName = HeaderName::from_static("org-matrix-msc4097-link");
-/// Says why a request that opted in is served plainly.
+
+/// Says why a client that opted in is served plainly. It is not among the shared headers, because it would make
+/// as many more sets of them as it has words.
 pub const PLAIN: HeaderName = HeaderName::from_static("org-matrix-msc4097-plain");
 
 /// Every header of this protocol begins so; none of them is ever relayed from upstream.
@@ -38,7 +41,7 @@ pub const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
 /// Headers that are the same on whole groups of responses, where we set them: the platform makes each
 /// set of them once.
-pub const SHARED: [HeaderName; 12] = [
+pub const SHARED: [HeaderName; 13] = [
     ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_HEADERS,
@@ -51,6 +54,7 @@ pub const SHARED: [HeaderName; 12] = [
     http::header::CONTENT_TYPE,
     REFERRER_POLICY,
     X_ROBOTS_TAG,
+    LINK,
 ];
 
 /// Headers that a script may read. Every header that we send for a client to act on is here:
@@ -59,7 +63,8 @@ pub const SHARED: [HeaderName; 12] = [
 /// `fetch` hides a redirect with all its headers, whatever they expose.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Range, ETag, Retry-After, \
-     WWW-Authenticate, Org-Matrix-Msc4097-Answer, Org-Matrix-Msc4097-Metadata",
+     WWW-Authenticate, Org-Matrix-Msc4097-Answer, Org-Matrix-Msc4097-Link, Org-Matrix-Msc4097-Metadata, \
+     Org-Matrix-Msc4097-Plain",
 );
 
 /// Inserts all of CORS that the Fetch standard asks of a response to anything but a preflight.

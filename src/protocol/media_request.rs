@@ -5,7 +5,9 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 
 use super::object::{Thumbnail, ThumbnailMethod, Variant};
-use super::{FileName, IdentifierError, MediaId, Object, OptIn, Query, QueryError, ServerName, decimal};
+use super::{
+    FileName, IdentifierError, MediaId, Object, OptIn, PlainReason, Query, QueryError, ServerName, decimal,
+};
 
 /// What a path means to us. Everything that we do not serve is `Other` and passes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,8 +175,8 @@ pub struct MediaRequest {
     pub file_name: Option<FileName>,
     /// What goes along to the homeserver.
     pub passed: Passed,
-    /// Whether and how the client asked for encryption.
-    pub opt_in: Option<OptIn>,
+    /// Whether and how the client asked for encryption, or why it cannot have it as it asks.
+    pub opt_in: Result<Option<OptIn>, PlainReason>,
     /// Whether the homeserver may fetch the media from its own server: `allow_remote`, legacy only.
     pub allow_remote: bool,
     /// Whether a client that did not opt in may be sent elsewhere: all clients of the authenticated
@@ -288,7 +290,7 @@ mod tests {
         assert_eq!(request.object.server_name.as_str(), "a.org:8448");
         assert_eq!(request.object.variant, Variant::Original);
         assert_eq!(request.file_name.unwrap().as_str(), "na me.png");
-        assert!(request.opt_in.is_some());
+        assert!(matches!(request.opt_in, Ok(Some(_))));
         assert_eq!(request.passed.append_to("/p"), "/p?timeout_ms=5");
         assert_eq!(request.passed.with_timeout_ms(0).append_to("/p?q=1"), "/p?q=1&timeout_ms=0");
     }

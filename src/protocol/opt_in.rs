@@ -3,7 +3,7 @@
 //! One rule: **what we cannot honour is not opted in**. An unknown delivery, an unknown algorithm or
 //! a parameter given twice is never an error; the client gets what any client gets.
 
-use super::Query;
+use super::{PlainReason, Query};
 
 /// The unstable prefix of every name that this protocol adds to Matrix.
 pub const PREFIX: &str = "org.matrix.msc4097";
@@ -76,13 +76,19 @@ pub struct OptIn {
 }
 
 impl OptIn {
-    /// Reads the opt-in off a query; `None` is "not opted in".
-    pub fn from_query(query: &Query) -> Option<Self> {
-        let delivery = Delivery::parse(query.get(DELIVERY).ok()??)?;
-        let algs = query.get(ALG).ok()?.unwrap_or(Algorithm::ChaCha20.as_str());
-        let alg = algs.split(',').find_map(|alg| Algorithm::parse(alg.trim()))?;
-        let verbatim = query.get(VERBATIM).ok()? == Some("true");
-        Some(Self { delivery, alg, verbatim })
+    /// Reads the opt-in off a query. `None`: the query names no delivery, so the client did not opt in.
+    ///
+    /// # Errors
+    /// `NotSupported` if the client opted in and cannot be served as it asks.
+    pub fn from_query(query: &Query) -> Result<Option<Self>, PlainReason> {
+        let get = |name| query.get(name).map_err(|_| PlainReason::NotSupported);
+        let Some(delivery) = get(DELIVERY)? else { return Ok(None) };
+        let delivery = Delivery::parse(delivery).ok_or(PlainReason::NotSupported)?;
+        let algs = get(ALG)?.unwrap_or(Algorithm::ChaCha20.as_str());
+        let alg = algs.split(',').find_map(|alg| Algorithm::parse(alg.trim()));
+        let alg = alg.ok_or(PlainReason::NotSupported)?;
+        let verbatim = get(VERBATIM)? == Some("true");
+        Ok(Some(Self { delivery, alg, verbatim }))
     }
 
     /// The parameters as a client sends them.
@@ -99,13 +105,13 @@ impl OptIn {
 mod tests {
     use super::*;
 
-    fn opt_in(query: &str) -> Option<OptIn> {
+    fn opt_in(query: &str) -> Result<Option<OptIn>, PlainReason> {
         OptIn::from_query(&Query::parse(&query.replace("p.", "org.matrix.msc4097.")))
     }
 
     #[test]
     fn what_we_can_honour_is_opted_in() {
-        let chacha20 = |delivery, verbatim| Some(OptIn { delivery, alg: Algorithm::ChaCha20, verbatim });
+        let chacha20 = |delivery, verbatim| Ok(Some(OptIn { delivery, alg: Algorithm::ChaCha20, verbatim }));
         assert_eq!(opt_in("p.delivery=redirect"), chacha20(Delivery::Redirect, false));
         assert_eq!(opt_in("p.delivery=json&p.alg=chacha20"), chacha20(Delivery::Json, false));
         assert_eq!(opt_in("p.delivery=json&p.alg=future,%20chacha20"), chacha20(Delivery::Json, false));
@@ -114,13 +120,18 @@ mod tests {
     }
 
     #[test]
-    fn what_we_cannot_honour_is_not_opted_in() {
+    fn without_a_delivery_nobody_opted_in() {
+        for query in ["", "p.alg=chacha20", "p.verbatim=true&p.verbatim=true", "delivery=json"] {
+            assert_eq!(opt_in(query), Ok(None), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_we_cannot_honour_is_not_supported() {
         for query in [
-            "",
             "p.delivery=",
             "p.delivery=session",
             "p.delivery=REDIRECT",
-            "p.alg=chacha20",
             "p.delivery=json&p.alg=",
             "p.delivery=json&p.alg=none",
             "p.delivery=json&p.alg=rot13,aes",
@@ -128,7 +139,7 @@ mod tests {
             "p.delivery=json&p.alg=chacha20&p.alg=chacha20",
             "p.delivery=json&p.verbatim=true&p.verbatim=true",
         ] {
-            assert_eq!(opt_in(query), None, "{query}");
+            assert_eq!(opt_in(query), Err(PlainReason::NotSupported), "{query}");
         }
     }
 
@@ -138,7 +149,7 @@ mod tests {
             let asked = OptIn { delivery, alg: Algorithm::ChaCha20, verbatim: true };
             let query =
                 form_urlencoded::Serializer::new(String::new()).extend_pairs(asked.to_query()).finish();
-            assert_eq!(OptIn::from_query(&Query::parse(&query)), Some(asked));
+            assert_eq!(OptIn::from_query(&Query::parse(&query)), Ok(Some(asked)));
         }
     }
 }

@@ -21,7 +21,8 @@ const ON_EVERYTHING = [
   "x-content-type-options",
   "x-robots-tag",
 ];
-const ON_MEDIA = [...ON_EVERYTHING, "accept-ranges", "etag", METADATA_HEADER];
+const LINK_HEADER = "org-matrix-msc4097-link";
+const ON_MEDIA = [...ON_EVERYTHING, "accept-ranges", "etag", LINK_HEADER, METADATA_HEADER];
 
 // What HTTP/1.1 itself adds is left out.
 const headersOf = ({ headers }) => [...headers].filter(([name]) => !["connection", "date", "keep-alive"].includes(name)).sort();
@@ -102,6 +103,7 @@ describe("a link", () => {
       "x-content-type-options": "nosniff",
       "referrer-policy": "no-referrer",
       "x-robots-tag": "noindex",
+      [LINK_HEADER]: "encrypted",
     };
     for (const [name, value] of Object.entries(expected)) assert.equal(headers.get(name), value, name);
     // With `media-src`, because a plain link to a video is opened as a page.
@@ -109,7 +111,7 @@ describe("a link", () => {
     assert.match(headers.get("etag"), /^"[A-Za-z0-9_-]{22}"$/);
     const exposed = headers.get("access-control-expose-headers").toLowerCase().split(/, */);
     // A script cannot ask for `identity`, so it looks at Content-Encoding.
-    for (const name of ["accept-ranges", "content-encoding", "content-length", "content-range", "etag", METADATA_HEADER])
+    for (const name of ["accept-ranges", "content-encoding", "content-length", "content-range", "etag", LINK_HEADER, METADATA_HEADER])
       assert.ok(exposed.includes(name), name);
   });
 

@@ -19,6 +19,8 @@ import {
 } from "./rig.mjs";
 
 const MIN_BYTES = 65_536;
+const PLAIN_HEADER = "org-matrix-msc4097-plain";
+const plainReason = (response) => response.headers.get(PLAIN_HEADER);
 const query = (text) => `?${text.replaceAll("p.", "org.matrix.msc4097.")}`;
 
 describe("opting in", () => {
@@ -81,6 +83,8 @@ describe("opting in", () => {
       for (const stored of [rig.store(SMALL_BYTES, PNG), warm]) {
         const response = await rig.get(stored, { query: query(text) });
         assert.equal(response.headers.get("content-type"), "image/png", text);
+        const namesDelivery = text.split("&").some((parameter) => parameter.split("=")[0] === "p.delivery");
+        assert.equal(plainReason(response), namesDelivery ? "not-supported" : null, text);
         await expectPlain(response, stored);
       }
     }
@@ -99,13 +103,20 @@ describe("opting in", () => {
       assert.deepEqual([response.status, isAnswer(response), await drain(response)], [200, false, 0]);
       assert.equal(response.headers.get("content-type"), "image/png");
       assert.equal(response.headers.get("content-length"), String(SMALL_BYTES));
+      assert.equal(plainReason(response), null, "a GET would be given an answer");
       await rig.cached(stored);
     }
+    const small = await rig.get(rig.store(MIN_BYTES - 1), { method: "HEAD", query: optIn("json") });
+    assert.equal(plainReason(small), "too-small");
   });
 
   it("is not worth it for small objects", async () => {
     const [below, at] = [rig.store(MIN_BYTES - 1), rig.store(MIN_BYTES)];
-    await expectPlain(await rig.get(below, { query: optIn("redirect") }), below);
+    const plain = await rig.get(below, { query: optIn("redirect") });
+    assert.equal(plainReason(plain), "too-small");
+    assert.ok(plain.headers.get("access-control-expose-headers").toLowerCase().includes(PLAIN_HEADER));
+    await expectPlain(plain, below);
+    assert.equal(plainReason(await rig.get(below)), null, "it did not opt in");
     await rig.answer(at);
     // Also for a part of a larger one, the whole counts: a range is not looked at.
     assert.ok(await readAnswer(await rig.get(at, { query: optIn("json"), headers: { Range: "bytes=0-1" } })));
@@ -124,6 +135,19 @@ describe("opting in", () => {
       await rig.quiet();
       await expectPlain(await rig.get(stored), stored);
       await expectPlain(await rig.get(stored, { headers: { Range: "bytes=100-199" } }), stored, { status: 206, offset: 100, length: 100 });
+    }
+  });
+
+  it("is told what kept it from an answer, and never by the homeserver", async () => {
+    const forged = { headers: { "Org-Matrix-Msc4097-Plain": "forged", "Org-Matrix-Msc4097-Link": "encrypted" } };
+    const unknown = rig.store(SMALL_BYTES, { ...forged, chunked: true });
+    const response = await rig.get(unknown, { query: optIn("json") });
+    assert.equal(plainReason(response), "unknown-length");
+    assert.deepEqual([response.status, await drain(response)], [200, SMALL_BYTES]);
+    for (const init of [{}, { query: query("p.delivery=") }]) {
+      const relayed = await rig.get(rig.store(SMALL_BYTES, forged), init);
+      assert.deepEqual([plainReason(relayed), relayed.headers.get("org-matrix-msc4097-link")], [init.query ? "not-supported" : null, null]);
+      await drain(relayed);
     }
   });
 
@@ -164,6 +188,7 @@ describe("verbatim and plain links", () => {
     for (let round = 0; round < 2; round += 1) {
       const response = await rig.link(answer);
       assert.equal(response.headers.get("content-type"), "application/octet-stream");
+      assert.equal(response.headers.get("org-matrix-msc4097-link"), "verbatim");
       for (const name of ["org-matrix-msc4097-metadata", "content-disposition"]) assert.equal(response.headers.has(name), false, name);
       await expectMedia(response, stored);
       await rig.quiet();
@@ -191,6 +216,7 @@ describe("verbatim and plain links", () => {
     assert.match(link, new RegExp(`^${rig.worker.edge}/[A-Za-z0-9_-]{43}$`));
     const linked = await fetch(link);
     assert.equal(linked.headers.get("content-type"), "image/png");
+    assert.equal(linked.headers.get("org-matrix-msc4097-link"), "plain");
     assert.equal(linked.headers.get("content-disposition"), 'inline; filename="x.png"');
     assert.equal(linked.headers.has("org-matrix-msc4097-metadata"), false);
     await expectMedia(linked, stored);
@@ -199,5 +225,19 @@ describe("verbatim and plain links", () => {
     assert.deepEqual([head.status, head.headers.get("content-length")], [200, String(SMALL_BYTES)]);
     const small = rig.store(1_000);
     await expectPlain(await rig.get(small), small);
+  });
+
+  it("never sends who opted in to a plaintext link, even if it cannot have what it asks for", async () => {
+    const stored = rig.store();
+    for (const text of ["p.delivery=", "p.delivery=session", "p.delivery=json&p.alg=rot13", "p.delivery=json&p.delivery=json"])
+      await expectPlain(await rig.get(stored, { query: query(text) }), stored);
+    const path = stored.path.replace("client/v1/media", "media/v3");
+    const { homeserver } = rig;
+    homeserver.on("GET", path, media(stored.source, { auth: false }));
+    homeserver.on("HEAD", path, media(stored.source, { auth: false }));
+    const anonymous = { token: null, query: `${optIn("json")}&allow_redirect=true` };
+    const response = await rig.get(path, anonymous);
+    assert.equal(plainReason(response), "no-token");
+    await expectPlain(response, stored);
   });
 });

@@ -61,8 +61,10 @@ pub struct OptInInput {
 }
 
 pub fn opt_in(input: &OptInInput) -> Outcome {
-    let Some(opt_in) = OptIn::from_query(&Query::parse(&input.query)) else {
-        return ("not_opted_in", Value::Null);
+    let opt_in = match OptIn::from_query(&Query::parse(&input.query)) {
+        Ok(None) => return ("not_opted_in", Value::Null),
+        Err(reason) => return ("served_plainly", json!({ "plain": reason.as_str() })),
+        Ok(Some(opt_in)) => opt_in,
     };
     let (delivery, alg) = (opt_in.delivery.as_str(), opt_in.alg.as_str());
     ("opted_in", json!({ "delivery": delivery, "alg": alg, "verbatim": opt_in.verbatim }))

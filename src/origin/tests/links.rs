@@ -4,6 +4,8 @@ use super::*;
 use crate::cipher::Key;
 use crate::protocol::{Protection, WebOrigin};
 
+const PLAIN: &str = "org-matrix-msc4097-plain";
+
 fn parse_answer(json: &[u8]) -> Answer {
     let edge = WebOrigin::parse("https://media.example.net").unwrap();
     Answer::from_json(json, &edge, false).unwrap()
@@ -56,13 +58,17 @@ fn two_requests_have_two_keys_and_two_tokens() {
 #[test]
 fn what_cannot_be_linked_is_served_as_not_opted_in() {
     // Too small for a link; longer than the keystream; of unknown length.
-    let cases: [(&str, &[(&'static str, &'static str)]); 3] =
-        [("1000", &[("content-length", "27")]), ("10", &[("content-length", "68719476736")]), ("10", &[])];
-    for (min_bytes, headers) in cases {
-        let fakes =
-            Fakes::new(move |seen| response(200, headers, if seen.method == "HEAD" { b"" } else { MEDIA }));
+    for (min_bytes, length, reason) in [
+        ("1000", Some("27"), "too-small"),
+        ("10", Some("68719476736"), "too-large"),
+        ("10", None, "unknown-length"),
+    ] {
+        let headers = length.map(|length| ("content-length", length));
+        let fakes = Fakes::new(move |seen| {
+            response(200, headers.as_slice(), if seen.method == "HEAD" { b"" } else { MEDIA })
+        });
         let reply = Ask { config: vec![("REDIRECT_MIN_BYTES", min_bytes)], ..get(JSON) }.of(&fakes);
-        assert_eq!(reply.status, 200, "{headers:?}");
+        assert_eq!((reply.status.as_u16(), header(&reply, PLAIN)), (200, Some(reason)), "{headers:?}");
         assert!(header(&reply, "org-matrix-msc4097-answer").is_none());
         assert!(fakes.records.borrow().is_empty());
         assert_eq!(fakes.methods(), "HEAD GET");
@@ -76,7 +82,58 @@ fn head_never_mints() {
         Ask { method: Method::HEAD, config: vec![("PLAIN_REDIRECT", "on")], ..get(REDIRECT) }.of(&fakes);
     assert_eq!((reply.status.as_u16(), header(&reply, "content-length")), (200, Some("27")));
     assert!(fakes.records.borrow().is_empty() && header(&reply, "location").is_none());
+    assert_eq!(header(&reply, PLAIN), None, "its GET is given an answer");
     assert_eq!(fakes.methods(), "HEAD");
+}
+
+#[test]
+fn a_head_is_told_why_its_get_is_served_plainly() {
+    for (min_bytes, query, reason) in [
+        ("1000", JSON, Some("too-small")),
+        ("10", "org.matrix.msc4097.delivery=session", Some("not-supported")),
+        ("1000", "", None),
+    ] {
+        // Cold, then with info that is known.
+        for fakes in [Fakes::with_object(MEDIA), warm()] {
+            let config = vec![("REDIRECT_MIN_BYTES", min_bytes)];
+            let reply = Ask { method: Method::HEAD, config, ..get(query) }.of(&fakes);
+            assert_eq!((reply.status.as_u16(), header(&reply, PLAIN)), (200, reason), "{query}");
+        }
+    }
+    let fakes = Fakes::new(|_| response(200, &[("content-type", "image/png")], b""));
+    let reply = Ask { method: Method::HEAD, ..get(JSON) }.of(&fakes);
+    assert_eq!(header(&reply, PLAIN), Some("unknown-length"));
+}
+
+#[test]
+fn the_reason_is_on_media_and_redirects_and_on_nothing_else() {
+    let range = ("range", "bytes=1-2");
+    let reply = Ask { config: vec![("REDIRECT_MIN_BYTES", "1000")], ..get(JSON) }
+        .header(range.0, range.1)
+        .of(&Fakes::with_object(MEDIA));
+    assert_eq!((reply.status.as_u16(), header(&reply, PLAIN)), (206, Some("too-small")));
+    let reply = get("").of(&Fakes::with_object(MEDIA));
+    assert_eq!(header(&reply, PLAIN), None, "it did not opt in");
+    for method in [Method::GET, Method::HEAD] {
+        for (query, reason) in [
+            (JSON, Some("not-available")),
+            ("org.matrix.msc4097.delivery=", Some("not-supported")),
+            ("", None),
+        ] {
+            let fakes = Fakes::new(|_| {
+                let sent = [("location", "https://s3.example/x"), ("org-matrix-msc4097-plain", "forged")];
+                response(307, &sent, b"")
+            });
+            let reply = Ask { method: method.clone(), ..get(query) }.of(&fakes);
+            assert_eq!((reply.status.as_u16(), header(&reply, PLAIN)), (307, reason), "{method} {query}");
+        }
+        for query in [JSON, "org.matrix.msc4097.delivery="] {
+            let fakes = Fakes::new(|_| response(429, &[("retry-after", "7")], b"{}"));
+            let reply = Ask { method: method.clone(), ..get(query) }.of(&fakes);
+            assert_eq!((reply.status.as_u16(), header(&reply, PLAIN)), (429, None), "{method} {query}");
+            assert_eq!(header(&reply, "retry-after"), Some("7"));
+        }
+    }
 }
 
 #[test]
@@ -85,6 +142,7 @@ fn a_failing_key_store_costs_the_link_and_not_the_media() {
         let fakes = Fakes::with_object(MEDIA);
         fakes.store_fault.set(fault);
         let reply = get(REDIRECT).of(&fakes);
+        assert_eq!(header(&reply, PLAIN), Some("not-available"));
         assert!(
             header(&reply, "org-matrix-msc4097-answer").is_none() && header(&reply, "location").is_none()
         );
@@ -100,7 +158,9 @@ fn what_the_service_account_is_refused_is_served_as_not_opted_in() {
     let (_, record) = fakes.only_grant().unwrap();
     let name = Grant::from_json(&record).unwrap().object.refusal_name();
     fakes.records.borrow_mut().insert(name, ("1".to_owned(), 600));
-    assert_eq!(read(get(JSON).of(&fakes)).unwrap(), MEDIA);
+    let reply = get(JSON).of(&fakes);
+    assert_eq!(header(&reply, PLAIN), Some("not-available"));
+    assert_eq!(read(reply).unwrap(), MEDIA);
 }
 
 #[test]
@@ -120,6 +180,29 @@ fn verbatim_needs_the_client_the_operator_and_the_type() {
         let answer = String::from_utf8(read(reply).unwrap()).unwrap();
         assert!(answer.contains(expected), "{content_type} {query} {setting}: {answer}");
         assert_eq!(answer.contains("\"key\""), expected.contains("chacha20"));
+    }
+}
+
+#[test]
+fn a_client_that_opted_in_is_never_sent_a_plain_redirect() {
+    let legacy = "/_matrix/media/v3/download/example.org/abc";
+    let legacy_query = format!("{JSON}&allow_redirect=true");
+    for (path, query, token) in [
+        (PATH, "org.matrix.msc4097.delivery=", true),
+        (PATH, "org.matrix.msc4097.delivery=session", true),
+        (PATH, "org.matrix.msc4097.delivery=json&org.matrix.msc4097.alg=rot13", true),
+        (PATH, "org.matrix.msc4097.delivery=json&org.matrix.msc4097.delivery=json", true),
+        (legacy, &legacy_query, false),
+    ] {
+        let fakes = Fakes::with_object(MEDIA);
+        let mut ask = Ask { path, config: vec![("PLAIN_REDIRECT", "on")], ..get(query) };
+        ask.headers.retain(|_| token);
+        let reply = ask.of(&fakes);
+        assert_eq!((reply.status.as_u16(), header(&reply, "location")), (200, None), "{query}");
+        let reason = if token { "not-supported" } else { "no-token" };
+        assert_eq!(header(&reply, PLAIN), Some(reason), "{query}");
+        assert_eq!(read(reply).unwrap(), MEDIA);
+        assert!(fakes.records.borrow().is_empty());
     }
 }
 
