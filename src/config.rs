@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::cipher::KEYSTREAM_BYTES;
 use crate::policy::{CacheTimes, RemotePolicy, TargetRules, Unauthenticated};
 use crate::protocol::{AccessToken, ServerName, WebOrigin, decimal, split_authority};
 
@@ -88,6 +89,8 @@ pub struct Config {
     pub grant_ttl_secs: u64,
     /// `REDIRECT_MIN_BYTES`.
     pub redirect_min_bytes: u64,
+    /// `REDIRECT_MAX_BYTES`; the longest object that a key can encrypt if it is not set.
+    pub redirect_max_bytes: u64,
     /// `PLAIN_REDIRECT`.
     pub plain_redirect: bool,
     /// `ENCRYPTED_MEDIA`.
@@ -151,6 +154,9 @@ pub struct Misconfigured {
 /// `CACHE_MAX_BYTES`' greatest value: the Cache API takes no larger object (512 MB).
 const CACHE_LIMIT_BYTES: u64 = 512 * 1_000_000;
 
+/// `REDIRECT_MAX_BYTES`' greatest value, and its default: no key encrypts more.
+pub const REDIRECT_LIMIT_BYTES: u64 = KEYSTREAM_BYTES - 1;
+
 impl Config {
     /// Reads all variables.
     ///
@@ -174,6 +180,14 @@ impl Config {
         let account = reader.homeserver_token(role != Some(RoleName::Origin) || remotes_read_config);
         let grant_ttl_secs = reader.number("GRANT_TTL_SECS", 300, 10, 86_400);
         let redirect_min_bytes = reader.number("REDIRECT_MIN_BYTES", 64 * 1024, 0, u64::MAX);
+        let redirect_max_bytes =
+            reader.number("REDIRECT_MAX_BYTES", REDIRECT_LIMIT_BYTES, 0, REDIRECT_LIMIT_BYTES);
+        if let (Some(min), Some(max)) = (redirect_min_bytes, redirect_max_bytes)
+            && max < min.min(REDIRECT_LIMIT_BYTES)
+        {
+            let expected = "REDIRECT_MIN_BYTES or more, or no object would be redirected";
+            reader.refuse("REDIRECT_MAX_BYTES", &max.to_string(), expected);
+        }
         let plain_redirect = reader.switch("PLAIN_REDIRECT");
         let encrypted_media =
             reader.word("ENCRYPTED_MEDIA", "reencrypt", "'reencrypt' or 'verbatim'", |word| match word {
@@ -212,6 +226,7 @@ impl Config {
                 edge: edge?,
                 grant_ttl_secs: grant_ttl_secs?,
                 redirect_min_bytes: redirect_min_bytes?,
+                redirect_max_bytes: redirect_max_bytes?,
                 plain_redirect: plain_redirect?,
                 encrypted_media: encrypted_media?,
                 cache_max_bytes: cache_max_bytes?,
@@ -319,6 +334,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 "GRANT_TTL_SECS" => "a whole number of seconds from 10 to 86400",
                 "REMOTE_POLICY_TTL_SECS" => "a whole number of seconds from 1 to 86400",
                 "CACHE_TTL_SECS" => "a whole number of seconds from 1 to 31536000",
+                "REDIRECT_MAX_BYTES" => "a whole number of bytes up to 68719476735",
                 "CACHE_MAX_BYTES" => "a whole number of bytes up to 512000000",
                 _ => "a whole number of bytes",
             };

@@ -42,6 +42,7 @@ fn every_wrong_variable_is_named_with_what_it_may_be() {
         ("EDGE_URL", "https://media.example.net/path"),
         ("GRANT_TTL_SECS", "5"),
         ("REDIRECT_MIN_BYTES", "64k"),
+        ("REDIRECT_MAX_BYTES", "68719476736"),
         ("PLAIN_REDIRECT", "true"),
         ("ENCRYPTED_MEDIA", ""),
         ("CACHE_MAX_BYTES", "600000000"),
@@ -57,6 +58,7 @@ fn every_wrong_variable_is_named_with_what_it_may_be() {
     MEDIA_UNAUTHENTICATED is "none", but must be 'unset', 'm.cached', 'm.local', 'm.unspecified' or 'm.none'
     GRANT_TTL_SECS is "5", but must be a whole number of seconds from 10 to 86400
     REDIRECT_MIN_BYTES is "64k", but must be a whole number of bytes
+    REDIRECT_MAX_BYTES is "68719476736", but must be a whole number of bytes up to 68719476735
     PLAIN_REDIRECT is "true", but must be 'on' or 'off'
     ENCRYPTED_MEDIA is "", but must be 'reencrypt' or 'verbatim'
     CACHE_MAX_BYTES is "600000000", but must be a whole number of bytes up to 512000000
@@ -64,6 +66,15 @@ fn every_wrong_variable_is_named_with_what_it_may_be() {
     REMOTE_POLICY is "", but must be 'enforce', 'legacy' or 'off'
     ALLOW_PRIVATE_NETWORK is "yes", but must be 'on' or 'off'
     "#);
+}
+
+#[test]
+fn the_largest_redirect_is_not_below_the_smallest() {
+    assert_eq!(read(&[]).unwrap().redirect_max_bytes, 68_719_476_735);
+    assert_eq!(read(&[("REDIRECT_MAX_BYTES", "65536")]).unwrap().redirect_max_bytes, 65_536);
+    insta::assert_snapshot!(messages(&[("REDIRECT_MAX_BYTES", "65535")]), @r#"REDIRECT_MAX_BYTES is "65535", but must be REDIRECT_MIN_BYTES or more, or no object would be redirected"#);
+    // How operators switch links off.
+    assert!(read(&[("REDIRECT_MIN_BYTES", "18446744073709551615")]).is_ok());
 }
 
 #[test]

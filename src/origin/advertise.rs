@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::authorise::bad_gateway;
 use super::{ClientRequest, bearer_token, has_query_token, upstream_error};
-use crate::config::Config;
+use crate::config::{Config, REDIRECT_LIMIT_BYTES};
 use crate::ports::{
     Account, Body as _, Event, Platform, Reply, ReplyBody, UpstreamRequest, UpstreamResponse,
 };
@@ -32,7 +32,7 @@ const POLICY_MEMBER: &str = "m.media.unauthenticated";
 pub enum Document {
     /// `unstable_features["org.matrix.msc4097"] = true`.
     Versions,
-    /// `org.matrix.msc4097` with `deliveries`, `algs`, `edge`; `m.media.unauthenticated` if a policy is set.
+    /// `org.matrix.msc4097` with [`about_us`]; `m.media.unauthenticated` if a policy is set.
     MediaConfig,
 }
 
@@ -111,17 +111,28 @@ fn extend(members: &mut Map<String, Value>, config: &Config, document: Document)
             }
         }
         Document::MediaConfig => {
-            let about = json!({
-                "deliveries": Delivery::ALL.map(Delivery::as_str),
-                "algs": Algorithm::ALL.map(Algorithm::as_str),
-                "edge": config.edge.as_str(),
-            });
-            members.insert(PREFIX.to_owned(), about);
+            members.insert(PREFIX.to_owned(), about_us(config));
             if let Some(policy) = config.unauthenticated.advertised() {
                 members.insert(POLICY_MEMBER.to_owned(), policy.into());
             }
         }
     }
+}
+
+/// Returns the member of the media config: `deliveries`, `algs`, `edge`, `min_size`, and `max_size` where there is
+/// such a limit (specification, section 2).
+pub fn about_us(config: &Config) -> Value {
+    let mut about = json!({
+        "deliveries": Delivery::ALL.map(Delivery::as_str),
+        "algs": Algorithm::ALL.map(Algorithm::as_str),
+        "edge": config.edge.as_str(),
+        // Sizes on the wire are those of objects that could be linked.
+        "min_size": config.redirect_min_bytes.min(REDIRECT_LIMIT_BYTES),
+    });
+    if let (Value::Object(about), true) = (&mut about, config.redirect_max_bytes < REDIRECT_LIMIT_BYTES) {
+        about.insert("max_size".to_owned(), config.redirect_max_bytes.into());
+    }
+    about
 }
 
 fn relayed_headers<B>(response: &UpstreamResponse<B>) -> HeaderMap {

@@ -62,7 +62,9 @@ pub(crate) fn plain_link<P: Platform>(
 pub(crate) fn linkable_size(config: &Config, size: Option<u64>) -> Result<u64, PlainReason> {
     match size {
         None => Err(PlainReason::UnknownLength),
-        Some(size) if size >= KEYSTREAM_BYTES => Err(PlainReason::TooLarge),
+        Some(size) if size >= KEYSTREAM_BYTES || size > config.redirect_max_bytes => {
+            Err(PlainReason::TooLarge)
+        }
         Some(size) if size < config.redirect_min_bytes => Err(PlainReason::TooSmall),
         Some(size) => Ok(size),
     }

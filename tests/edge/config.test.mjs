@@ -19,6 +19,7 @@ const RULES = {
   SERVER_NAME: ["exa mple.org", /like example\.org/],
   GRANT_TTL_SECS: ["9", /from 10 to 86400/],
   REDIRECT_MIN_BYTES: ["64k", /number of bytes/],
+  REDIRECT_MAX_BYTES: ["68719476736", /up to 68719476735/],
   PLAIN_REDIRECT: ["yes", /'on' or 'off'/],
   ENCRYPTED_MEDIA: ["", /'reencrypt' or 'verbatim'/],
   CACHE_MAX_BYTES: ["600000000", /number of bytes/],

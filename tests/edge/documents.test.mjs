@@ -6,7 +6,7 @@ import { after, before, describe, it } from "node:test";
 
 import { Source } from "../support/bytes.mjs";
 import { matrixError, media, respond } from "../support/homeserver.mjs";
-import { drain, expectError, readUntilBroken, startRig } from "./rig.mjs";
+import { drain, expectError, expectPlain, optIn, readUntilBroken, startRig } from "./rig.mjs";
 
 const VERSIONS = "/_matrix/client/versions";
 const CONFIGS = ["/_matrix/client/v1/media/config", "/_matrix/media/v3/config", "/_matrix/media/r0/config", "/_matrix/media/v1/config"];
@@ -32,7 +32,7 @@ describe("a document that tells about us", () => {
     assert.equal(response.headers.get("access-control-allow-origin"), "*");
     assert.deepEqual(await response.json(), { ...versions, unstable_features: { "org.example.x": false, [PREFIX]: true } });
 
-    const about = { deliveries: ["redirect", "json"], algs: ["chacha20"], edge: rig.worker.edge };
+    const about = { deliveries: ["redirect", "json"], algs: ["chacha20"], edge: rig.worker.edge, min_size: 65_536 };
     for (const config of [{ "m.upload.size": 52_428_800 }, { "m.upload.size": 0, "org.example": { x: [] } }, {}]) {
       for (const path of CONFIGS) {
         says(path, config);
@@ -142,7 +142,8 @@ describe("a document that tells about us", () => {
 
 describe("the media config while a policy is set", () => {
   let rig;
-  before(async () => (rig = await startRig({ vars: { MEDIA_UNAUTHENTICATED: "m.local" } })));
+  const vars = { MEDIA_UNAUTHENTICATED: "m.local", REDIRECT_MIN_BYTES: "0", REDIRECT_MAX_BYTES: "4000000" };
+  before(async () => (rig = await startRig({ vars })));
   after(() => rig.stop());
 
   const headers = { "CF-Connecting-IP": "192.0.2.7" };
@@ -157,6 +158,17 @@ describe("the media config while a policy is set", () => {
     }
     await drain(await rig.get(CONFIGS[0], { headers }));
     assert.deepEqual([sent().authorization, sent()["x-forwarded-for"]], [`Bearer ${rig.user}`, "192.0.2.7"]);
+  });
+
+  it("says how large an object may be to get a link", async () => {
+    rig.homeserver.on("GET", CONFIGS[0], respond(200, {}, {}));
+    const { min_size, max_size } = (await (await rig.get(CONFIGS[0])).json())[PREFIX];
+    assert.deepEqual([min_size, max_size], [0, 4_000_000]);
+    const [at, above] = [rig.store(max_size), rig.store(max_size + 1)];
+    await rig.answer(at);
+    const response = await rig.get(above, { query: optIn("json") });
+    assert.equal(response.headers.get("org-matrix-msc4097-plain"), "too-large");
+    await expectPlain(response, above);
   });
 
   it("is 401 without a token where the service account's has ended, and the log says why", async () => {

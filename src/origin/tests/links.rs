@@ -58,20 +58,37 @@ fn two_requests_have_two_keys_and_two_tokens() {
 #[test]
 fn what_cannot_be_linked_is_served_as_not_opted_in() {
     // Too small for a link; longer than the keystream; of unknown length.
-    for (min_bytes, length, reason) in [
-        ("1000", Some("27"), "too-small"),
-        ("10", Some("68719476736"), "too-large"),
-        ("10", None, "unknown-length"),
+    for (variable, bytes, length, reason) in [
+        ("REDIRECT_MIN_BYTES", "1000", Some("27"), "too-small"),
+        ("REDIRECT_MIN_BYTES", "10", Some("68719476736"), "too-large"),
+        ("REDIRECT_MAX_BYTES", "26", Some("27"), "too-large"),
+        ("REDIRECT_MIN_BYTES", "10", None, "unknown-length"),
     ] {
         let headers = length.map(|length| ("content-length", length));
         let fakes = Fakes::new(move |seen| {
             response(200, headers.as_slice(), if seen.method == "HEAD" { b"" } else { MEDIA })
         });
-        let reply = Ask { config: vec![("REDIRECT_MIN_BYTES", min_bytes)], ..get(JSON) }.of(&fakes);
+        let reply = Ask { config: vec![(variable, bytes)], ..get(JSON) }.of(&fakes);
         assert_eq!((reply.status.as_u16(), header(&reply, PLAIN)), (200, Some(reason)), "{headers:?}");
         assert!(header(&reply, "org-matrix-msc4097-answer").is_none());
         assert!(fakes.records.borrow().is_empty());
         assert_eq!(fakes.methods(), "HEAD GET");
+    }
+}
+
+#[test]
+fn the_largest_object_that_is_linked_has_the_limits_own_size() {
+    for (max_bytes, query, status, has_link) in [
+        ("27", REDIRECT, 307, true),
+        ("26", REDIRECT, 200, false),
+        ("27", "", 307, true),
+        ("26", "", 200, false),
+    ] {
+        let fakes = Fakes::with_object(MEDIA);
+        let config = vec![("REDIRECT_MAX_BYTES", max_bytes), ("PLAIN_REDIRECT", "on")];
+        let reply = Ask { config, ..get(query) }.of(&fakes);
+        assert_eq!((reply.status.as_u16(), header(&reply, "location").is_some()), (status, has_link));
+        assert_eq!(fakes.only_grant().is_some(), has_link, "{max_bytes} {query}");
     }
 }
 
