@@ -7,7 +7,9 @@ use std::fmt;
 
 use crate::cipher::KEYSTREAM_BYTES;
 use crate::policy::{CacheTimes, RemotePolicy, TargetRules, Unauthenticated};
-use crate::protocol::{AccessToken, ServerName, WebOrigin, decimal, split_authority};
+use crate::protocol::{
+    AccessToken, ServerName, SessionMaster, SessionMasters, WebOrigin, decimal, split_authority,
+};
 
 /// Which half of the product a deployment is, with the service account that this half needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +97,8 @@ pub struct Config {
     pub plain_redirect: bool,
     /// `ENCRYPTED_MEDIA`.
     pub encrypted_media: EncryptedMedia,
+    /// `SESSION_SECRET`, `SESSION_SECRET_PREVIOUS` and `SESSION_TTL_SECS`; `None` if the delivery `session` is not served.
+    pub sessions: Option<Sessions>,
     /// `CACHE_MAX_BYTES`.
     pub cache_max_bytes: u64,
     /// `CACHE_TTL_SECS`.
@@ -107,6 +111,15 @@ pub struct Config {
     pub remote_policy_times: CacheTimes,
     /// `ALLOW_PRIVATE_NETWORK`.
     pub allow_private_network: bool,
+}
+
+/// How sessions are made.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    /// The secrets.
+    pub masters: SessionMasters,
+    /// How long a session lasts, in seconds.
+    pub ttl_secs: u64,
 }
 
 /// A variable that is missing or has a value it may not have.
@@ -195,6 +208,7 @@ impl Config {
                 "verbatim" => Some(EncryptedMedia::Verbatim),
                 _ => None,
             });
+        let sessions = reader.sessions();
         let cache_max_bytes = reader.number("CACHE_MAX_BYTES", CACHE_LIMIT_BYTES, 0, CACHE_LIMIT_BYTES);
         let cache_ttl_secs = reader.number("CACHE_TTL_SECS", 7 * 86_400, 1, 365 * 86_400);
         let remote_policy =
@@ -229,6 +243,7 @@ impl Config {
                 redirect_max_bytes: redirect_max_bytes?,
                 plain_redirect: plain_redirect?,
                 encrypted_media: encrypted_media?,
+                sessions: sessions?,
                 cache_max_bytes: cache_max_bytes?,
                 cache_ttl_secs: cache_ttl_secs?,
                 unauthenticated: unauthenticated?,
@@ -333,6 +348,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             let expected = match name {
                 "GRANT_TTL_SECS" => "a whole number of seconds from 10 to 86400",
                 "REMOTE_POLICY_TTL_SECS" => "a whole number of seconds from 1 to 86400",
+                "SESSION_TTL_SECS" => "a whole number of seconds from 60 to 604800",
                 "CACHE_TTL_SECS" => "a whole number of seconds from 1 to 31536000",
                 "REDIRECT_MAX_BYTES" => "a whole number of bytes up to 68719476735",
                 "CACHE_MAX_BYTES" => "a whole number of bytes up to 512000000",
@@ -355,6 +371,38 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             self.errors.push(ConfigError { variable: name, was: None, expected });
         }
         token
+    }
+
+    /// Reads the secrets of the delivery `session`. `Some(None)`: there are none.
+    fn sessions(&mut self) -> Option<Option<Sessions>> {
+        let ttl_secs = self.number("SESSION_TTL_SECS", 86_400, 60, 7 * 86_400);
+        let mut refuse = |variable, expected| {
+            self.errors.push(ConfigError { variable, was: None, expected });
+            None
+        };
+        let expected = "set as a secret to 64 hexadecimal digits: openssl rand -hex 32";
+        let mut read = |name| match (self.variable)(name) {
+            None => Some(None),
+            Some(text) => match SessionMaster::from_hex(&text) {
+                Some(master) => Some(Some(master)),
+                None => refuse(name, expected),
+            },
+        };
+        let (present, previous) = (read("SESSION_SECRET"), read("SESSION_SECRET_PREVIOUS"));
+        match (present?, previous?) {
+            (None, None) => Some(None),
+            (None, Some(_)) => {
+                refuse("SESSION_SECRET_PREVIOUS", "absent as long as SESSION_SECRET is not set")
+            }
+            (Some(present), previous) if previous.as_ref() == Some(&present) => refuse(
+                "SESSION_SECRET_PREVIOUS",
+                "another secret than SESSION_SECRET: the one that was used before",
+            ),
+            (Some(present), previous) => {
+                let masters = SessionMasters { present, previous };
+                Some(Some(Sessions { masters, ttl_secs: ttl_secs? }))
+            }
+        }
     }
 }
 

@@ -39,7 +39,7 @@
 //! use cloakroom::cipher::{Key, Keystream, Window};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let key = Key::from_bytes([7; 32]);
+//! let key = Key::chacha20([7; 32]);
 //! // The edge: a client asks for bytes 4..9 of an object, and the homeserver sends all 18.
 //! let mut body = *b"bytes of a picture";
 //! let mut window = Window::onto(0..18, 4..9, Some(Keystream::body(&key)))?;

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use cloakroom::cipher::Key;
+use cloakroom::cipher::{Algorithm, Key};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libtest_mimic::{Arguments, Trial};
 use serde::Deserialize;
@@ -104,6 +104,8 @@ fn run(kind: &str, input: Value) -> Result<Outcome, String> {
         "opt-in" => Ok(request::opt_in(&parse(input)?)),
         "pins" => server::pins(&parse(input)?),
         "range" => request::range(&parse(input)?),
+        "session-id" => server::session_id(&parse(input)?),
+        "session-key" => server::session_key(&parse(input)?),
         "redirect-token" => server::redirect_token(&parse(input)?),
         unknown => Err(format!("the kind '{unknown}' is unknown to this test")),
     }
@@ -113,8 +115,9 @@ fn parse<T: DeserializeOwned>(input: Value) -> Result<T, String> {
     serde_json::from_value(input).map_err(|error| format!("its input: {error}"))
 }
 
-fn key(text: &str) -> Result<Key, String> {
-    Key::from_base64url(text).ok_or_else(|| "its key is not 32 bytes of base64url".to_owned())
+fn key(alg: &str, text: &str) -> Result<Key, String> {
+    let alg = Algorithm::parse(alg).ok_or_else(|| format!("its algorithm '{alg}' is unknown"))?;
+    Key::from_base64url(alg, text).ok_or_else(|| "its key is not 32 bytes of base64url".to_owned())
 }
 
 fn header_map(headers: &Map<String, Value>) -> Result<HeaderMap, String> {

@@ -94,7 +94,7 @@ fn metadata_and_body_have_the_nonces_of_the_specification() {
     let key = [0x5c; 32];
     let mut nonce = [0; 12];
     for (mut keystream, last) in
-        [(Keystream::body(&Key::from_bytes(key)), 0), (Keystream::metadata(&Key::from_bytes(key)), 1)]
+        [(Keystream::body(&Key::chacha20(key)), 0), (Keystream::metadata(&Key::chacha20(key)), 1)]
     {
         nonce[11] = last;
         for offset in [0, 77, KEYSTREAM_BYTES - 3000] {

@@ -73,7 +73,7 @@ fn traces<T>(work: impl FnOnce() -> T) -> usize {
 }
 
 fn key() -> Key {
-    Key::from_bytes(KEY)
+    Key::chacha20(KEY)
 }
 
 fn info() -> ObjectInfo {
@@ -90,7 +90,7 @@ fn grant() -> Grant {
         variant: Variant::Original,
     };
     let metadata = Metadata::new(5, &info(), None).to_json();
-    let content = Content::Encrypted { alg: Algorithm::ChaCha20, key: key() };
+    let content = Content::Encrypted(key());
     let etag = "\"abc\"".to_owned();
     Grant { content, object, pins: Pins::new(5, &info()), metadata, etag, expires_ts: 1_790_000_000_000 }
 }
@@ -103,7 +103,7 @@ fn answer() -> Answer {
     let token = RedirectToken::from_bytes([7; 32]);
     Answer {
         url: Zeroizing::new(format!("{}/{}", edge().as_str(), token.as_str())),
-        protection: Protection::Encrypted { alg: Algorithm::ChaCha20, key: key() },
+        protection: Protection::Encrypted(key()),
         expires_ts: 1_790_000_000_000,
         expires_in_ms: None,
         metadata: Metadata::new(5, &info(), None),
@@ -123,9 +123,12 @@ fn a_key_and_its_text() {
     assert_eq!(key().to_base64url().as_bytes(), KEY_TEXT);
     assert_eq!(traces(key), 0);
     assert_eq!(traces(|| (key().clone(), key().to_base64url())), 0);
-    assert_eq!(traces(|| Key::from_base64url(std::str::from_utf8(KEY_TEXT).unwrap())), 0);
+    assert_eq!(
+        traces(|| Key::from_base64url(Algorithm::ChaCha20, std::str::from_utf8(KEY_TEXT).unwrap())),
+        0
+    );
     let refused = format!("{}A", std::str::from_utf8(KEY_TEXT).unwrap());
-    assert_eq!(traces(|| Key::from_base64url(&refused)), 0);
+    assert_eq!(traces(|| Key::from_base64url(Algorithm::ChaCha20, &refused)), 0);
 }
 
 #[test]
@@ -189,6 +192,6 @@ fn an_answer_and_its_json() {
         assert_eq!(traces(|| answer.to_json()), 0, "{text:?}");
     }
     let json = answer.to_json();
-    assert_eq!(traces(|| Answer::from_json(json.as_bytes(), &edge(), false)), 0);
-    assert_eq!(traces(|| Answer::from_json(b"{}", &edge(), false)), 0);
+    assert_eq!(traces(|| Answer::from_json(json.as_bytes(), &edge(), &opt_in())), 0);
+    assert_eq!(traces(|| Answer::from_json(b"{}", &edge(), &opt_in())), 0);
 }

@@ -166,7 +166,7 @@ const READERS: [Reader; 17] = [
         black_box(safe_text(text, AccessToken::new("syt_abcdefghijklmnopqrst").as_ref(), 200));
     }),
     ("an answer", |text| {
-        let _ = black_box(Answer::from_json(text.as_bytes(), &edge(), false));
+        let _ = black_box(Answer::from_json(text.as_bytes(), &edge(), &opt_in()));
     }),
     ("a grant", |text| {
         let _ = black_box(Grant::from_json(text));

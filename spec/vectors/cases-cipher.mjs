@@ -4,27 +4,27 @@ import { base64url, bytes32, counting, hex, KEYSTREAM_BYTES, seal, sha256, xor }
 const key = bytes32("a key");
 
 export function cipherCases() {
-  return [...rfc8439(), ...offsets(), ...ends(), ...sealing(), ...unsealing()];
+  return [...rfc8439(), ...offsets(), ...ends(), ...aes(), ...sealing(), ...unsealing(), ...aesMetadata()];
 }
 
-/** A case whose data is given in hex. `rfc` is the keystream that RFC 8439 prints, which the reference must give too. */
-function cipher(name, comment, { key: used = key, stream = "body", offset = 0, data, rfc }) {
-  const bytes = xor(used, stream, offset, data);
-  if (rfc !== undefined && hex(bytes) !== rfc) throw new Error(`${name}: the reference disagrees with RFC 8439`);
+/** A case whose data is given in hex. `rfc` is the keystream that a standard prints, which the reference must give too. */
+function cipher(name, comment, { alg = "chacha20", key: used = key, stream = "body", offset = 0, data, rfc }) {
+  const bytes = xor(used, stream, offset, data, alg);
+  if (rfc !== undefined && hex(bytes) !== rfc) throw new Error(`${name}: the reference disagrees with the standard`);
   return {
     kind: "cipher",
     name,
     comment,
     expect: "success",
-    input: { key: base64url(used), stream, offset, data: hex(data) },
+    input: { alg, key: base64url(used), stream, offset, data: hex(data) },
     output: { data: hex(bytes), released_sha256: sha256(bytes) },
   };
 }
 
 /** A case that encrypts `zeros` bytes 0: the keystream itself, given by its hash alone. */
-function keystream(name, comment, { stream = "body", offset = 0, zeros }) {
-  const released_sha256 = sha256(xor(key, stream, offset, Buffer.alloc(zeros)));
-  return { kind: "cipher", name, comment, expect: "success", input: { key: base64url(key), stream, offset, zeros }, output: { released_sha256 } };
+function keystream(name, comment, { alg = "chacha20", stream = "body", offset = 0, zeros }) {
+  const released_sha256 = sha256(xor(key, stream, offset, Buffer.alloc(zeros), alg));
+  return { kind: "cipher", name, comment, expect: "success", input: { alg, key: base64url(key), stream, offset, zeros }, output: { released_sha256 } };
 }
 
 function rfc8439() {
@@ -73,15 +73,17 @@ function offsets() {
   ];
 }
 
+/** A case that ends beyond the keystream. */
+const end = (name, comment, offset, data, alg = "chacha20") => ({
+  kind: "cipher",
+  name,
+  comment,
+  expect: "end",
+  input: { alg, key: base64url(key), stream: "body", offset, data: hex(data) },
+  output: { released_sha256: sha256("") },
+});
+
 function ends() {
-  const end = (name, comment, offset, data) => ({
-    kind: "cipher",
-    name,
-    comment,
-    expect: "end",
-    input: { key: base64url(key), stream: "body", offset, data: hex(data) },
-    output: { released_sha256: sha256("") },
-  });
   return [
     cipher("last-byte", "the last byte of the keystream", { offset: KEYSTREAM_BYTES - 1, data: counting(1) }),
     cipher("last-blocks", "up to the last byte of the keystream", { offset: KEYSTREAM_BYTES - 100, data: counting(100) }),
@@ -89,6 +91,59 @@ function ends() {
     end("end-one-byte-over", "one byte beyond the end: nothing is released, not even what fits", KEYSTREAM_BYTES - 3, counting(4)),
     end("end-at-the-end", "one byte at the end", KEYSTREAM_BYTES, counting(1)),
     end("end-beyond", "an offset beyond the end", KEYSTREAM_BYTES + 1, Buffer.alloc(0)),
+  ];
+}
+
+function aes() {
+  const alg = "a256ctr";
+  const data = counting(100);
+  const at = (offset, comment) => cipher(`aes-offset-${offset}`, comment, { alg, offset, data });
+  return [
+    cipher("aes-zero-key", "a256ctr: the zero key, block 0, which is AES-256 of the zero block", {
+      alg, key: Buffer.alloc(32), data: Buffer.alloc(16), rfc: "dc95c078a2408989ad48a21492842087",
+    }),
+    at(0, "a256ctr: the first bytes of an object"),
+    at(1, "a256ctr: from the second byte on"),
+    at(15, "a256ctr: from the last byte of the first block on, over its border"),
+    at(16, "a256ctr: from a block's border on"),
+    at(17, "a256ctr: from the second byte of the second block on"),
+    cipher("aes-one-byte", "a256ctr: one byte in the middle of a block", { alg, offset: 1_000_003, data: Buffer.from([0x5a]) }),
+    cipher("aes-nothing", "a256ctr: no bytes at all", { alg, data: Buffer.alloc(0) }),
+    keystream("aes-64-kibibytes-and-a-bit", "a256ctr: many blocks, from an unaligned offset to an unaligned end", { alg, offset: 13, zeros: 2 ** 16 + 77 }),
+    cipher("aes-over-2-31", "a256ctr: over byte 2^31", { alg, offset: 2 ** 31 - 50, data }),
+    cipher("aes-over-2-32", "a256ctr: over byte 2^32", { alg, offset: 2 ** 32 - 50, data }),
+    cipher("aes-over-2-35", "a256ctr: over byte 2^35, where a signed 32-bit count of blocks ends", { alg, offset: 2 ** 35 - 50, data }),
+    cipher("aes-metadata-stream", "a256ctr: the metadata's keystream", { alg, stream: "metadata", data }),
+    cipher("aes-last-byte", "a256ctr: the last byte of the keystream", { alg, offset: KEYSTREAM_BYTES - 1, data: counting(1) }),
+    cipher("aes-last-blocks", "a256ctr: up to the last byte of the keystream", { alg, offset: KEYSTREAM_BYTES - 100, data }),
+    end("aes-end-one-byte-over", "a256ctr: one byte beyond the end. A longer counter would go on there with the metadata's keystream", KEYSTREAM_BYTES - 3, counting(4), alg),
+    end("aes-end-at-the-end", "a256ctr: one byte at the end", KEYSTREAM_BYTES, counting(1), alg),
+  ];
+}
+
+function aesMetadata() {
+  const alg = "a256ctr";
+  const json = '{"size":123456,"content_type":"image/png","content_disposition":"inline; filename=x.png"}';
+  const sealed = seal(key, json, alg);
+  const unsealing = (name, comment, expect, used, metadata) => ({
+    kind: "metadata-unseal",
+    name,
+    comment,
+    expect,
+    input: { alg: used, key: base64url(key), sealed },
+    output: metadata && { metadata },
+  });
+  return [
+    {
+      kind: "metadata-seal",
+      name: "aes",
+      comment: "metadata is sealed under the algorithm of the link",
+      expect: "success",
+      input: { alg, key: base64url(key), json },
+      output: { sealed },
+    },
+    unsealing("aes", "the metadata comes out", "success", alg, JSON.parse(json)),
+    unsealing("aes-read-as-chacha20", "under another algorithm it does not parse", "wrong_key", "chacha20"),
   ];
 }
 
@@ -100,7 +155,7 @@ function sealing() {
       name,
       comment,
       expect: fits ? "success" : "too_long",
-      input: { key: base64url(key), json },
+      input: { alg: "chacha20", key: base64url(key), json },
       output: fits ? { sealed: seal(key, json) } : undefined,
     };
   };
@@ -123,7 +178,7 @@ function unsealing() {
     name,
     comment,
     expect,
-    input: { key: base64url(used), sealed },
+    input: { alg: "chacha20", key: base64url(used), sealed },
     output: metadata && { metadata },
   });
   const metadata = { size: 123456, content_type: "image/png", content_disposition: 'inline; filename="x.png"' };

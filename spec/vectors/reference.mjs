@@ -1,6 +1,6 @@
-// A second implementation of the cipher and of sealed metadata, for the vectors: OpenSSL's ChaCha20 by way of node:crypto,
+// A second implementation of the ciphers, of sealed metadata and of sessions, for the vectors: OpenSSL by way of node:crypto,
 // written from the specification alone. It shares no code with the Rust crate that the vectors test.
-import { createCipheriv, createHash } from "node:crypto";
+import { createCipheriv, createHash, createHmac, hkdfSync } from "node:crypto";
 
 export const KEYSTREAM_BYTES = 2 ** 36;
 export const SEALED_METADATA_BYTES = 1024;
@@ -25,21 +25,60 @@ export const bytes32 = (label) => createHash("sha256").update(`cloakroom test ve
 /** `count` bytes 0, 1, 2 ... 255, 0 ... from `first` on. */
 export const counting = (count, first = 0) => Buffer.from(Array.from({ length: count }, (_, i) => (first + i) % 256));
 
+/** For each algorithm: the length of its blocks, and OpenSSL's cipher at a block of the keystream. */
+const ALGORITHMS = {
+  chacha20: {
+    blockBytes: 64,
+    cipherAt(key, nonce, block) {
+      // OpenSSL's IV is the 32-bit little-endian block counter and RFC 8439's 12-byte nonce.
+      const iv = Buffer.concat([Buffer.alloc(4), nonce]);
+      iv.writeUInt32LE(block);
+      return createCipheriv("chacha20", key, iv);
+    },
+  },
+  a256ctr: {
+    blockBytes: 16,
+    cipherAt(key, nonce, block) {
+      const iv = Buffer.concat([nonce, Buffer.alloc(4)]);
+      iv.writeUInt32BE(block, 12);
+      return createCipheriv("aes-256-ctr", key, iv);
+    },
+  },
+};
+
 /** XORs `data` with the keystream of `stream` ("body" or "metadata") from byte `offset` on. Encrypts and decrypts. */
-export function xor(key, stream, offset, data) {
+export function xor(key, stream, offset, data, alg = "chacha20") {
   if (offset + data.length > KEYSTREAM_BYTES) throw new RangeError("beyond the end of the keystream");
-  // OpenSSL's IV is the 32-bit little-endian block counter and RFC 8439's 12-byte nonce.
-  const iv = Buffer.concat([Buffer.alloc(4), NONCES[stream]]);
-  iv.writeUInt32LE(Math.floor(offset / 64));
-  const cipher = createCipheriv("chacha20", key, iv);
-  cipher.update(Buffer.alloc(offset % 64));
+  if (data.length === 0) return Buffer.alloc(0);
+  const { blockBytes, cipherAt } = ALGORITHMS[alg];
+  const cipher = cipherAt(key, NONCES[stream], Math.floor(offset / blockBytes));
+  cipher.update(Buffer.alloc(offset % blockBytes));
   return cipher.update(data);
 }
 
 /** The value of the metadata header for this JSON text. */
-export function seal(key, json) {
+export function seal(key, json, alg = "chacha20") {
   const padded = Buffer.alloc(SEALED_METADATA_BYTES, " ");
   if (Buffer.byteLength(json) > padded.length) throw new RangeError("the metadata is too long to seal");
   padded.write(json, "utf8");
-  return base64url(xor(key, "metadata", 0, padded));
+  return base64url(xor(key, "metadata", 0, padded, alg));
 }
+
+const derive = (secret, salt, info, length) => Buffer.from(hkdfSync("sha256", secret, salt, info, length));
+
+/** The key of the link whose redirect token has this name. */
+export const sessionKey = (secret, name, alg) => derive(secret, name, `org.matrix.msc4097/object/${alg}`, 32);
+
+/** The id of a session, for an access token: 45 bytes. */
+export function sessionId({ master, token, expires_ts, random, version = 1 }) {
+  const expiry = Buffer.alloc(8);
+  expiry.writeBigUInt64BE(BigInt(expires_ts));
+  const masterId = derive(master, "", "org.matrix.msc4097/session-master", 4);
+  const head = Buffer.concat([Buffer.from([version]), masterId, expiry, random]);
+  const hmac = createHmac("sha256", derive(master, "", "org.matrix.msc4097/session-tag", 32));
+  hmac.update(head).update(createHash("sha256").update(token).digest());
+  return Buffer.concat([head, hmac.digest().subarray(0, 16)]);
+}
+
+/** The secret of the session with this id. */
+export const sessionSecret = (master, id) => derive(master, "", Buffer.concat([Buffer.from("org.matrix.msc4097/session"), id]), 32);

@@ -4,28 +4,43 @@ use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use super::Algorithm;
 use crate::encoding::{from_base64url, to_base64url};
 
-/// A symmetric key: 32 random bytes, for one redirect token and so for one plaintext.
+/// A symmetric key: 32 random bytes and their algorithm, for one redirect token and so for one plaintext.
 ///
 /// `Debug` prints no byte of it. The bytes lie in one place on the heap, so that moving a key leaves no
 /// copy behind, and are wiped on drop.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct Key(Box<[u8; 32]>);
+pub struct Key {
+    #[zeroize(skip)]
+    alg: Algorithm,
+    bytes: Box<[u8; 32]>,
+}
 
 impl Key {
     /// The key's length in bytes.
     pub const BYTES: usize = 32;
 
-    /// A key from 32 bytes of a cryptographic random source.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(Box::new(bytes))
+    /// Makes a key from 32 bytes of a cryptographic random source.
+    pub fn new(alg: Algorithm, bytes: [u8; 32]) -> Self {
+        Self { alg, bytes: Box::new(bytes) }
     }
 
-    /// A key from its wire form: 43 characters of unpadded base64url.
-    pub fn from_base64url(text: &str) -> Option<Self> {
+    /// Makes a key for `ChaCha20`.
+    pub fn chacha20(bytes: [u8; 32]) -> Self {
+        Self::new(Algorithm::ChaCha20, bytes)
+    }
+
+    /// Reads the wire form: 43 characters of unpadded base64url.
+    pub fn from_base64url(alg: Algorithm, text: &str) -> Option<Self> {
         let bytes = Zeroizing::new(from_base64url(text)?);
-        Some(Self::from_bytes(bytes.as_slice().try_into().ok()?))
+        Some(Self::new(alg, bytes.as_slice().try_into().ok()?))
+    }
+
+    /// Returns the algorithm that the key is for.
+    pub fn alg(&self) -> Algorithm {
+        self.alg
     }
 
     /// The wire form. The text is wiped on drop too.
@@ -35,13 +50,13 @@ impl Key {
 
     /// The bytes themselves.
     pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+        &self.bytes
     }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(..)")
+        write!(f, "Key({}, ..)", self.alg.as_str())
     }
 }
 
@@ -51,24 +66,24 @@ mod tests {
 
     #[test]
     fn debug_prints_no_byte() {
-        insta::assert_snapshot!(format!("{:?}", Key::from_bytes([0xab; 32])), @"Key(..)");
+        insta::assert_snapshot!(format!("{:?}", Key::chacha20([0xab; 32])), @"Key(chacha20, ..)");
     }
 
     #[test]
     fn the_wire_form_is_strict() {
-        let text = Key::from_bytes([0xff; 32]).to_base64url();
+        let text = Key::chacha20([0xff; 32]).to_base64url();
         assert_eq!(text.len(), 43);
-        assert_eq!(Key::from_base64url(&text).unwrap().as_bytes(), &[0xff; 32]);
+        assert_eq!(Key::from_base64url(Algorithm::A256Ctr, &text).unwrap().as_bytes(), &[0xff; 32]);
         for wrong in
             ["", "AAAA", &format!("{}=", *text), &text[1..], "+///////////////////////////////////////////"]
         {
-            assert!(Key::from_base64url(wrong).is_none(), "{wrong}");
+            assert!(Key::from_base64url(Algorithm::A256Ctr, wrong).is_none(), "{wrong}");
         }
     }
 
     #[test]
     fn a_key_is_wiped() {
-        let mut key = Key::from_bytes([1; 32]);
+        let mut key = Key::chacha20([1; 32]);
         key.zeroize();
         assert_eq!(key.as_bytes(), &[0; 32]);
     }

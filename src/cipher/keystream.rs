@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Key, backend};
+use super::{Algorithm, Key, aes256ctr, backend};
 
 /// The length of the keystream in bytes, 2^36 (64 GiB): every offset is below it.
 ///
@@ -45,6 +45,30 @@ impl Keystream {
         Self { key: key.clone(), nonce: METADATA_NONCE, position: 0 }
     }
 
+    /// The algorithm.
+    pub fn alg(&self) -> Algorithm {
+        self.key.alg()
+    }
+
+    /// The key, for a platform that has its own implementation of the algorithm.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// The counter block of `a256ctr` for the block that holds the next keystream byte.
+    pub fn counter_block(&self) -> [u8; 16] {
+        aes256ctr::counter_block(&self.nonce, self.position)
+    }
+
+    /// Checks that `length` more bytes lie within the keystream.
+    ///
+    /// # Errors
+    /// `KeystreamEnd` if they do not.
+    pub(super) fn check(&self, length: u64) -> Result<u64, KeystreamEnd> {
+        let end = self.position.checked_add(length).filter(|end| *end <= KEYSTREAM_BYTES);
+        end.ok_or(KeystreamEnd { offset: self.position, length })
+    }
+
     /// The offset in bytes of the next keystream byte.
     pub fn position(&self) -> u64 {
         self.position
@@ -67,10 +91,12 @@ impl Keystream {
     /// # Errors
     /// `KeystreamEnd` if the data would end beyond the keystream; data and position stay.
     pub fn apply(&mut self, data: &mut [u8]) -> Result<(), KeystreamEnd> {
-        let length = data.len() as u64;
-        let end = self.position.checked_add(length).filter(|end| *end <= KEYSTREAM_BYTES);
-        let end = end.ok_or(KeystreamEnd { offset: self.position, length })?;
-        backend::xor(self.key.as_bytes(), &self.nonce, self.position, data);
+        let end = self.check(data.len() as u64)?;
+        let xor = match self.key.alg() {
+            Algorithm::ChaCha20 => backend::xor,
+            Algorithm::A256Ctr => aes256ctr::xor,
+        };
+        xor(self.key.as_bytes(), &self.nonce, self.position, data);
         self.position = end;
         Ok(())
     }
@@ -92,14 +118,14 @@ mod tests {
     #[test]
     fn rfc_8439_a_2_vector_1_the_zero_key() {
         let mut data = [0; 64];
-        Keystream::body(&Key::from_bytes([0; 32])).apply(&mut data).unwrap();
+        Keystream::body(&Key::chacha20([0; 32])).apply(&mut data).unwrap();
         assert_eq!(hex(&data[..16]), "76b8e0ada0f13d90405d6ae55386bd28");
         assert_eq!(hex(&data[48..]), "6a43b8f41518a11cc387b669b2ee6586");
     }
 
     #[test]
     fn rfc_8439_a_1_vector_2_the_second_block() {
-        let mut stream = Keystream::body(&Key::from_bytes([0; 32]));
+        let mut stream = Keystream::body(&Key::chacha20([0; 32]));
         stream.seek(64).unwrap();
         let mut data = [0; 64];
         stream.apply(&mut data).unwrap();
@@ -119,7 +145,7 @@ tip for the future, sunscreen would be it.";
 
     #[test]
     fn body_and_metadata_have_different_keystreams() {
-        let key = Key::from_bytes([7; 32]);
+        let key = Key::chacha20([7; 32]);
         let (mut body, mut metadata) = ([0; 64], [0; 64]);
         Keystream::body(&key).apply(&mut body).unwrap();
         Keystream::metadata(&key).apply(&mut metadata).unwrap();
@@ -128,7 +154,7 @@ tip for the future, sunscreen would be it.";
 
     #[test]
     fn the_end_is_a_typed_error_and_changes_nothing() {
-        let mut stream = Keystream::body(&Key::from_bytes([1; 32]));
+        let mut stream = Keystream::body(&Key::chacha20([1; 32]));
         stream.seek(KEYSTREAM_BYTES - 3).unwrap();
         let mut data = [9; 4];
         let end = stream.apply(&mut data).unwrap_err();
@@ -147,7 +173,7 @@ tip for the future, sunscreen would be it.";
 
     #[test]
     fn debug_shows_the_position_and_no_key() {
-        let stream = Keystream::body(&Key::from_bytes([0xab; 32]));
+        let stream = Keystream::body(&Key::chacha20([0xab; 32]));
         insta::assert_snapshot!(format!("{stream:?}"), @"Keystream { position: 0, .. }");
     }
 
@@ -159,7 +185,7 @@ tip for the future, sunscreen would be it.";
             length in 0..4_000usize,
             cuts in proptest::collection::vec(0..700usize, 0..30),
         ) {
-            let key = Key::from_bytes(key);
+            let key = Key::chacha20(key);
             let mut whole = vec![0x5a; length];
             let mut stream = Keystream::body(&key);
             stream.seek(start).unwrap();

@@ -1,4 +1,4 @@
-//! The cipher: `ChaCha20` (RFC 8439) as a seekable keystream.
+//! The cipher: `ChaCha20` (RFC 8439) or AES-256 in counter mode as a seekable keystream.
 //!
 //! Ciphertext byte *i* is plaintext byte *i* XOR keystream byte *i*: lengths and ranges are those
 //! of the plaintext, and encrypting and decrypting are the same call.
@@ -18,10 +18,14 @@ use portable as backend;
 #[cfg(target_arch = "wasm32")]
 use cloakroom_simd128 as backend;
 
+mod aes256ctr;
+mod algorithm;
 mod key;
 mod keystream;
 mod window;
 
+pub use aes256ctr::BLOCK_BYTES;
+pub use algorithm::Algorithm;
 pub use key::Key;
 pub use keystream::{KEYSTREAM_BYTES, Keystream, KeystreamEnd};
 pub use window::{Window, WindowError};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Keystream, KeystreamEnd};
+use super::{Algorithm, Keystream, KeystreamEnd};
 
 /// Why a body had to be cut off. The response is aborted: a short body never looks complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,23 +73,51 @@ impl Window {
         (self.skip + self.take).saturating_sub(self.got)
     }
 
+    /// The algorithm that the window's bytes are encrypted with, if they are.
+    pub fn alg(&self) -> Option<Algorithm> {
+        self.keystream.as_ref().map(Keystream::alg)
+    }
+
+    /// Takes the keystream out of the window, for a platform that encrypts with it what [`Window::advance`] shows.
+    /// Returns it with the offset in the object of the first byte that the upstream body sends. `None` if the window's
+    /// bytes are not encrypted.
+    ///
+    /// # Errors
+    /// `KeystreamEnd` if the window ends beyond the end of the keystream.
+    pub fn detach_keystream(&mut self) -> Result<Option<(Keystream, u64)>, KeystreamEnd> {
+        let Some(keystream) = self.keystream.take() else { return Ok(None) };
+        keystream.check(self.take)?;
+        let begins_at = keystream.position().saturating_sub(self.skip);
+        Ok(Some((keystream, begins_at)))
+    }
+
     /// Takes the next chunk of the upstream body, encrypts in place what lies in the window, and
     /// returns the range of `chunk` to hand on (empty while skipping).
     ///
     /// # Errors
     /// `Surplus` if the body is longer than promised; the chunk must not be handed on.
     pub fn push(&mut self, chunk: &mut [u8]) -> Result<Range<usize>, WindowError> {
+        let shown = self.advance(chunk.len())?;
+        if let (Some(keystream), Some(bytes)) = (&mut self.keystream, chunk.get_mut(shown.clone())) {
+            keystream.apply(bytes)?;
+        }
+        Ok(shown)
+    }
+
+    /// Counts the next chunk of the upstream body, of `length` bytes, without encrypting it. Returns the range of it to
+    /// hand on (empty while skipping).
+    ///
+    /// # Errors
+    /// `Surplus` if the body is longer than promised; the chunk must not be handed on.
+    pub fn advance(&mut self, length: usize) -> Result<Range<usize>, WindowError> {
         let before = self.got;
-        let after = before.saturating_add(chunk.len() as u64);
+        let after = before.saturating_add(length as u64);
         if after > self.promised {
             return Err(WindowError::Surplus { promised: self.promised });
         }
         self.got = after;
-        let start = clamp(self.skip.saturating_sub(before), chunk.len());
-        let end = clamp((self.skip + self.take).saturating_sub(before), chunk.len());
-        if let (Some(keystream), Some(bytes)) = (&mut self.keystream, chunk.get_mut(start..end)) {
-            keystream.apply(bytes)?;
-        }
+        let start = clamp(self.skip.saturating_sub(before), length);
+        let end = clamp((self.skip + self.take).saturating_sub(before), length);
         Ok(start..end)
     }
 
@@ -143,7 +171,7 @@ mod tests {
 
     #[test]
     fn only_a_whole_unencrypted_body_is_transparent() {
-        let keystream = Keystream::body(&Key::from_bytes([0; 32]));
+        let keystream = Keystream::body(&Key::chacha20([0; 32]));
         let transparent =
             |covers, wanted, keystream| Window::onto(covers, wanted, keystream).unwrap().is_transparent();
         assert!(transparent(0..10, 0..10, None));
@@ -160,7 +188,7 @@ mod tests {
             offset in 0..3_000u64, skip in 0..2_500u64, take in 0..2_500u64,
             chunk in 1..700usize,
         ) {
-            let key = Key::from_bytes([3; 32]);
+            let key = Key::chacha20([3; 32]);
             let mut keystream = Keystream::body(&key);
             keystream.seek(offset).unwrap();
             let mut whole = body.clone();

@@ -185,7 +185,7 @@ impl Document {
             }
             DocumentKind::Answer(opted_in) => {
                 plan.answers += 1;
-                match Answer::from_json(body, &opted_in.edge, opted_in.opt_in.verbatim) {
+                match Answer::from_json(body, &opted_in.edge, &opted_in.opt_in) {
                     Ok(answer) => Ok(plan.follow(Box::new(answer), opted_in, Reason::Answered)),
                     Err(AnswerError::ForeignUrl) if plan.configs < MAX_CONFIGS => {
                         Ok(plan.ask_for_config(opted_in.opt_in, Reason::OtherEdge))
@@ -318,9 +318,9 @@ impl Plan {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
                 let range = self.download.range.as_ref();
                 let (body, delivered_by) = match protection {
-                    Protection::Encrypted { alg, key } => (
+                    Protection::Encrypted(key) => (
                         Body::encrypted(status, headers, key, metadata, range)?,
-                        DeliveredBy::Encrypted(*alg),
+                        DeliveredBy::Encrypted(key.alg()),
                     ),
                     Protection::None => {
                         (Body::verbatim(status, headers, metadata, range)?, DeliveredBy::Verbatim)

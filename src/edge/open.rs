@@ -28,7 +28,7 @@ pub(crate) async fn object<P: Platform>(
         whole: &|| request(account, grant, None),
         pins: Some(&grant.pins),
         purpose: match grant.content {
-            Content::Encrypted { .. } => Purpose::EncryptedLink,
+            Content::Encrypted(_) => Purpose::EncryptedLink,
             Content::Verbatim | Content::Plain => Purpose::Link,
         },
         cache_max_bytes: config.cache_max_bytes,

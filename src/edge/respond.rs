@@ -77,7 +77,7 @@ pub(crate) fn headers_only<B>(grant: &Grant, range: Option<ByteRange>) -> Result
 /// 200 or 206 with the bytes, encrypted under the grant's key where it has one.
 pub(crate) fn media<B>(grant: &Grant, opened: Opened<B>) -> Result<Reply<B>, EdgeError> {
     let keystream = match &grant.content {
-        Content::Encrypted { alg: _, key } => Some(Keystream::body(key)),
+        Content::Encrypted(key) => Some(Keystream::body(key)),
         Content::Verbatim | Content::Plain => None,
     };
     // An object beyond the keystream is never granted.
@@ -93,7 +93,7 @@ fn media_headers(grant: &Grant) -> Result<HeaderMap, EdgeError> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::LINK, HeaderValue::from_static(link_word(&grant.content)));
     match &grant.content {
-        Content::Encrypted { alg: _, key } => {
+        Content::Encrypted(key) => {
             let sealed = Metadata::seal(&grant.metadata, key).ok_or(EdgeError::NotFound)?;
             headers.insert(header::METADATA, sealed);
         }
@@ -106,7 +106,7 @@ fn media_headers(grant: &Grant) -> Result<HeaderMap, EdgeError> {
 /// The value of the link header: what the bytes are.
 fn link_word(content: &Content) -> &'static str {
     match content {
-        Content::Encrypted { .. } => "encrypted",
+        Content::Encrypted(_) => "encrypted",
         Content::Verbatim => "verbatim",
         Content::Plain => "plain",
     }

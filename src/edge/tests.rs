@@ -9,8 +9,7 @@ use crate::dispatch::{Host, finish};
 use crate::ports::fakes::{FakeBody, Fakes, StoreFault, config, header, read, response};
 use crate::ports::{Event, UpstreamError};
 use crate::protocol::{
-    Algorithm, Change, Content, MediaId, Metadata, Object, ObjectInfo, Pins, RedirectToken, ServerName,
-    Variant,
+    Change, Content, MediaId, Metadata, Object, ObjectInfo, Pins, RedirectToken, ServerName, Variant,
 };
 
 const MEDIA: &[u8] = b"\x89PNG the bytes of a picture";
@@ -41,7 +40,7 @@ fn grant(content: Content, size: u64, etag: Option<&str>) -> Grant {
 }
 
 fn encrypted() -> Content {
-    Content::Encrypted { alg: Algorithm::ChaCha20, key: Key::from_bytes(KEY) }
+    Content::Encrypted(Key::chacha20(KEY))
 }
 
 fn store(fakes: &Fakes, grant: &Grant) -> String {
@@ -67,7 +66,7 @@ fn get(fakes: &Fakes, path: &str, headers: &[(&'static str, &str)]) -> Reply<Fak
 
 fn ciphertext() -> Vec<u8> {
     let mut bytes = MEDIA.to_vec();
-    Keystream::body(&Key::from_bytes(KEY)).apply(&mut bytes).unwrap();
+    Keystream::body(&Key::chacha20(KEY)).apply(&mut bytes).unwrap();
     bytes
 }
 
@@ -82,7 +81,7 @@ fn the_link_gives_ciphertext_and_no_name_or_type() {
     assert_eq!(header(&reply, "cache-control"), Some("no-store, no-transform"));
     assert!(header(&reply, "content-disposition").is_none() && header(&reply, "last-modified").is_none());
     let sealed = header(&reply, "org-matrix-msc4097-metadata").unwrap();
-    assert_eq!(Metadata::unseal(sealed, &Key::from_bytes(KEY)).unwrap().content_type, "image/png");
+    assert_eq!(Metadata::unseal(sealed, &Key::chacha20(KEY)).unwrap().content_type, "image/png");
     assert_eq!(read(reply).unwrap(), ciphertext());
     let seen = fakes.seen.borrow();
     assert_eq!(seen[0].token.as_deref(), Some("service"));
@@ -375,7 +374,7 @@ fn a_range_too_far_in_to_skip_fills_the_cache_first() {
     let path = store(&fakes, &grant(encrypted(), size as u64, Some("1")));
     let reply = get(&fakes, &path, &[("range", "bytes=-5")]);
     assert_eq!((reply.status.as_u16(), header(&reply, "content-length")), (206, Some("5")));
-    let mut keystream = Keystream::body(&Key::from_bytes(KEY));
+    let mut keystream = Keystream::body(&Key::chacha20(KEY));
     keystream.seek(size as u64 - 5).unwrap();
     let mut expected = [1; 5];
     keystream.apply(&mut expected).unwrap();

@@ -6,17 +6,20 @@
 
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, VARY};
 use http::{HeaderMap, Method, StatusCode};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::authorise::bad_gateway;
-use super::{ClientRequest, bearer_token, has_query_token, upstream_error};
+use super::{ClientRequest, access_token, bearer_token, has_query_token, upstream_error};
 use crate::config::{Config, REDIRECT_LIMIT_BYTES};
+use crate::encoding::to_wiped_json;
 use crate::ports::{
     Account, Body as _, Event, Platform, Reply, ReplyBody, UpstreamRequest, UpstreamResponse,
 };
 use crate::protocol::{
-    Algorithm, Delivery, MatrixError, ObjectInfo, PREFIX, ascii_reference, header, is_encoded,
+    Algorithm, Delivery, MatrixError, ObjectInfo, PREFIX, Session, ascii_reference, header, is_encoded,
+    without_ours,
 };
 
 /// A document longer than this is not read; both are a few hundred bytes in practice.
@@ -24,6 +27,8 @@ const DOCUMENT_BYTES: usize = 256 * 1024;
 
 /// Where the homeserver keeps it for the service account.
 const CONFIG_PATH: &str = "/_matrix/client/v1/media/config";
+/// Asks for a session.
+const SESSION_PARAMETER: &str = "org.matrix.msc4097.session";
 /// MSC2461 revision 1.
 const POLICY_MEMBER: &str = "m.media.unauthenticated";
 
@@ -54,6 +59,7 @@ pub async fn document<P: Platform>(
         // the homeserver would take strangers' for the account's own.
         (CONFIG_PATH.to_owned(), Account::Service(token.clone()), None)
     } else {
+        let query = without_ours(query);
         let path = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
         (path, Account::Client(bearer_token(&client.headers)), client.client_ip.clone())
     };
@@ -96,10 +102,66 @@ pub async fn document<P: Platform>(
         && let Ok(Value::Object(mut members)) = serde_json::from_slice(&body)
     {
         extend(&mut members, config, document);
+        let session = (document == Document::MediaConfig && path == CONFIG_PATH)
+            .then(|| begin_session(platform, config, client))
+            .flatten();
+        if let Some(session) = session {
+            headers.insert(CACHE_CONTROL, header::NO_STORE);
+            return bytes(status, headers, with_session(members, &session, platform.now_ms()));
+        }
         body = serde_json::to_vec(&members).unwrap_or(body);
     }
+    bytes(status, headers, Zeroizing::new(body))
+}
+
+fn bytes<B>(status: StatusCode, mut headers: HeaderMap, body: Zeroizing<Vec<u8>>) -> Reply<B> {
     headers.insert(CONTENT_LENGTH, body.len().into());
-    Reply { status, headers, body: ReplyBody::Bytes(Zeroizing::new(body)) }
+    Reply { status, headers, body: ReplyBody::Bytes(body) }
+}
+
+/// Begins a session for a client that asks for one. The homeserver has just accepted its access token.
+fn begin_session<P: Platform>(platform: &P, config: &Config, client: &ClientRequest) -> Option<Session> {
+    let sessions = config.sessions.as_ref()?;
+    let wants_session = client.query.get(SESSION_PARAMETER) == Ok(Some("true"));
+    let token = access_token(client).filter(|_| wants_session)?;
+    let mut random = [0; 16];
+    platform.fill_random(&mut random);
+    let expires_ts = platform.now_ms().saturating_add(sessions.ttl_secs * 1000);
+    sessions.masters.begin(&token, expires_ts, random)
+}
+
+/// Returns the JSON of the media config with a session. It is wiped on drop.
+fn with_session(mut members: Map<String, Value>, session: &Session, now_ms: u64) -> Zeroizing<Vec<u8>> {
+    #[derive(Serialize)]
+    struct Record<'a> {
+        #[serde(flatten)]
+        members: &'a Map<String, Value>,
+        #[serde(rename = "org.matrix.msc4097")]
+        about: About<'a>,
+    }
+    #[derive(Serialize)]
+    struct About<'a> {
+        #[serde(flatten)]
+        members: &'a Value,
+        session: SessionRecord,
+    }
+    #[derive(Serialize)]
+    struct SessionRecord {
+        id: String,
+        secret: Zeroizing<String>,
+        expires_ts: u64,
+        expires_in_ms: u64,
+    }
+    let about = members.remove(PREFIX).unwrap_or_default();
+    let session = SessionRecord {
+        id: session.id.to_text(),
+        secret: session.secret.to_base64url(),
+        expires_ts: session.expires_ts,
+        expires_in_ms: session.expires_ts.saturating_sub(now_ms),
+    };
+    let record = Record { members: &members, about: About { members: &about, session } };
+    let rest_bytes = serde_json::to_string(&members).map_or(0, |text| text.len());
+    Zeroizing::new(to_wiped_json(&record, rest_bytes + 512).as_bytes().to_vec())
 }
 
 fn extend(members: &mut Map<String, Value>, config: &Config, document: Document) {
@@ -122,8 +184,10 @@ fn extend(members: &mut Map<String, Value>, config: &Config, document: Document)
 /// Returns the member of the media config: `deliveries`, `algs`, `edge`, `min_size`, and `max_size` where there is
 /// such a limit (specification, section 2).
 pub fn about_us(config: &Config) -> Value {
+    let with_answer = Delivery::WITH_ANSWER.map(Delivery::as_str).into_iter();
+    let deliveries: Vec<_> = with_answer.chain(config.sessions.as_ref().map(|_| Delivery::SESSION)).collect();
     let mut about = json!({
-        "deliveries": Delivery::ALL.map(Delivery::as_str),
+        "deliveries": deliveries,
         "algs": Algorithm::ALL.map(Algorithm::as_str),
         "edge": config.edge.as_str(),
         // Sizes on the wire are those of objects that could be linked.

@@ -5,7 +5,9 @@ use crate::cipher::{KEYSTREAM_BYTES, Key};
 use crate::config::{Config, EncryptedMedia};
 use crate::encoding::to_base64url;
 use crate::ports::{Event, Platform};
-use crate::protocol::{Content, Grant, Metadata, ObjectInfo, OptIn, Pins, PlainReason, RedirectToken};
+use crate::protocol::{
+    Algorithm, Content, Grant, Metadata, ObjectInfo, OptIn, Pins, PlainReason, RedirectToken, SessionSecret,
+};
 
 /// How much longer the key store keeps a grant than it is good for, so that a download that began
 /// in time finds it from another data centre too.
@@ -38,9 +40,26 @@ pub(crate) fn for_opt_in<P: Platform>(
     let content = if verbatim {
         Content::Verbatim
     } else {
-        Content::Encrypted { alg: opt_in.alg, key: Key::from_bytes(random(visit.platform)) }
+        Content::Encrypted(Key::new(opt_in.alg, random(visit.platform)))
     };
-    Ok(mint(visit, content, size, info))
+    Ok(mint(visit, RedirectToken::from_bytes(random(visit.platform)), content, size, info))
+}
+
+/// Mints for a client with a session: the key derives from the session's secret and the token's name. Objects that are
+/// ciphertext already are encrypted again, because no answer could tell the client their type and name.
+///
+/// # Errors
+/// The reason why the client is served plainly.
+pub(crate) fn for_session<P: Platform>(
+    visit: &Visit<'_, P>,
+    secret: &SessionSecret,
+    alg: Algorithm,
+    info: &ObjectInfo,
+) -> Result<Minted, PlainReason> {
+    let size = linkable_size(visit.config, info.size)?;
+    let token = RedirectToken::from_bytes(random(visit.platform));
+    let content = Content::Encrypted(secret.key(alg, token.name()));
+    Ok(mint(visit, token, content, size, info))
 }
 
 /// Mints a time-limited plaintext link for a client that did not opt in.
@@ -51,7 +70,8 @@ pub(crate) fn plain_link<P: Platform>(
     visit: &Visit<'_, P>,
     info: &ObjectInfo,
 ) -> Result<Minted, PlainReason> {
-    Ok(mint(visit, Content::Plain, linkable_size(visit.config, info.size)?, info))
+    let size = linkable_size(visit.config, info.size)?;
+    Ok(mint(visit, RedirectToken::from_bytes(random(visit.platform)), Content::Plain, size, info))
 }
 
 /// Returns the object's length, if it is known and a link is worth its key store write. Without a length
@@ -70,7 +90,13 @@ pub(crate) fn linkable_size(config: &Config, size: Option<u64>) -> Result<u64, P
     }
 }
 
-fn mint<P: Platform>(visit: &Visit<'_, P>, content: Content, size: u64, info: &ObjectInfo) -> Minted {
+fn mint<P: Platform>(
+    visit: &Visit<'_, P>,
+    token: RedirectToken,
+    content: Content,
+    size: u64,
+    info: &ObjectInfo,
+) -> Minted {
     let platform = visit.platform;
     let metadata = Metadata::new(size, info, visit.request.file_name.as_ref());
     let grant = Grant {
@@ -81,7 +107,7 @@ fn mint<P: Platform>(visit: &Visit<'_, P>, content: Content, size: u64, info: &O
         etag: format!("\"{}\"", to_base64url(&random::<16, _>(platform))),
         expires_ts: platform.now_ms().saturating_add(visit.config.grant_ttl_secs * 1000),
     };
-    Minted { token: RedirectToken::from_bytes(random(platform)), grant, metadata }
+    Minted { token, grant, metadata }
 }
 
 /// Puts the grant into the key store and waits for it: a link must work once it is out.

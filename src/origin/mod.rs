@@ -20,7 +20,7 @@ pub mod remote;
 
 use authorise::{bad_gateway, relay};
 use http::header::{AUTHORIZATION, IF_NONE_MATCH, IF_RANGE, RANGE};
-use http::{HeaderMap, HeaderName, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
@@ -31,8 +31,8 @@ use crate::ports::{
     UpstreamResponse,
 };
 use crate::protocol::{
-    AccessToken, Endpoint, MatrixError, MediaPath, MediaRequest, ObjectInfo, OptIn, Passed, PlainReason,
-    Query, header,
+    AccessToken, Algorithm, Delivery, Endpoint, MatrixError, MediaPath, MediaRequest, ObjectInfo, OptIn,
+    Passed, PlainReason, Query, SessionSecret, StaleSession, header,
 };
 
 /// The header in which Cloudflare says who the client is.
@@ -125,22 +125,24 @@ pub async fn media<P: Platform>(
 }
 
 /// What a client gets: the table of deliveries.
-#[derive(Clone, Copy)]
 enum Wanted {
     /// The media. The reason is there if the client opted in.
     Plain(Option<PlainReason>),
     /// The headers of the media, to a client whose `GET` would be given an answer if the object's length allows.
     HeadOfOptedIn,
     Answer(OptIn),
+    SessionRedirect(SessionSecret, Algorithm),
     PlainRedirect,
 }
 
 impl Wanted {
     /// Why the client is sent to where the homeserver redirects it.
-    fn reason_for_redirect(self) -> Option<PlainReason> {
+    fn reason_for_redirect(&self) -> Option<PlainReason> {
         match self {
-            Self::Plain(reason) => reason,
-            Self::HeadOfOptedIn | Self::Answer(_) => Some(PlainReason::NotAvailable),
+            Self::Plain(reason) => *reason,
+            Self::HeadOfOptedIn | Self::Answer(_) | Self::SessionRedirect(..) => {
+                Some(PlainReason::NotAvailable)
+            }
             Self::PlainRedirect => None,
         }
     }
@@ -155,8 +157,12 @@ fn explain<B>(mut reply: Reply<B>, reason: Option<PlainReason>) -> Reply<B> {
             | StatusCode::TEMPORARY_REDIRECT
             | StatusCode::PERMANENT_REDIRECT
     );
-    let value = reason.filter(|_| serves).map(PlainReason::header_value);
-    reply.headers.extend(value.map(|value| (header::PLAIN, value)));
+    if let Some(reason) = reason.filter(|_| serves) {
+        reply.headers.insert(header::PLAIN, reason.header_value());
+        if reason == PlainReason::StaleSession {
+            reply.headers.insert(header::SESSION, HeaderValue::from_static("stale"));
+        }
+    }
     reply
 }
 
@@ -205,7 +211,7 @@ impl<P: Platform> Visit<'_, P> {
         if matches!(wanted, Wanted::Plain(_) | Wanted::HeadOfOptedIn) && known.is_none() {
             return match plain::from_homeserver(self).await {
                 Ok(reply) => {
-                    let reason = self.reason_for(wanted, ObjectInfo::from_headers(&reply.headers).size);
+                    let reason = self.reason_for(&wanted, ObjectInfo::from_headers(&reply.headers).size);
                     Ok(explain(reply, reason))
                 }
                 Err(Denied::Reply(reply)) => Err(Denied::Reply(explain(reply, wanted.reason_for_redirect()))),
@@ -224,7 +230,11 @@ impl<P: Platform> Visit<'_, P> {
                 .run_in_background(BackgroundTask::PutInfo(self.request.object.clone(), info.clone()));
         }
         let reason = match wanted {
-            Wanted::Plain(_) | Wanted::HeadOfOptedIn => self.reason_for(wanted, info.size),
+            Wanted::Plain(_) | Wanted::HeadOfOptedIn => self.reason_for(&wanted, info.size),
+            Wanted::SessionRedirect(secret, alg) => match self.session_redirect(&secret, alg, &info).await {
+                Ok(reply) => return Ok(reply),
+                Err(reason) => Some(reason),
+            },
             Wanted::Answer(opt_in) => match self.answer(opt_in, &info).await {
                 Ok(reply) => return Ok(reply),
                 Err(reason) => Some(reason),
@@ -243,11 +253,11 @@ impl<P: Platform> Visit<'_, P> {
 
     /// Returns why the media, of the length `size`, are served plainly. A `HEAD` is told what its `GET` would be
     /// told, as far as that can be seen without minting.
-    fn reason_for(&self, wanted: Wanted, size: Option<u64>) -> Option<PlainReason> {
+    fn reason_for(&self, wanted: &Wanted, size: Option<u64>) -> Option<PlainReason> {
         match wanted {
-            Wanted::Plain(reason) => reason,
+            Wanted::Plain(reason) => *reason,
             Wanted::HeadOfOptedIn => mint::linkable_size(self.config, size).err(),
-            Wanted::Answer(_) | Wanted::PlainRedirect => None,
+            Wanted::Answer(_) | Wanted::SessionRedirect(..) | Wanted::PlainRedirect => None,
         }
     }
 
@@ -259,8 +269,12 @@ impl<P: Platform> Visit<'_, P> {
         match self.request.opt_in {
             Err(reason) => Wanted::Plain(Some(reason)),
             Ok(Some(_)) if self.presented == Token::Absent => Wanted::Plain(Some(PlainReason::NoToken)),
-            Ok(Some(opt_in)) if is_get => Wanted::Answer(opt_in),
-            Ok(Some(_)) => Wanted::HeadOfOptedIn,
+            Ok(Some(opt_in)) => match self.session_secret(opt_in.delivery) {
+                Err(reason) => Wanted::Plain(Some(reason)),
+                Ok(_) if !is_get => Wanted::HeadOfOptedIn,
+                Ok(Some(secret)) => Wanted::SessionRedirect(secret, opt_in.alg),
+                Ok(None) => Wanted::Answer(opt_in),
+            },
             Ok(None) if is_get && self.config.plain_redirect && self.request.allow_redirect => {
                 Wanted::PlainRedirect
             }
@@ -274,10 +288,36 @@ impl<P: Platform> Visit<'_, P> {
         Ok(redirect::answer(self.config, opt_in.delivery, &minted))
     }
 
+    /// Returns the secret of the session that a request names; `None` if its delivery needs no session.
+    ///
+    /// # Errors
+    /// The reason why the client is served plainly.
+    fn session_secret(&self, delivery: Delivery) -> Result<Option<SessionSecret>, PlainReason> {
+        let Delivery::Session(id) = delivery else { return Ok(None) };
+        let sessions = self.config.sessions.as_ref().ok_or(PlainReason::NotSupported)?;
+        let token = access_token(self.client);
+        let opened = id
+            .zip(token.as_ref())
+            .ok_or(StaleSession)
+            .and_then(|(id, token)| sessions.masters.open(id, token, self.platform.now_ms()));
+        opened.map(Some).map_err(|StaleSession| PlainReason::StaleSession)
+    }
+
+    async fn session_redirect(
+        &self,
+        secret: &SessionSecret,
+        alg: Algorithm,
+        info: &ObjectInfo,
+    ) -> Result<Reply<P::Body>, PlainReason> {
+        let minted = mint::for_session(self, secret, alg, info)?;
+        mint::inject(self, &minted).await?;
+        Ok(redirect::without_answer(self.config, &minted))
+    }
+
     async fn plain_redirect(&self, info: &ObjectInfo) -> Result<Reply<P::Body>, PlainReason> {
         let minted = mint::plain_link(self, info)?;
         mint::inject(self, &minted).await?;
-        Ok(redirect::plain(self.config, &minted))
+        Ok(redirect::without_answer(self.config, &minted))
     }
 
     /// A request to the homeserver for this object, with the client's own token: on the authenticated
@@ -376,6 +416,12 @@ pub fn bearer_token(headers: &HeaderMap) -> Option<AccessToken> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     if scheme.eq_ignore_ascii_case("bearer") { AccessToken::new(token.trim()) } else { None }
+}
+
+/// Returns the access token of a request: that of the header, or else of the query.
+pub(crate) fn access_token(client: &ClientRequest) -> Option<AccessToken> {
+    let in_query = || client.query.get("access_token").ok().flatten().and_then(AccessToken::new);
+    bearer_token(&client.headers).or_else(in_query)
 }
 
 /// `?access_token=`, also if it is given twice (which is refused later, as 400).

@@ -12,7 +12,7 @@ use crate::protocol::{Answer, Content, Delivery, Protection, header};
 /// 307 (`redirect`) or 200 (`json`) with the answer as body, marked by the answer header.
 pub(crate) fn answer<B>(config: &Config, delivery: Delivery, minted: &Minted) -> Reply<B> {
     let protection = match &minted.grant.content {
-        Content::Encrypted { alg, key } => Protection::Encrypted { alg: *alg, key: key.clone() },
+        Content::Encrypted(key) => Protection::Encrypted(key.clone()),
         Content::Verbatim | Content::Plain => Protection::None,
     };
     let answer = Answer {
@@ -34,8 +34,9 @@ pub(crate) fn answer<B>(config: &Config, delivery: Delivery, minted: &Minted) ->
     reply
 }
 
-/// 307 without a body and without the answer header: any client follows it and gets plaintext.
-pub(crate) fn plain<B>(config: &Config, minted: &Minted) -> Reply<B> {
+/// 307 without a body and without the answer header. Any client follows it by itself: to plaintext, or with a session
+/// to ciphertext whose key the client derives.
+pub(crate) fn without_answer<B>(config: &Config, minted: &Minted) -> Reply<B> {
     let mut reply = Reply::empty(StatusCode::TEMPORARY_REDIRECT);
     header::insert_media_safety(&mut reply.headers);
     reply.headers.insert(http::header::CACHE_CONTROL, header::NO_STORE);

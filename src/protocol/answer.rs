@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Algorithm, Metadata, RedirectToken, WebOrigin};
-use crate::cipher::Key;
+use super::{Metadata, OptIn, RedirectToken, WebOrigin};
+use crate::cipher::{Algorithm, Key};
 use crate::encoding::to_wiped_json;
 
 /// The link, the key and the metadata, as JSON. `Debug` shows neither link nor key.
@@ -25,13 +25,8 @@ pub struct Answer {
 /// The `alg` of an answer, with the key where there is one.
 #[derive(Clone, Debug)]
 pub enum Protection {
-    /// The link gives ciphertext.
-    Encrypted {
-        /// The algorithm.
-        alg: Algorithm,
-        /// The key of this link.
-        key: Key,
-    },
+    /// The link gives ciphertext under this key.
+    Encrypted(Key),
     /// `"alg":"none"`: the link gives the bytes as stored, for a limited time.
     None,
 }
@@ -40,7 +35,7 @@ impl Protection {
     /// Returns the wire form of `alg`.
     fn alg(&self) -> &'static str {
         match self {
-            Self::Encrypted { alg, .. } => alg.as_str(),
+            Self::Encrypted(key) => key.alg().as_str(),
             Self::None => NO_ALGORITHM,
         }
     }
@@ -89,7 +84,7 @@ impl Answer {
     /// The body. Holds the key: wiped on drop.
     pub fn to_json(&self) -> Zeroizing<String> {
         let key = match &self.protection {
-            Protection::Encrypted { key, .. } => Some(key.to_base64url()),
+            Protection::Encrypted(key) => Some(key.to_base64url()),
             Protection::None => None,
         };
         let record = Record {
@@ -119,10 +114,10 @@ impl Answer {
 
     /// Reads an answer and refuses what a client must not follow (`spec/msc4097.md`, section 5).
     ///
-    /// `edge` is the advertised web origin, secure as [`WebOrigin::parse`] checks. `verbatim` says
-    /// whether the client offered `none` by saying `verbatim`. The caller has checked the header, which
+    /// `edge` is the advertised web origin, secure as [`WebOrigin::parse`] checks. `opt_in` is
+    /// what the client asked for: its algorithm, and `none` if it said `verbatim`. The caller has checked the header, which
     /// alone makes a response an answer.
-    pub fn from_json(json: &[u8], edge: &WebOrigin, verbatim: bool) -> Result<Self, AnswerError> {
+    pub fn from_json(json: &[u8], edge: &WebOrigin, opt_in: &OptIn) -> Result<Self, AnswerError> {
         // Serde would read an array of the members in order too.
         let is_object = json.trim_ascii_start().first() == Some(&b'{');
         if json.len() > Self::MAX_BYTES || !is_object {
@@ -138,13 +133,14 @@ impl Answer {
             return Err(AnswerError::ForeignUrl);
         }
         let protection = match (record.alg.as_str(), &record.key) {
-            (NO_ALGORITHM, _) if !verbatim => return Err(AnswerError::UnexpectedNone),
+            (NO_ALGORITHM, _) if !opt_in.verbatim => return Err(AnswerError::UnexpectedNone),
             (NO_ALGORITHM, None) => Protection::None,
             (NO_ALGORITHM, Some(_)) => return Err(AnswerError::Key),
             (alg, key) => {
-                let alg = Algorithm::parse(alg).ok_or(AnswerError::UnknownAlgorithm)?;
-                let key = key.as_ref().and_then(|key| Key::from_base64url(key)).ok_or(AnswerError::Key)?;
-                Protection::Encrypted { alg, key }
+                let alg = Algorithm::parse(alg).filter(|alg| *alg == opt_in.alg);
+                let alg = alg.ok_or(AnswerError::UnknownAlgorithm)?;
+                let key = key.as_ref().and_then(|key| Key::from_base64url(alg, key));
+                Protection::Encrypted(key.ok_or(AnswerError::Key)?)
             }
         };
         let Record { url, expires_ts, expires_in_ms, metadata, .. } = record;
@@ -167,13 +163,14 @@ impl std::fmt::Debug for Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Delivery;
 
     const EDGE: &str = "https://media.example.net";
 
     fn answer() -> Answer {
         Answer {
             url: Zeroizing::new(format!("{EDGE}/{}", "A".repeat(43))),
-            protection: Protection::Encrypted { alg: Algorithm::ChaCha20, key: Key::from_bytes([0xab; 32]) },
+            protection: Protection::Encrypted(Key::chacha20([0xab; 32])),
             expires_ts: 1_790_000_000_000,
             expires_in_ms: None,
             metadata: Metadata { size: 5, content_type: "image/png".to_owned(), content_disposition: None },
@@ -181,7 +178,8 @@ mod tests {
     }
 
     fn read(json: &str, edge: &str, verbatim: bool) -> Result<Answer, AnswerError> {
-        Answer::from_json(json.as_bytes(), &WebOrigin::parse(edge).unwrap(), verbatim)
+        let opt_in = OptIn { delivery: Delivery::Json, alg: Algorithm::ChaCha20, verbatim };
+        Answer::from_json(json.as_bytes(), &WebOrigin::parse(edge).unwrap(), &opt_in)
     }
 
     #[test]

@@ -31,13 +31,8 @@ pub struct Grant {
 /// How a link's bytes leave the edge.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// Encrypted under a key of its own.
-    Encrypted {
-        /// With this algorithm.
-        alg: Algorithm,
-        /// Used for this token only.
-        key: Key,
-    },
+    /// Encrypted under a key that serves this token only.
+    Encrypted(Key),
     /// As stored, type and name hidden: the object is ciphertext already (`alg: none`).
     Verbatim,
     /// As stored, with type and name, for clients that did not opt in (`alg: none`).
@@ -167,8 +162,8 @@ struct ThumbnailRecord {
 impl From<&Grant> for Record {
     fn from(grant: &Grant) -> Self {
         let (content, alg, key) = match &grant.content {
-            Content::Encrypted { alg, key } => {
-                (ContentWord::Encrypted, Some(alg.as_str().to_owned()), Some(key.to_base64url()))
+            Content::Encrypted(key) => {
+                (ContentWord::Encrypted, Some(key.alg().as_str().to_owned()), Some(key.to_base64url()))
             }
             Content::Verbatim => (ContentWord::Verbatim, None, None),
             Content::Plain => (ContentWord::Plain, None, None),
@@ -206,10 +201,10 @@ impl TryFrom<Record> for Grant {
             return Err(GrantError);
         }
         let content = match (record.content, record.alg.as_deref(), record.key) {
-            (ContentWord::Encrypted, Some(alg), Some(key)) => Content::Encrypted {
-                alg: Algorithm::parse(alg).ok_or(GrantError)?,
-                key: Key::from_base64url(&key).ok_or(GrantError)?,
-            },
+            (ContentWord::Encrypted, Some(alg), Some(key)) => {
+                let alg = Algorithm::parse(alg).ok_or(GrantError)?;
+                Content::Encrypted(Key::from_base64url(alg, &key).ok_or(GrantError)?)
+            }
             (ContentWord::Verbatim, None, None) => Content::Verbatim,
             (ContentWord::Plain, None, None) => Content::Plain,
             _ => return Err(GrantError),
@@ -260,7 +255,7 @@ mod tests {
     }
 
     fn encrypted() -> Grant {
-        grant(Content::Encrypted { alg: Algorithm::ChaCha20, key: Key::from_bytes([0xab; 32]) })
+        grant(Content::Encrypted(Key::chacha20([0xab; 32])))
     }
 
     #[test]
@@ -329,6 +324,9 @@ mod tests {
     #[test]
     fn debug_shows_no_key() {
         let shown = format!("{:?}", encrypted());
-        assert!(shown.contains("Key(..)") && !shown.contains("171") && !shown.contains("q6ur"), "{shown}");
+        assert!(
+            shown.contains("Key(chacha20, ..)") && !shown.contains("171") && !shown.contains("q6ur"),
+            "{shown}"
+        );
     }
 }

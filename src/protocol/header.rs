@@ -20,6 +20,9 @@ pub const LINK: HeaderName = HeaderName::from_static("org-matrix-msc4097-link");
 /// as many more sets of them as it has words.
 pub const PLAIN: HeaderName = HeaderName::from_static("org-matrix-msc4097-plain");
 
+/// Says `stale` if the session that a request names has ended.
+pub const SESSION: HeaderName = HeaderName::from_static("org-matrix-msc4097-session");
+
 /// Every header of this protocol begins so; none of them is ever relayed from upstream.
 pub const PREFIX: &str = "org-matrix-msc4097-";
 
@@ -64,7 +67,7 @@ pub const SHARED: [HeaderName; 13] = [
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Range, ETag, Retry-After, \
      WWW-Authenticate, Org-Matrix-Msc4097-Answer, Org-Matrix-Msc4097-Link, Org-Matrix-Msc4097-Metadata, \
-     Org-Matrix-Msc4097-Plain",
+     Org-Matrix-Msc4097-Plain, Org-Matrix-Msc4097-Session",
 );
 
 /// Inserts all of CORS that the Fetch standard asks of a response to anything but a preflight.

@@ -129,12 +129,12 @@ mod tests {
     #[test]
     fn sealed_metadata_opens_with_its_key_only() {
         let metadata = Metadata::new(5, &info("image/png", "inline; filename=x.png"), None);
-        let key = Key::from_bytes([1; 32]);
+        let key = Key::chacha20([1; 32]);
         let sealed = Metadata::seal(&metadata.to_json(), &key).unwrap();
         let sealed = sealed.to_str().unwrap();
         assert_eq!(sealed.len(), SEALED_METADATA_BYTES * 4 / 3 + 1);
         assert_eq!(Metadata::unseal(sealed, &key), Ok(metadata));
-        assert_eq!(Metadata::unseal(sealed, &Key::from_bytes([2; 32])), Err(MetadataError::WrongKey));
+        assert_eq!(Metadata::unseal(sealed, &Key::chacha20([2; 32])), Err(MetadataError::WrongKey));
         for malformed in ["", "AAAA", "%", &sealed[1..]] {
             assert_eq!(Metadata::unseal(malformed, &key), Err(MetadataError::Malformed));
         }
@@ -170,7 +170,7 @@ mod tests {
             content_type in "\\PC{0,2000}", name in "\\PC{0,2000}", size in any::<u64>(),
         ) {
             let metadata = Metadata::new(size, &info(&content_type, "inline"), FileName::new(&name).as_ref());
-            let key = Key::from_bytes([9; 32]);
+            let key = Key::chacha20([9; 32]);
             let sealed = Metadata::seal(&metadata.to_json(), &key).unwrap();
             prop_assert_eq!(Metadata::unseal(sealed.to_str().unwrap(), &key), Ok(metadata));
         }

@@ -10,6 +10,8 @@ pub enum PlainReason {
     NotSupported,
     /// The request has no access token, on a legacy endpoint (rule 5).
     NoToken,
+    /// The session has ended, or belongs to another access token.
+    StaleSession,
     /// The object's length is not known (rule 6).
     UnknownLength,
     /// The object is larger than the origin links, or than any key can encrypt (rule 7).
@@ -22,9 +24,10 @@ pub enum PlainReason {
 
 impl PlainReason {
     /// Every reason, in the order in which they count.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::NotSupported,
         Self::NoToken,
+        Self::StaleSession,
         Self::UnknownLength,
         Self::TooLarge,
         Self::TooSmall,
@@ -36,6 +39,7 @@ impl PlainReason {
         match self {
             Self::NotSupported => "not-supported",
             Self::NoToken => "no-token",
+            Self::StaleSession => "stale-session",
             Self::UnknownLength => "unknown-length",
             Self::TooLarge => "too-large",
             Self::TooSmall => "too-small",

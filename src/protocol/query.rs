@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::PREFIX;
+
 /// A decoded query string. `Debug` shows names only: values may be access tokens.
 #[derive(Clone, Default)]
 pub struct Query(Vec<(String, String)>);
@@ -30,6 +32,16 @@ impl Query {
         let first = values.next();
         if values.next().is_some() { Err(QueryError { name }) } else { Ok(first) }
     }
+}
+
+/// Returns a query without the parameters of this protocol, which no homeserver is told. The others stay as they are.
+pub fn without_ours(raw: &str) -> String {
+    let is_ours = |pair: &&str| {
+        form_urlencoded::parse(pair.as_bytes())
+            .next()
+            .is_some_and(|(name, _)| name.strip_prefix(PREFIX).is_some_and(|rest| rest.starts_with('.')))
+    };
+    raw.split('&').filter(|pair| !is_ours(pair)).collect::<Vec<_>>().join("&")
 }
 
 impl fmt::Debug for Query {

@@ -54,6 +54,11 @@ impl RedirectToken {
         (self.0.len() == Self::NAME_CHARS).then(|| Zeroizing::new(format!("grant:{}", self.0)))
     }
 
+    /// Returns the token's name: its first 43 characters. The key of a session's link derives from it.
+    pub fn name(&self) -> &str {
+        self.0.get(..Self::NAME_CHARS).unwrap_or_default()
+    }
+
     /// The wire form.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -162,7 +162,7 @@ fn an_edge_that_falls_silent_leaves_nothing() {
 #[test]
 fn a_key_that_does_not_fit_releases_nothing() {
     let world = World::new(
-        |asked, edge, n| answer_with(delivery_of(asked), edge, n, Some(Key::from_bytes([9; 32]))),
+        |asked, edge, n| answer_with(delivery_of(asked), edge, n, Some(Key::chacha20([9; 32]))),
         |asked, _| encrypted(asked),
     );
     world.get(&[]).expect(6, &["error: the metadata does not parse: the key does not fit this link"]);

@@ -23,12 +23,12 @@ pub const SIZE: usize = 700_001;
 /// Bytes without a pattern.
 pub fn plaintext() -> Vec<u8> {
     let mut bytes = vec![0; SIZE];
-    Keystream::body(&Key::from_bytes([1; 32])).apply(&mut bytes).unwrap();
+    Keystream::body(&Key::chacha20([1; 32])).apply(&mut bytes).unwrap();
     bytes
 }
 
 pub fn key() -> Key {
-    Key::from_bytes([0xc3; 32])
+    Key::chacha20([0xc3; 32])
 }
 
 pub fn metadata() -> Metadata {
@@ -61,8 +61,7 @@ pub fn answer_about(about: &Metadata, delivery: &str, edge: &str, n: usize) -> R
 fn answer_of(key: Option<Key>, metadata: Metadata, delivery: &str, edge: &str, n: usize) -> Reply {
     let answer = Answer {
         url: Zeroizing::new(format!("{edge}{}", link_path(n))),
-        protection: key
-            .map_or(Protection::None, |key| Protection::Encrypted { alg: Algorithm::ChaCha20, key }),
+        protection: key.map_or(Protection::None, |key| Protection::Encrypted(key)),
         expires_ts: 4_000_000_000_000,
         expires_in_ms: None,
         metadata,

@@ -10,6 +10,7 @@ use super::{Outcome, hex, key, sha256, to_value, unhex};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CipherInput {
+    alg: String,
     key: String,
     stream: String,
     offset: u64,
@@ -18,7 +19,7 @@ pub struct CipherInput {
 }
 
 pub fn cipher(input: &CipherInput) -> Result<Outcome, String> {
-    let key = key(&input.key)?;
+    let key = key(&input.alg, &input.key)?;
     let data = match (&input.data, input.zeros) {
         (Some(data), None) => unhex(data)?,
         (None, Some(zeros)) => vec![0; zeros],
@@ -61,12 +62,13 @@ fn apply(key: &Key, input: &CipherInput, data: &[u8], chunk: usize) -> Result<Op
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetadataSealInput {
+    alg: String,
     key: String,
     json: String,
 }
 
 pub fn metadata_seal(input: &MetadataSealInput) -> Result<Outcome, String> {
-    Ok(match Metadata::seal(&input.json, &key(&input.key)?) {
+    Ok(match Metadata::seal(&input.json, &key(&input.alg, &input.key)?) {
         None => ("too_long", Value::Null),
         Some(sealed) => ("success", json!({ "sealed": sealed.to_str().map_err(|error| error.to_string())? })),
     })
@@ -75,12 +77,13 @@ pub fn metadata_seal(input: &MetadataSealInput) -> Result<Outcome, String> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetadataUnsealInput {
+    alg: String,
     key: String,
     sealed: String,
 }
 
 pub fn metadata_unseal(input: &MetadataUnsealInput) -> Result<Outcome, String> {
-    Ok(match Metadata::unseal(&input.sealed, &key(&input.key)?) {
+    Ok(match Metadata::unseal(&input.sealed, &key(&input.alg, &input.key)?) {
         Ok(metadata) => ("success", json!({ "metadata": to_value(&metadata.to_json())? })),
         Err(MetadataError::Malformed) => ("malformed", Value::Null),
         Err(MetadataError::WrongKey) => ("wrong_key", Value::Null),

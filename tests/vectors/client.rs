@@ -22,7 +22,7 @@ pub struct AnswerInput {
 pub fn answer(input: &AnswerInput) -> Result<Outcome, String> {
     // Reading the edge already refuses every insecure one.
     let Some(edge) = WebOrigin::parse(&input.edge) else { return Ok(("insecure_url", Value::Null)) };
-    let word = match Answer::from_json(input.body.as_bytes(), &edge, input.verbatim) {
+    let word = match Answer::from_json(input.body.as_bytes(), &edge, &opt_in(input.verbatim)) {
         Ok(answer) => return Ok(("success", to_value(&answer.to_json())?)),
         Err(AnswerError::Malformed) => "malformed",
         Err(AnswerError::ForeignUrl) => "foreign_url",
@@ -46,7 +46,7 @@ pub struct DownloadInput {
 
 pub fn download(input: &DownloadInput) -> Result<Outcome, String> {
     let edge = WebOrigin::parse(&input.edge).ok_or("its edge is not a secure web origin")?;
-    let answer = Answer::from_json(input.answer.as_bytes(), &edge, true).map_err(|e| e.to_string())?;
+    let answer = Answer::from_json(input.answer.as_bytes(), &edge, &opt_in(true)).map_err(|e| e.to_string())?;
     let headers = header_map(&input.headers)?;
     let status = StatusCode::from_u16(input.status).map_err(|error| error.to_string())?;
     let range =
@@ -54,7 +54,7 @@ pub fn download(input: &DownloadInput) -> Result<Outcome, String> {
     let range = range.transpose().map_err(|error| error.to_string())?;
     let (metadata, range) = (&answer.metadata, range.as_ref());
     let open = || match &answer.protection {
-        Protection::Encrypted { key, .. } => Body::encrypted(status, &headers, key, metadata, range),
+        Protection::Encrypted(key) => Body::encrypted(status, &headers, key, metadata, range),
         Protection::None => Body::verbatim(status, &headers, metadata, range),
     };
     let ciphertext = unhex(&input.body)?;

@@ -1,6 +1,9 @@
 //! Between origin and edge: redirect tokens, grants, pins, the metadata of a grant (`cases-server.mjs`).
 
-use cloakroom::protocol::{Content, Disposition, FileName, Grant, Metadata, ObjectInfo, Pins, RedirectToken};
+use cloakroom::protocol::{
+    AccessToken, Algorithm, Content, Disposition, FileName, Grant, Metadata, ObjectInfo, Pins, RedirectToken,
+    SessionId, SessionMaster, SessionMasters, SessionSecret,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -22,6 +25,47 @@ pub fn redirect_token(input: &RedirectTokenInput) -> Result<Outcome, String> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct SessionKeyInput {
+    secret: String,
+    name: String,
+    alg: String,
+}
+
+pub fn session_key(input: &SessionKeyInput) -> Result<Outcome, String> {
+    let secret = SessionSecret::from_base64url(&input.secret).ok_or("its secret is not 32 bytes of base64url")?;
+    let alg = Algorithm::parse(&input.alg).ok_or("its algorithm is unknown")?;
+    Ok(("success", json!({ "key": *secret.key(alg, &input.name).to_base64url() })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionIdInput {
+    master: String,
+    previous: Option<String>,
+    access_token: String,
+    now_ms: u64,
+    id: String,
+}
+
+pub fn session_id(input: &SessionIdInput) -> Result<Outcome, String> {
+    let master = |text: &str| {
+        let secret = SessionSecret::from_base64url(text).ok_or("its master is not 32 bytes of base64url")?;
+        Ok::<_, String>(SessionMaster::from_bytes(secret.as_bytes()))
+    };
+    let masters = SessionMasters {
+        present: master(&input.master)?,
+        previous: input.previous.as_deref().map(master).transpose()?,
+    };
+    let token = AccessToken::new(&*input.access_token).ok_or("its access token is empty")?;
+    let secret = SessionId::parse(&input.id).and_then(|id| masters.open(id, &token, input.now_ms).ok());
+    Ok(match secret {
+        Some(secret) => ("success", json!({ "secret": *secret.to_base64url() })),
+        None => ("stale", Value::Null),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GrantInput {
     record: String,
     now_ms: u64,
@@ -36,7 +80,7 @@ pub fn grant(input: &GrantInput) -> Result<Outcome, String> {
         return Err("the grant writes another record than it was read from".to_owned());
     }
     let content = match grant.content {
-        Content::Encrypted { .. } => "encrypted",
+        Content::Encrypted(_) => "encrypted",
         Content::Verbatim => "verbatim",
         Content::Plain => "plain",
     };

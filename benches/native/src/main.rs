@@ -55,7 +55,7 @@ type Done = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// The cipher stage of the command line client: chunks of 64 KiB, as they come off a connection.
 fn keystream(seconds: f64) -> Done {
-    let mut keystream = Keystream::body(&Key::from_bytes([7; 32]));
+    let mut keystream = Keystream::body(&Key::chacha20([7; 32]));
     let mut chunk = vec![0; 64 * 1024];
     let limit = Duration::from_secs_f64(seconds);
     let (start, before, mut bytes) = (Instant::now(), cpu_seconds()?, 0_u64);

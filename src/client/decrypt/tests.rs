@@ -7,7 +7,7 @@ use super::*;
 const SIZE: u64 = 1000;
 
 fn key() -> Key {
-    Key::from_bytes([7; 32])
+    Key::chacha20([7; 32])
 }
 
 fn metadata() -> Metadata {
@@ -110,7 +110,7 @@ fn nothing_is_released_unless_the_metadata_opens_and_fits() {
     for (value, expected) in [
         (None, BodyError::NoMetadata),
         (Some("AAAA".parse().unwrap()), BodyError::Metadata(MetadataError::Malformed)),
-        (Some(sealed(&metadata(), &Key::from_bytes([8; 32]))), BodyError::Metadata(MetadataError::WrongKey)),
+        (Some(sealed(&metadata(), &Key::chacha20([8; 32]))), BodyError::Metadata(MetadataError::WrongKey)),
         (Some(sealed(&other, &key())), BodyError::OtherMetadata),
     ] {
         let mut headers = headers(&[("content-length", "1000")]);

@@ -15,7 +15,7 @@ const OPT_IN: &str = "?org.matrix.msc4097.delivery=redirect&org.matrix.msc4097.a
 type Reply<'a> = (u16, Vec<(&'static str, String)>, &'a str);
 
 fn key() -> Key {
-    Key::from_bytes([5; 32])
+    Key::chacha20([5; 32])
 }
 
 fn metadata() -> Metadata {
@@ -29,8 +29,7 @@ fn metadata() -> Metadata {
 /// The answer's JSON; `n` makes links differ.
 fn answer_json(n: char, key: Option<Key>) -> String {
     let url = Zeroizing::new(format!("{EDGE}/{}", n.to_string().repeat(42) + "A"));
-    let protection =
-        key.map_or(Protection::None, |key| Protection::Encrypted { alg: Algorithm::ChaCha20, key });
+    let protection = key.map_or(Protection::None, |key| Protection::Encrypted(key));
     Answer { url, protection, expires_ts: 1, expires_in_ms: None, metadata: metadata() }.to_json().to_string()
 }
 
@@ -419,7 +418,7 @@ fn a_range_of_empty_media_is_asked_without_it() {
 
     let about = Metadata { size: 0, ..metadata() };
     let url = Zeroizing::new(format!("{EDGE}/{}", "A".repeat(43)));
-    let protection = Protection::Encrypted { alg: Algorithm::ChaCha20, key: key() };
+    let protection = Protection::Encrypted(key());
     let answer =
         Answer { url, protection, expires_ts: 1, expires_in_ms: None, metadata: about.clone() }.to_json();
     let sealed = Metadata::seal(&about.to_json(), &key()).unwrap().to_str().unwrap().to_owned();

@@ -8,11 +8,11 @@ const PLAIN: &str = "org-matrix-msc4097-plain";
 
 fn parse_answer(json: &[u8]) -> Answer {
     let edge = WebOrigin::parse("https://media.example.net").unwrap();
-    Answer::from_json(json, &edge, false).unwrap()
+    Answer::from_json(json, &edge, &opt_in).unwrap()
 }
 
 fn key_of(answer: &Answer) -> &Key {
-    let Protection::Encrypted { key, .. } = &answer.protection else { panic!("{answer:?}") };
+    let Protection::Encrypted(key) = &answer.protection else { panic!("{answer:?}") };
     key
 }
 
@@ -36,7 +36,7 @@ fn an_opted_in_client_gets_an_answer_and_the_homeserver_sends_no_bytes() {
         let (token, record) = fakes.only_grant().unwrap();
         assert!(answer.url.ends_with(&token));
         let grant = Grant::from_json(&record).unwrap();
-        let Content::Encrypted { key, .. } = &grant.content else { panic!("{grant:?}") };
+        let Content::Encrypted(key) = &grant.content else { panic!("{grant:?}") };
         assert_eq!(key.as_bytes(), key_of(&answer).as_bytes());
         assert_eq!((grant.pins.size, grant.pins.etag.as_deref()), (27, Some("1")));
         assert_eq!(fakes.records.borrow()[&format!("grant:{token}")].1, 360);

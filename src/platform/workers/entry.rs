@@ -32,7 +32,7 @@ async fn serve(request: web_sys::Request, env: worker::Env, context: Context) ->
     let Ok(line) = glue::request_line(&request) else {
         let error = MatrixError::new(StatusCode::BAD_REQUEST, "M_UNKNOWN", "The URL is not valid");
         // Any host may be the edge's, whose rules are the stricter ones.
-        return response::send(None, dispatch::finish(Reply::error(&error), Host::Edge, &Method::GET));
+        return response::send(None, dispatch::finish(Reply::error(&error), Host::Edge, &Method::GET)).await;
     };
     let (method, url) = line.split_once('\n').unwrap_or_default();
     let incoming = Request {
@@ -46,7 +46,7 @@ async fn serve(request: web_sys::Request, env: worker::Env, context: Context) ->
             let platform = Workers { config, env: Rc::new(env), context: Rc::new(context) };
             let settings = Settings::Ready(&platform, &platform.config);
             match dispatch::serve(settings, &incoming, environment::log_once).await {
-                Served::Reply(reply) => return response::send(Some(&platform), reply),
+                Served::Reply(reply) => return response::send(Some(&platform), reply).await,
                 passed @ Served::PassThrough { .. } => passed,
             }
         }
@@ -61,7 +61,7 @@ async fn serve(request: web_sys::Request, env: worker::Env, context: Context) ->
             }
         }
     };
-    response::send(None, reply)
+    response::send(None, reply).await
 }
 
 fn headers(request: &web_sys::Request, set: HeaderSet) -> HeaderMap {

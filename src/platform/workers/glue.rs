@@ -1,6 +1,6 @@
 //! Bindings: the folder `js`, and the globals of the runtime that `web-sys` does not know.
 
-use js_sys::{Array, Object, Promise, Reflect};
+use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, ReadableStream, Request, Response, WritableStream};
 
@@ -89,14 +89,30 @@ extern "C" {
     #[wasm_bindgen(js_name = readAtMost)]
     pub(super) fn read_at_most(stream: &ReadableStream, limit: f64) -> Promise;
 
-    /// A stream of what `push` makes of a source's chunks.
+    /// A stream of what `push` makes of a source's chunks, encrypted with the cipher if there is one.
     #[wasm_bindgen(js_name = bodyStream, catch)]
     pub(super) fn body_stream(
         source: &ReadableStream,
         length: f64,
         push: &JsValue,
         end: &JsValue,
+        cipher: Option<AesCtr>,
+        misalignment: u32,
     ) -> Result<ReadableStream, JsValue>;
+}
+
+#[wasm_bindgen(module = "/src/platform/workers/js/aes_ctr.js")]
+extern "C" {
+    /// A keystream of AES-256 in counter mode.
+    pub(super) type AesCtr;
+
+    /// The keystream from byte `skip` of the block with this counter block on.
+    #[wasm_bindgen(constructor)]
+    pub(super) fn new(key: Uint8Array, counter_block: Uint8Array, skip: u32) -> AesCtr;
+
+    /// Encrypts bytes.
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn encrypt(this: &AesCtr, bytes: &Uint8Array) -> Result<Promise, JsValue>;
 }
 
 #[wasm_bindgen]

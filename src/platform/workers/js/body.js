@@ -36,11 +36,14 @@ const MAX_IDLE_BUFFERS = 4;
  * The client's pace is kept (a chunk is read only when one is asked for), and when the client
  * leaves, the source is cancelled at once. The stream is aborted if the program traps: then neither
  * `push` nor `end` is called any more.
+ *
+ * With a `cipher`, `push` may return a part of the chunk itself, which the cipher then encrypts. `misalignment` is how far the
+ * source begins behind the start of a block of that cipher: all reads but the first then begin with a block.
  */
-export function bodyStream(source, length, push, end) {
+export function bodyStream(source, length, push, end, cipher, misalignment = 0) {
   const reader = source.getReader({ mode: "byob" });
   let left = length;
-  let readBytes = FIRST_READ_BYTES;
+  let readBytes = FIRST_READ_BYTES - misalignment;
   let sent;
   let ended = false;
 
@@ -84,7 +87,11 @@ export function bodyStream(source, length, push, end) {
       const chunk = await read();
       if (chunk === undefined) return await fail(controller, new Error("the upstream ended early"));
       if (life.aborted) return;
-      const out = enter(() => push(chunk));
+      let out = enter(() => push(chunk));
+      if (cipher !== undefined && out.byteLength > 0) {
+        out = await cipher.encrypt(out);
+        if (life.aborted || ended) return;
+      }
       if (idleBuffers.length < MAX_IDLE_BUFFERS) idleBuffers.push(chunk.buffer);
       if (out.byteLength === 0) continue; // before the window
       left -= out.byteLength;

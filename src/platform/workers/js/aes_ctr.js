@@ -1,0 +1,43 @@
+// a256ctr: AES-256 in counter mode by WebCrypto, which is faster than WebAssembly and keeps bodies out of its memory.
+
+const BLOCK_BYTES = 16;
+
+/** A keystream of AES-256 in counter mode, at a position. Confidential only, not authenticated. */
+export class AesCtr {
+  #key;
+  /** The counter block of the next block: 12 bytes of nonce and a 32-bit big-endian index. */
+  #counter;
+  #index;
+  /** Bytes of that block that are used up. */
+  #skip;
+
+  /** The keystream of `key` (32 bytes, which are cleared) from byte `skip` of the block with this counter block on. */
+  constructor(key, counterBlock, skip) {
+    this.#key = crypto.subtle.importKey("raw", key, "AES-CTR", false, ["encrypt"]);
+    // WebCrypto has copied it.
+    key.fill(0);
+    // Whoever encrypts sees the error.
+    this.#key.catch(() => {});
+    this.#counter = counterBlock;
+    this.#index = new DataView(counterBlock.buffer, counterBlock.byteOffset).getUint32(12);
+    this.#skip = skip;
+  }
+
+  /** Resolves to `bytes`, encrypted, in memory of their own. `bytes` must not change until then. The caller has checked that they end within the keystream. */
+  async encrypt(bytes) {
+    const key = await this.#key;
+    const skip = this.#skip;
+    let data = bytes;
+    if (skip > 0) {
+      data = new Uint8Array(skip + bytes.byteLength);
+      data.set(bytes, skip);
+    }
+    // The counter has 32 bits: with more, the byte behind the last block would be a block of the metadata.
+    const encrypted = await crypto.subtle.encrypt({ name: "AES-CTR", counter: this.#counter, length: 32 }, key, data);
+    const end = skip + bytes.byteLength;
+    this.#index += Math.floor(end / BLOCK_BYTES);
+    this.#skip = end % BLOCK_BYTES;
+    new DataView(this.#counter.buffer, this.#counter.byteOffset).setUint32(12, this.#index);
+    return new Uint8Array(encrypted, skip);
+  }
+}
