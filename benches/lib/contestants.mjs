@@ -45,16 +45,14 @@ const cloakroom = (bindings) => ({
 });
 
 /** Cloakroom's edge as it is deployed. Objects are not cached here: like all others it fetches each one from the origin server. */
-const CLOAKROOM = {
-  name: "Cloakroom",
-  worker: cloakroom({ ROLE: "edge" }),
-  grants: true,
-  decrypt: chacha,
-};
+const CLOAKROOM = [
+  { name: "Cloakroom", worker: cloakroom({ ROLE: "edge" }), grants: true, decrypt: chacha },
+  { name: "Cloakroom a256ctr", worker: cloakroom({ ROLE: "edge" }), grants: true, alg: "a256ctr", decrypt: aes },
+];
 
 /**
  * Each has a `name`, its `worker` (see startWorkerd), `decrypt`, which turns its output into the object, and `grants`: whether it is asked
- * for a redirect token, which it looks up in the key store, instead of a size; `smallOnly`: it holds objects whole.
+ * for a redirect token, which it looks up in the key store, instead of a size; `alg`: under which algorithm; `smallOnly`: it holds objects whole.
  */
 export const CONTESTANTS = [
   { name: "pass-through", worker: { modules: script("pass") }, decrypt: plain },
@@ -71,18 +69,18 @@ export const CONTESTANTS = [
     decrypt: chacha,
   },
   { name: "JS pass with KV get", worker: { modules: script("js-pass-kv") }, grants: true, decrypt: plain },
-  CLOAKROOM,
+  ...CLOAKROOM,
 ];
 
 /** The other half, what clients without the opt-in meet: `policy` is the part of the configuration that is about media without an account. */
 export const origin = (name, policy) => ({ name, worker: cloakroom({ ROLE: "both", EDGE_URL: "http://localhost:8787", ...policy }), grants: true, decrypt: plain });
 
 /** The record that the key store holds for an object of `size` bytes, as the origin would have minted it (version 1). */
-export function grant(size) {
+export function grant(size, alg) {
   return {
     v: 1,
     content: "encrypted",
-    alg: "chacha20",
+    alg,
     key: KEY.toString("base64url"),
     server_name: "bench.example",
     media_id: String(size),
@@ -94,9 +92,12 @@ export function grant(size) {
   };
 }
 
-/** A redirect token for an object of `size` bytes: 32 bytes, which hold the size. */
-export function token(size) {
-  const bytes = Buffer.alloc(32, 1);
+/** The algorithms that links are measured with. */
+export const ALGORITHMS = ["chacha20", "a256ctr"];
+
+/** A redirect token for an object of `size` bytes: 32 bytes, which hold the size and the algorithm. */
+export function token(size, alg = "chacha20") {
+  const bytes = Buffer.alloc(32, 1 + ALGORITHMS.indexOf(alg));
   bytes.writeBigUInt64BE(BigInt(size));
   return bytes.toString("base64url");
 }

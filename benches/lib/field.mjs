@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 
-import { CONTESTANTS, KIB, MIB, grant, token } from "./contestants.mjs";
+import { ALGORITHMS, CONTESTANTS, KIB, MIB, grant, token } from "./contestants.mjs";
 import { ROOT, runNative, startNative, startWorkerd } from "./processes.mjs";
 
 /** What the benchmark asks for at any time: the key store has a grant for each. */
@@ -19,8 +19,10 @@ export class Field {
     const stub = { modules: { "stub.mjs": join(ROOT, "benches/stub.mjs") } };
     field.kv = await startWorkerd("kv stub", { ...stub, entrypoint: "kv" });
     field.cache = await startWorkerd("cache stub", { ...stub, entrypoint: "cache" });
-    for (const size of [...SIZES, CHECKED_BYTES]) {
-      await fetch(`${field.kv.url}/grant:${token(size)}`, { method: "PUT", body: JSON.stringify(grant(size)) });
+    for (const alg of ALGORITHMS) {
+      for (const size of [...SIZES, CHECKED_BYTES]) {
+        await fetch(`${field.kv.url}/grant:${token(size, alg)}`, { method: "PUT", body: JSON.stringify(grant(size, alg)) });
+      }
     }
     field.contestants = [];
     for (const contestant of CONTESTANTS) field.contestants.push(await field.enter(contestant));
@@ -32,7 +34,7 @@ export class Field {
     const ports = { origin: this.origin.port };
     if (contestant.grants) Object.assign(ports, { kv: this.kv.port, cache: this.cache.port });
     const workerd = await startWorkerd(contestant.name, contestant.worker, ports);
-    return { ...contestant, ...workerd, urlOf: (size) => `${workerd.url}/${contestant.grants ? token(size) : size}` };
+    return { ...contestant, ...workerd, urlOf: (size) => `${workerd.url}/${contestant.grants ? token(size, contestant.alg) : size}` };
   }
 
   /** The contestant of a name. */

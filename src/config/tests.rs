@@ -78,6 +78,24 @@ fn the_largest_redirect_is_not_below_the_smallest() {
 }
 
 #[test]
+fn session_secrets_are_two_different_ones_of_32_bytes_and_never_shown() {
+    let [one, two] = ["ab".repeat(32), "cd".repeat(32)];
+    assert!(read(&[]).unwrap().sessions.is_none());
+    let sessions =
+        read(&[("SESSION_SECRET", &one), ("SESSION_SECRET_PREVIOUS", &two)]).unwrap().sessions.unwrap();
+    assert_eq!((sessions.ttl_secs, sessions.masters.previous.is_some()), (86_400, true));
+    for wrong in ["", "secret", &one[1..], &format!("{one} ")] {
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(messages(&[("SESSION_SECRET", wrong)]), @"");
+        }
+    }
+    insta::assert_snapshot!(messages(&[("SESSION_SECRET", &one), ("SESSION_SECRET_PREVIOUS", &one)]), @"");
+    insta::assert_snapshot!(messages(&[("SESSION_SECRET_PREVIOUS", &one)]), @"");
+    insta::assert_snapshot!(messages(&[("SESSION_SECRET", &one), ("SESSION_TTL_SECS", "59")]), @"");
+    assert!(!format!("{:?}", read(&[("SESSION_SECRET", &one)])).contains("abab"));
+}
+
+#[test]
 fn a_number_has_digits_only() {
     for (name, right) in [("GRANT_TTL_SECS", "60"), ("REDIRECT_MIN_BYTES", "0"), ("CACHE_TTL_SECS", "60")] {
         assert!(read(&[(name, right)]).is_ok());

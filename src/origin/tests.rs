@@ -13,6 +13,7 @@ mod homeservers;
 mod links;
 mod policy;
 mod ranges;
+mod session;
 
 const PATH: &str = "/_matrix/client/v1/media/download/example.org/abc";
 const REDIRECT: &str = "org.matrix.msc4097.delivery=redirect";

@@ -268,7 +268,9 @@ mod tests {
     #[test]
     fn a_master_is_64_hexadecimal_digits() {
         assert_eq!(SessionMaster::from_hex(&"aB".repeat(32)), Some(SessionMaster::from_bytes(&[0xab; 32])));
-        for wrong in ["", "ab", &"ab".repeat(31), &"ab".repeat(33), &"a".repeat(63), &"zz".repeat(32), &"é".repeat(32)] {
+        for wrong in
+            ["", "ab", &"ab".repeat(31), &"ab".repeat(33), &"a".repeat(63), &"zz".repeat(32), &"é".repeat(32)]
+        {
             assert_eq!(SessionMaster::from_hex(wrong), None, "{wrong}");
         }
     }

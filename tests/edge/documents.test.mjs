@@ -32,7 +32,7 @@ describe("a document that tells about us", () => {
     assert.equal(response.headers.get("access-control-allow-origin"), "*");
     assert.deepEqual(await response.json(), { ...versions, unstable_features: { "org.example.x": false, [PREFIX]: true } });
 
-    const about = { deliveries: ["redirect", "json"], algs: ["chacha20"], edge: rig.worker.edge, min_size: 65_536 };
+    const about = { deliveries: ["redirect", "json"], algs: ["chacha20", "a256ctr"], edge: rig.worker.edge, min_size: 65_536 };
     for (const config of [{ "m.upload.size": 52_428_800 }, { "m.upload.size": 0, "org.example": { x: [] } }, {}]) {
       for (const path of CONFIGS) {
         says(path, config);

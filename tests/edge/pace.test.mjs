@@ -24,6 +24,10 @@ describe("a body", () => {
       const { key, ...answer } = await rig.answer(stored);
       return { response: await rig.link(answer, init), key };
     },
+    "under a256ctr": async (stored, init = {}) => {
+      const { key, ...answer } = await rig.answer(stored, { algs: "a256ctr" });
+      return { response: await rig.link(answer, init), key };
+    },
   };
 
   // Sends an object in pieces of these sizes, each in a packet of its own; the last size goes on to the end.

@@ -18,6 +18,7 @@ describe("a body that breaks off", () => {
   const asks = {
     plain: (stored, headers = {}) => rig.get(stored, { headers }),
     encrypted: async (stored, headers = {}) => rig.link(await rig.answer(stored), { headers }),
+    "under a256ctr": async (stored, headers = {}) => rig.link(await rig.answer(stored, { algs: "a256ctr" }), { headers }),
   };
 
   // An error, or a body that breaks off too: anything but an orderly end.

@@ -1,5 +1,6 @@
 // Answers, by the one rule: only the header `Org-Matrix-Msc4097-Answer` makes one, whatever a body looks like.
 
+import { keyFor } from "./cipher.mjs";
 import { secret } from "./secrets.mjs";
 
 export const ANSWER_HEADER = "org-matrix-msc4097-answer";
@@ -61,8 +62,8 @@ export async function readAnswer(response, { edge } = {}) {
     check(!("key" in body), "alg none with a key");
     return answer;
   }
-  check(body.alg === "chacha20", `alg ${body.alg}`);
-  return { ...answer, key: checkBase64url(body.key, KEY_BYTES, "key") };
+  check(["chacha20", "a256ctr"].includes(body.alg), `alg ${body.alg}`);
+  return { ...answer, key: keyFor(body.alg, checkBase64url(body.key, KEY_BYTES, "key")) };
 }
 
 function checkBase64url(text, bytes, field) {

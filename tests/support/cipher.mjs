@@ -1,8 +1,8 @@
-// Decryption by a second implementation: OpenSSL's ChaCha20, as Node has it.
+// Decryption by a second implementation: OpenSSL's ChaCha20 (RFC 8439, section 2.4) and AES-256 in counter mode, as Node has them.
 //
-// RFC 8439, section 2.4. The cipher is confidential only: it does not notice changed bytes.
+// The ciphers are confidential only: they do not notice changed bytes.
 
-import { createDecipheriv } from "node:crypto";
+import { createDecipheriv, hkdfSync } from "node:crypto";
 
 /** Nonce of an object's body. */
 export const BODY_NONCE = Buffer.alloc(12);
@@ -11,22 +11,34 @@ export const METADATA_NONCE = Buffer.concat([Buffer.alloc(11), Buffer.from([1])]
 /** Sealed metadata is always this long, whatever the file is called. */
 export const METADATA_BYTES = 1024;
 
-const BLOCK_BYTES = 64;
+const BLOCK_BYTES = { chacha20: 64, a256ctr: 16 };
+
+/**
+ * A key: its bytes, which know their algorithm.
+ *
+ * @param {"chacha20" | "a256ctr"} alg
+ * @param {Uint8Array} bytes 32 of them
+ */
+export function keyFor(alg, bytes) {
+  return Object.assign(Buffer.from(bytes), { alg });
+}
+
+/** The key of a session's link, from the session's secret and the redirect token's name. */
+export function sessionKey(secret, name, alg) {
+  return keyFor(alg, new Uint8Array(hkdfSync("sha256", secret, name, `org.matrix.msc4097/object/${alg}`, 32)));
+}
 
 /**
  * Turns a piece of ciphertext into plaintext, or back.
  *
- * @param {Buffer} key 32 bytes
+ * @param {Buffer} key 32 bytes, for ChaCha20 unless `keyFor` made it for another algorithm
  * @param {Uint8Array} bytes the piece
  * @param {number} [offset] where in the object it starts, in bytes, below 2^36
  * @param {Buffer} [nonce] 12 bytes
  * @returns {Buffer}
  */
 export function decrypt(key, bytes, offset = 0, nonce = BODY_NONCE) {
-  const skip = offset % BLOCK_BYTES;
-  const decipher = decipherAt(key, (offset - skip) / BLOCK_BYTES, nonce);
-  decipher.update(Buffer.alloc(skip));
-  return decipher.update(bytes);
+  return decryptStream(key, offset, nonce).update(bytes);
 }
 
 /** `length` bytes of keystream from `offset`. */
@@ -36,8 +48,9 @@ export function keystream(key, offset, length, nonce = BODY_NONCE) {
 
 /** A Node transform that decrypts a stream starting at `offset`. */
 export function decryptStream(key, offset = 0, nonce = BODY_NONCE) {
-  const skip = offset % BLOCK_BYTES;
-  const decipher = decipherAt(key, (offset - skip) / BLOCK_BYTES, nonce);
+  const { alg = "chacha20" } = key;
+  const skip = offset % BLOCK_BYTES[alg];
+  const decipher = decipherAt(alg, key, (offset - skip) / BLOCK_BYTES[alg], nonce);
   decipher.update(Buffer.alloc(skip));
   return decipher;
 }
@@ -62,9 +75,14 @@ export function unsealMetadata(key, header) {
   }
 }
 
-// OpenSSL's iv: the 32-bit little-endian block counter, then the nonce.
-function decipherAt(key, block, nonce) {
+// OpenSSL's iv: for ChaCha20 the 32-bit little-endian block counter, then the nonce; for AES the nonce, then the big-endian counter.
+function decipherAt(alg, key, block, nonce) {
   const iv = Buffer.alloc(16);
+  if (alg === "a256ctr") {
+    nonce.copy(iv, 0);
+    iv.writeUInt32BE(block, 12);
+    return createDecipheriv("aes-256-ctr", key, iv);
+  }
   iv.writeUInt32LE(block, 0);
   nonce.copy(iv, 4);
   return createDecipheriv("chacha20", key, iv);

@@ -46,7 +46,8 @@ pub struct DownloadInput {
 
 pub fn download(input: &DownloadInput) -> Result<Outcome, String> {
     let edge = WebOrigin::parse(&input.edge).ok_or("its edge is not a secure web origin")?;
-    let answer = Answer::from_json(input.answer.as_bytes(), &edge, &opt_in(true)).map_err(|e| e.to_string())?;
+    let answer =
+        Answer::from_json(input.answer.as_bytes(), &edge, &opt_in(true)).map_err(|e| e.to_string())?;
     let headers = header_map(&input.headers)?;
     let status = StatusCode::from_u16(input.status).map_err(|error| error.to_string())?;
     let range =

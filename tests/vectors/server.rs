@@ -32,7 +32,8 @@ pub struct SessionKeyInput {
 }
 
 pub fn session_key(input: &SessionKeyInput) -> Result<Outcome, String> {
-    let secret = SessionSecret::from_base64url(&input.secret).ok_or("its secret is not 32 bytes of base64url")?;
+    let secret =
+        SessionSecret::from_base64url(&input.secret).ok_or("its secret is not 32 bytes of base64url")?;
     let alg = Algorithm::parse(&input.alg).ok_or("its algorithm is unknown")?;
     Ok(("success", json!({ "key": *secret.key(alg, &input.name).to_base64url() })))
 }

@@ -8,6 +8,7 @@ const PLAIN: &str = "org-matrix-msc4097-plain";
 
 fn parse_answer(json: &[u8]) -> Answer {
     let edge = WebOrigin::parse("https://media.example.net").unwrap();
+    let opt_in = OptIn { delivery: Delivery::Json, alg: Algorithm::ChaCha20, verbatim: false };
     Answer::from_json(json, &edge, &opt_in).unwrap()
 }
 
