@@ -1,0 +1,157 @@
+import type { Homeserver } from "./address.ts";
+import { type Advertised, PREFIX, readAdvertised } from "./advertised.ts";
+import type { Cipher, CipherKey } from "./cipher.ts";
+import { MediaError } from "./error.ts";
+import type { Metadata } from "./metadata.ts";
+import { type RequestOptions, type Transport, Exchange, send } from "./request.ts";
+
+const CONFIG_PATH = `/_matrix/client/v1/media/config?${PREFIX}.session=true`;
+const MAX_CONFIG_BYTES = 64 * 1024;
+const CONFIG_MS = 60 * 60 * 1000; // specification, section 9.1
+const RETRY_CONFIG_MS = 60 * 1000; // after a failure that may pass
+const MAX_LINKS = 16; // each serves the ranges of one object
+const RENEW_MS = 5_000; // before a link ends
+
+/** A link that serves further ranges of its object. */
+export interface Link {
+  readonly url: string;
+  readonly edge: string;
+  /** Absent for a link without encryption. */
+  readonly key: CipherKey | undefined;
+  readonly metadata: Metadata;
+  /** By this client's clock, in milliseconds since 1970. Infinity if unknown. */
+  readonly endsAt: number;
+  readonly mayBeUnmarked: boolean;
+}
+
+/** What does not change between accounts. */
+export interface Settings {
+  readonly homeserver: Homeserver;
+  readonly accessToken: () => Promise<string>;
+  readonly fetch: typeof globalThis.fetch;
+  readonly ciphers: readonly Cipher[];
+  readonly timeoutMs: number;
+}
+
+interface KnownConfig {
+  readonly token: string;
+  readonly advertised: Promise<Advertised | undefined>;
+  until: number;
+}
+
+/** What a client remembers of an account, in memory only: the media config with its session, and the links of objects that are read in ranges. */
+export class Account {
+  readonly settings: Settings;
+  readonly #ended = new AbortController();
+  readonly #links = new Map<string, Link>();
+  #config: KnownConfig | undefined;
+  #staleSessions = 0;
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+  }
+
+  /** Aborts everything that still runs for the account. */
+  end(): void {
+    this.#links.clear();
+    this.#ended.abort(this.forgotten());
+  }
+
+  /** Returns the error of downloads that `end` aborts. */
+  forgotten(): MediaError {
+    return new MediaError("forgotten", "the download was aborted because the account was forgotten");
+  }
+
+  /** Sends a request to the homeserver, with the access token. */
+  async ask(path: string, options: Pick<RequestOptions, "range"> = {}, signal?: AbortSignal): Promise<Exchange> {
+    const token = await this.settings.accessToken();
+    return send(this.#transport(signal), this.settings.homeserver.base + path, { ...options, token });
+  }
+
+  /** Follows a link, without the access token. Does not follow redirects. */
+  follow(url: string, options: Pick<RequestOptions, "range">, signal?: AbortSignal): Promise<Exchange> {
+    return send(this.#transport(signal), url, { ...options, redirect: "manual" });
+  }
+
+  /**
+   * Returns what the homeserver advertises: for one hour what it said first. Returns `undefined` if it advertises nothing that can be used.
+   */
+  async advertised(): Promise<Advertised | undefined> {
+    const token = await this.settings.accessToken();
+    const known = this.#config;
+    // A session belongs to the access token that it was made for.
+    if (known?.token === token && Date.now() < known.until) return known.advertised;
+    if (known && Date.now() >= known.until) this.#staleSessions = 0;
+    const config: KnownConfig = { token, advertised: this.#readConfig(token, (ms) => (config.until = Date.now() + ms)), until: Infinity };
+    this.#config = config;
+    return config.advertised;
+  }
+
+  /** Whether sessions are of use: a second one that is stale at once shows that they are not. The media config is read again after an hour. */
+  get mayUseSession(): boolean {
+    return this.#staleSessions < 2;
+  }
+
+  /** Reads the media config anew next time, unless that has happened since. */
+  async distrust(advertised: Advertised): Promise<void> {
+    if ((await this.#config?.advertised) === advertised) this.#config = undefined;
+  }
+
+  /** Takes note that a session worked, or that it was stale: then the next download begins a new one. */
+  async noteSession(advertised: Advertised, isStale: boolean): Promise<void> {
+    if (!isStale) this.#staleSessions = 0;
+    else if ((await this.#config?.advertised) === advertised) {
+      this.#staleSessions += 1;
+      if (this.mayUseSession) this.#config = undefined;
+    }
+  }
+
+  /** Returns the link to an object that still works. */
+  link(path: string): Link | undefined {
+    const link = this.#links.get(path);
+    return link && Date.now() < link.endsAt - RENEW_MS ? link : undefined;
+  }
+
+  /** Remembers a link for further ranges; the sixteen most recent ones are kept. */
+  keep(path: string, link: Link): void {
+    if (this.#ended.signal.aborted) return;
+    this.#links.delete(path);
+    this.#links.set(path, link);
+    for (const oldest of this.#links.keys()) {
+      if (this.#links.size > MAX_LINKS) this.#links.delete(oldest);
+    }
+  }
+
+  /** Forgets a link that no longer works. */
+  drop(path: string, link: Link): void {
+    if (this.#links.get(path) === link) this.#links.delete(path);
+  }
+
+  #transport(signal?: AbortSignal): Transport {
+    const { fetch, timeoutMs } = this.settings;
+    return { fetch, timeoutMs, signals: signal ? [this.#ended.signal, signal] : [this.#ended.signal] };
+  }
+
+  async #readConfig(token: string, keepFor: (ms: number) => void): Promise<Advertised | undefined> {
+    let advertised: Advertised | undefined;
+    let ms = RETRY_CONFIG_MS;
+    try {
+      const exchange = await send(this.#transport(), this.settings.homeserver.base + CONFIG_PATH, { token });
+      const body = await exchange.readAll(MAX_CONFIG_BYTES);
+      const { origin } = this.settings.homeserver;
+      if (exchange.status === 200 && exchange.url.origin === origin && body.length <= MAX_CONFIG_BYTES) {
+        advertised = await readAdvertised(body);
+        // Within one web origin the access token would go along with a redirect.
+        if (advertised?.edge === origin) advertised = undefined;
+        ms = Math.min(CONFIG_MS, advertised?.session?.expiresInMs ?? CONFIG_MS);
+      } else if (exchange.status < 500 && exchange.status !== 429) {
+        ms = CONFIG_MS; // guests may not read it
+      }
+    } catch {
+      // Without the config the client asks for plain media, and reports what then goes wrong.
+      if (this.#ended.signal.aborted) throw this.#ended.signal.reason;
+    }
+    keepFor(ms);
+    return advertised;
+  }
+}
