@@ -46,7 +46,10 @@ async function waitFor<T>(step: Promise<T>, patience: AbortController, signal: A
     patience.abort(new MediaError("timeout", `the server sent nothing for ${timeoutMs / 1000} seconds`));
   }, timeoutMs);
   try {
-    return await step;
+    const result = await step;
+    // A `fetch` of the application's may not look at the signal.
+    signal.throwIfAborted();
+    return result;
   } catch (cause) {
     signal.throwIfAborted();
     throw new MediaError("network", "the connection to the server failed, or the page may not read the response", { cause });

@@ -170,12 +170,18 @@ export class World {
       "Content-Type": "application/octet-stream",
       "Content-Length": String(body.length),
       [LINK_HEADER]: "encrypted",
-      [METADATA_HEADER]: crypt(grant, Buffer.from(JSON.stringify(this.metadata).padEnd(1024)), 1).toString("base64url"),
+      [METADATA_HEADER]: crypt(grant, padded(JSON.stringify(this.metadata)), 1).toString("base64url"),
     });
     if (isPart) headers.set("Content-Range", `bytes ${start}-${end - 1}/${length}`);
     this.linkHeaders(headers, sent);
     return new Response(stream(body, this.pieceBytes), { status: isPart ? 206 : 200, headers });
   }
+}
+
+function padded(json: string): Buffer {
+  const bytes = Buffer.alloc(1024, " ");
+  bytes.write(json);
+  return bytes;
 }
 
 /** Encrypts from the first byte of the keystream on. */
