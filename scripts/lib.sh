@@ -169,3 +169,6 @@ bundle_gzip_bytes() {
   done
   printf '%d\n' "$sum"
 }
+
+# web_gzip_bytes: the size of the built browser library, minified and in one file, without the line that names its source map.
+web_gzip_bytes() { sed '/^\/\/# sourceMappingURL=/d' "$CLOAKROOM_ROOT/clients/web/dist/cloakroom-web.min.js" | gzip -9 -c | wc -c; }

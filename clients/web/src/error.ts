@@ -65,7 +65,7 @@ export class MediaError extends Error {
   readonly sizeBytes: number | undefined;
 
   constructor(code: MediaErrorCode, message: string, details: MediaErrorDetails = {}) {
-    super(message, "cause" in details ? { cause: details.cause } : undefined);
+    super(message, details);
     this.name = "MediaError";
     this.code = code;
     this.status = details.status;

@@ -1,0 +1,33 @@
+import { MediaClient, MediaError, safeFileName } from "@cloakroom/web";
+
+/** Makes a client: one for each account that is signed in. */
+export function connect(homeserver, session) {
+  return new MediaClient({ homeserver, accessToken: async () => session.accessToken });
+}
+
+/** Shows a picture in an `<img>`. */
+export async function showPicture(media, image, mxc) {
+  try {
+    const { url, revoke } = await media.objectUrl(mxc);
+    image.onload = image.onerror = revoke; // the element keeps the picture without the URL
+    image.src = url;
+  } catch (error) {
+    if (!(error instanceof MediaError)) throw error;
+    image.alt = error.errcode === "M_NOT_FOUND" ? "This picture is gone" : `This picture cannot be shown: ${error.message}`;
+  }
+}
+
+/** Saves a file under its name. */
+export async function save(media, mxc) {
+  const { url, contentDisposition, revoke } = await media.objectUrl(mxc);
+  const link = Object.assign(document.createElement("a"), { href: url, download: safeFileName(contentDisposition) ?? "download" });
+  link.click();
+  setTimeout(revoke, 60_000); // the browser reads the URL while it saves
+}
+
+/** Reads a part of a long file, piece by piece. */
+export async function readPart(media, mxc, first, last, onPiece) {
+  const response = await media.fetch(mxc, { range: `bytes=${first}-${last}` });
+  const reader = response.body.getReader();
+  for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) onPiece(value);
+}
