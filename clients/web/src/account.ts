@@ -36,6 +36,8 @@ export interface Settings {
 interface KnownConfig {
   readonly token: string;
   readonly advertised: Promise<Advertised | undefined>;
+  /** What `advertised` resolved to. */
+  value?: Advertised | undefined;
   until: number;
 }
 
@@ -82,9 +84,10 @@ export class Account {
     // A session belongs to the access token that it was made for.
     if (known?.token === token && Date.now() < known.until) return known.advertised;
     if (known && Date.now() >= known.until) this.#staleSessions = 0;
-    const config: KnownConfig = { token, advertised: this.#readConfig(token, (ms) => (config.until = Date.now() + ms)), until: Infinity };
+    const advertised = this.#readConfig(token, (value, ms) => Object.assign(config, { value, until: Date.now() + ms }));
+    const config: KnownConfig = { token, advertised, until: Infinity };
     this.#config = config;
-    return config.advertised;
+    return advertised;
   }
 
   /** Whether sessions are of use: a second one that is stale at once shows that they are not. The media config is read again after an hour. */
@@ -93,14 +96,14 @@ export class Account {
   }
 
   /** Reads the media config anew next time, unless that has happened since. */
-  async distrust(advertised: Advertised): Promise<void> {
-    if ((await this.#config?.advertised) === advertised) this.#config = undefined;
+  distrust(advertised: Advertised): void {
+    if (this.#config?.value === advertised) this.#config = undefined;
   }
 
   /** Takes note that a session worked, or that it was stale: then the next download begins a new one. */
-  async noteSession(advertised: Advertised, isStale: boolean): Promise<void> {
+  noteSession(advertised: Advertised, isStale: boolean): void {
     if (!isStale) this.#staleSessions = 0;
-    else if ((await this.#config?.advertised) === advertised) {
+    else if (this.#config?.value === advertised) {
       this.#staleSessions += 1;
       if (this.mayUseSession) this.#config = undefined;
     }
@@ -114,7 +117,6 @@ export class Account {
 
   /** Remembers a link for further ranges; the sixteen most recent ones are kept. */
   keep(path: string, link: Link): void {
-    if (this.#ended.signal.aborted) return;
     this.#links.delete(path);
     this.#links.set(path, link);
     for (const oldest of this.#links.keys()) {
@@ -132,7 +134,7 @@ export class Account {
     return { fetch, timeoutMs, signals: signal ? [this.#ended.signal, signal] : [this.#ended.signal] };
   }
 
-  async #readConfig(token: string, keepFor: (ms: number) => void): Promise<Advertised | undefined> {
+  async #readConfig(token: string, done: (value: Advertised | undefined, ms: number) => void): Promise<Advertised | undefined> {
     let advertised: Advertised | undefined;
     let ms = RETRY_CONFIG_MS;
     try {
@@ -149,9 +151,8 @@ export class Account {
       }
     } catch {
       // Without the config the client asks for plain media, and reports what then goes wrong.
-      if (this.#ended.signal.aborted) throw this.#ended.signal.reason;
     }
-    keepFor(ms);
+    done(advertised, ms);
     return advertised;
   }
 }

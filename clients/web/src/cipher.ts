@@ -21,7 +21,7 @@ export const METADATA_NONCE: Bytes = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 export interface Cipher {
   /** The algorithm's name on the wire, such as `chacha20`. */
   readonly alg: string;
-  /** Prepares a key of 32 bytes. Copies it: the caller overwrites the bytes afterwards. */
+  /** Prepares a key of 32 bytes. */
   open(key: Bytes): CipherKey | Promise<CipherKey>;
 }
 

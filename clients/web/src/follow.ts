@@ -56,9 +56,8 @@ export async function download(account: Account, wish: Download): Promise<Respon
     let mayReadConfigAgain = true;
     while (answers < MAX_ANSWERS) {
       const current = { ...wish, range };
-      const link = wish.range && answers === 0 ? account.link(wish.path) : undefined;
+      const link = wish.range ? account.link(wish.path) : undefined;
       const advertised = link ? undefined : await account.advertised();
-      wish.signal?.throwIfAborted();
       const outcome = link ? await followLink(account, current, link) : await tryOptIn(account, current, advertised);
       if (outcome instanceof Response) return outcome;
       if (outcome === "plain") break;
@@ -70,7 +69,7 @@ export async function download(account: Account, wish: Download): Promise<Respon
       if (outcome === "foreign") {
         if (!advertised || !mayReadConfigAgain) break;
         mayReadConfigAgain = false;
-        await account.distrust(advertised);
+        account.distrust(advertised);
       }
     }
   }
@@ -93,7 +92,7 @@ async function tryOptIn(account: Account, wish: Download, advertised: Advertised
 async function byRedirect(account: Account, wish: Download, advertised: Advertised, optIn: OptIn & { delivery: "session" }, exchange: Exchange): Promise<Outcome> {
   const { url, headers } = exchange;
   if (url.origin === account.settings.homeserver.origin) {
-    if (headers.get(SESSION_HEADER) === "stale") await account.noteSession(advertised, true);
+    if (headers.get(SESSION_HEADER) === "stale") account.noteSession(advertised, true);
     return takePlain(account, wish, exchange);
   }
   const token = tokenOfLink(url.href, optIn.edge);
@@ -102,7 +101,7 @@ async function byRedirect(account: Account, wish: Download, advertised: Advertis
     await exchange.leave();
     return "foreign";
   }
-  await account.noteSession(advertised, false);
+  account.noteSession(advertised, false);
   const refused = await refusal(exchange, wish, undefined);
   if (refused) return refused;
   const key = await openSessionKey(optIn.session.secret, tokenName(token) ?? "", optIn.cipher);
@@ -132,7 +131,6 @@ async function byAnswer(account: Account, wish: Download, optIn: OptIn & { deliv
   if (typeof answer === "string") return answer === "foreign_url" ? "foreign" : "plain";
   const cipher = optIn.ciphers.find(({ alg }) => alg === answer.alg);
   const key = answer.key && (await cipher?.open(answer.key));
-  answer.key?.fill(0);
   const endsAt = answer.expiresInMs === undefined ? answer.expiresTs : arrived + answer.expiresInMs;
   return followLink(account, wish, { url: answer.url, edge: optIn.edge, key, metadata: answer.metadata, endsAt, mayBeUnmarked: true });
 }

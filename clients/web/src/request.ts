@@ -32,6 +32,7 @@ export interface RequestOptions {
 export async function send(transport: Transport, url: string, { token, range, redirect = "follow" }: RequestOptions): Promise<Exchange> {
   const patience = new AbortController();
   const signal = AbortSignal.any([...transport.signals, patience.signal]);
+  signal.throwIfAborted();
   // Browsers set Accept-Encoding themselves and ignore this one.
   const headers = new Headers({ "Accept-Encoding": "identity" });
   if (token !== undefined) headers.set("Authorization", `Bearer ${token}`);
@@ -47,7 +48,7 @@ async function waitFor<T>(step: Promise<T>, patience: AbortController, signal: A
   }, timeoutMs);
   try {
     const result = await step;
-    // A `fetch` of the application's may not look at the signal.
+    // The application's own `fetch` may not look at the signal.
     signal.throwIfAborted();
     return result;
   } catch (cause) {

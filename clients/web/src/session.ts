@@ -37,8 +37,5 @@ export async function deriveKey(secret: CryptoKey, name: string, alg: string): P
 
 /** Opens the key of a link. */
 export async function openSessionKey(secret: CryptoKey, name: string, cipher: Cipher): Promise<CipherKey> {
-  const raw = await deriveKey(secret, name, cipher.alg);
-  const key = await cipher.open(raw);
-  raw.fill(0);
-  return key;
+  return cipher.open(await deriveKey(secret, name, cipher.alg));
 }

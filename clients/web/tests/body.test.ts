@@ -84,6 +84,11 @@ describe("a body", () => {
       assert.equal(error.code, "surplus");
       assert.ok(bytes.length <= 100_003);
     }
+    // What comes after it is not read.
+    let left = false;
+    linkWith((body) => new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(body)), cancel: () => void (left = true) }));
+    assert.equal((await released(await world.client().fetch(MXC))).error.code, "surplus");
+    assert.ok(left, "the body was not left");
   });
 
   it("is read no faster than its reader reads", async () => {
@@ -157,6 +162,14 @@ describe("before the head has come", () => {
     await assert.rejects(world.client().fetch(MXC, { signal: AbortSignal.abort(why) }), why);
   });
 
+  it("nothing is sent any more, even by a fetch that does not look at its signal", async () => {
+    const deaf: typeof fetch = (input, init) => world.fetch(input, { ...init, signal: null });
+    const abort = new AbortController();
+    world.onConfig = () => void abort.abort();
+    await assert.rejects(world.client({ fetch: deaf }).fetch(MXC, { signal: abort.signal }), { name: "AbortError" });
+    assert.deepEqual(world.counts, { config: 1 });
+  });
+
   it("patience ends: at the link with plain media, at the homeserver with an error", async () => {
     world.about = (about) => ({ ...about, deliveries: ["json"] });
     const response = await world.client({ timeoutMs: 30, fetch: silent((url) => url.startsWith("https://media.")) }).fetch(MXC);
@@ -208,6 +221,7 @@ describe("forget", () => {
     const running = client.fetch(MXC);
     client.forget();
     await assert.rejects(running, { code: "forgotten" });
+    assert.equal(world.counts["media"], undefined);
   });
 });
 

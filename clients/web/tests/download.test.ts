@@ -100,7 +100,8 @@ describe("a download", () => {
   });
 
   it("asks for plain media where the config cannot be read", async () => {
-    for (const config of [matrixError(403, "M_FORBIDDEN"), matrixError(500, "M_UNKNOWN"), new Response("<html>"), new Response("x".repeat(70_000))]) {
+    const tooLong = () => Response.json({ [PREFIX]: { edge: EDGE }, later: "x".repeat(65_536) });
+    for (const config of [matrixError(403, "M_FORBIDDEN"), matrixError(500, "M_UNKNOWN"), new Response("<html>"), tooLong()]) {
       world = new World();
       world.onConfig = () => config;
       await expectWhole(await world.client().fetch(MXC));
@@ -244,13 +245,28 @@ describe("the media config", () => {
     assert.deepEqual(world.counts, { config: 1, media: 3, link: 1 });
     await expectWhole(await client.fetch(MXC));
     assert.deepEqual(world.counts, { config: 2, media: 4, link: 2 });
+    assert.equal(world.to("media").at(-1)?.url.searchParams.get(`${PREFIX}.session`), world.sessionId);
+    // Again much later, after sessions that worked.
+    world.sessionId = randomBytes(45).toString("base64url");
+    await expectWhole(await client.fetch(MXC));
+    await expectWhole(await client.fetch(MXC));
+    assert.equal(world.to("media").at(-1)?.url.searchParams.get(`${PREFIX}.session`), world.sessionId);
   });
 
   it("is not read again and again for sessions that are always stale: then answers are used", async () => {
     world.onMedia = ({ url, headers }) => (url.search.includes("session") ? world.plain(headers, { "org-matrix-msc4097-session": "stale" }) : undefined);
-    const client = world.client();
-    for (let i = 0; i < 5; i += 1) await expectWhole(await client.fetch(MXC));
-    assert.deepEqual(world.counts, { config: 2, media: 5, link: 3 });
+    mock.timers.enable({ apis: ["Date"], now: 1_700_000_000_000 });
+    try {
+      const client = world.client();
+      for (let i = 0; i < 5; i += 1) await expectWhole(await client.fetch(MXC));
+      assert.deepEqual(world.counts, { config: 2, media: 5, link: 3 });
+      mock.timers.tick(3_600_000);
+      world.onMedia = () => undefined;
+      await expectWhole(await client.fetch(MXC));
+      assert.equal(parameters(world.to("media").at(-1)?.url)["delivery"], "session");
+    } finally {
+      mock.timers.reset();
+    }
   });
 });
 
@@ -335,6 +351,11 @@ describe("a range", () => {
     assert.equal(world.counts["media"], 17);
     await ask(0);
     assert.equal(world.counts["media"], 18);
+    // That one took the place of the one that was not used for longest.
+    await ask(1);
+    assert.equal(world.counts["media"], 18);
+    await ask(2);
+    assert.equal(world.counts["media"], 19);
   });
 
   it("is a 206 although the whole object came", async () => {
@@ -386,6 +407,7 @@ describe("a range", () => {
     await assert.rejects(client.fetch(MXC, { range: "bytes=100003-", plain: true }), beyond);
     world.onMedia = () => new Response(null, { status: 416 });
     await assert.rejects(client.fetch(MXC, { range: "bytes=100003-", plain: true }), { code: "unsatisfiable", sizeBytes: undefined });
+    await assert.rejects(client.fetch(MXC, { plain: true }), { code: "homeserver", status: 416 });
   });
 
   it("of an object without bytes is the whole of it", async () => {
@@ -464,6 +486,9 @@ describe("the homeserver's response", () => {
       world.onElsewhere = ({ headers }) => world.plain(headers, { "Org-Matrix-Msc4097-Answer": "json" });
       await expectWhole(await world.client().fetch(MXC));
       await expectPart(await world.client().fetch(MXC, { range: "bytes=100-199" }), 100, 200);
+      world.onElsewhere = () => world.answer(world.mint("a256ctr"));
+      assert.match((await bytesOf(await world.client().fetch(MXC))).toString(), /^\{"url":"https:/);
+      assert.equal(world.to("link").length, 0, "an answer from elsewhere was believed");
       world.onElsewhere = () => matrixError(403, "M_FORBIDDEN");
       await assert.rejects(world.client().fetch(MXC), { code: "redirect_target", status: 403, errcode: undefined });
       world.onMedia = () => redirect("http://store.example/object");

@@ -8,8 +8,7 @@ const BLOCK_BYTES = 64;
 
 export const chacha20: Cipher = {
   alg: "chacha20",
-  open(raw) {
-    const key = raw.slice();
+  open(key) {
     return {
       apply(bytes, offset, nonce) {
         const skip = offset % BLOCK_BYTES;

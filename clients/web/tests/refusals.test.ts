@@ -114,8 +114,31 @@ describe("a link to another edge than the advertised one", () => {
     for (const elsewhere of [() => new Response("x", { headers: { [LINK_HEADER]: "encrypted" } }), () => matrixError(404, "M_NOT_FOUND")]) {
       worldWith("session").onMedia = ({ url }) => (url.search ? redirect(`${OTHER_EDGE}/${token()}`) : undefined);
       world.onElsewhere = elsewhere;
-      await expectWhole(await world.client().fetch(MXC));
+      const client = world.client();
+      await expectWhole(await client.fetch(MXC));
       assert.deepEqual(world.counts, { config: 2, media: 3, elsewhere: 2 });
+      // What was read last is not read again at once.
+      await expectWhole(await client.fetch(MXC));
+      assert.equal(world.counts["config"], 3);
+    }
+  });
+
+  it("session: the body of such a link is left", async () => {
+    let left = 0;
+    worldWith("session").onMedia = ({ url }) => (url.search ? redirect(`${OTHER_EDGE}/${token()}`) : undefined);
+    world.onElsewhere = () => new Response(new ReadableStream({ cancel: () => void (left += 1) }), { headers: { [LINK_HEADER]: "encrypted" } });
+    await expectWhole(await world.client().fetch(MXC));
+    assert.equal(left, 2);
+  });
+
+  it("the config is read again for all downloads together", async () => {
+    for (const delivery of Object.keys(deliveries)) {
+      worldWith(delivery);
+      const client = world.client();
+      await expectWhole(await client.fetch(MXC));
+      world.edge = OTHER_EDGE;
+      for (const response of await Promise.all([client.fetch(MXC), client.fetch(MXC), client.fetch(MXC)])) await expectWhole(response);
+      assert.equal(world.counts["config"], 2);
     }
   });
 
