@@ -3,7 +3,7 @@ import { type Advertised, PREFIX, readAdvertised } from "./advertised.ts";
 import type { Cipher, CipherKey } from "./cipher.ts";
 import { MediaError } from "./error.ts";
 import type { Metadata } from "./metadata.ts";
-import { type RequestOptions, type Transport, Exchange, send } from "./request.ts";
+import { type Exchange, type RequestOptions, type Transport, send } from "./request.ts";
 
 const CONFIG_PATH = `/_matrix/client/v1/media/config?${PREFIX}.session=true`;
 const MAX_CONFIG_BYTES = 64 * 1024;
@@ -56,12 +56,7 @@ export class Account {
   /** Aborts everything that still runs for the account. */
   end(): void {
     this.#links.clear();
-    this.#ended.abort(this.forgotten());
-  }
-
-  /** Returns the error of downloads that `end` aborts. */
-  forgotten(): MediaError {
-    return new MediaError("forgotten", "the download was aborted because the account was forgotten");
+    this.#ended.abort(new MediaError("forgotten", "the download was aborted because the account was forgotten"));
   }
 
   /** Sends a request to the homeserver, with the access token. */

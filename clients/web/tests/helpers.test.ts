@@ -1,7 +1,7 @@
 // The helpers around a download: `blob:` URLs and file names.
 
 import assert from "node:assert/strict";
-import { beforeEach, describe, it } from "node:test";
+import { beforeEach, describe, it, mock } from "node:test";
 
 import { safeFileName } from "../src/index.ts";
 import { MXC, World, bytesOf, stream } from "./world.ts";
@@ -49,6 +49,7 @@ describe("a blob: URL", () => {
   });
 
   it("is revoked when the account is forgotten", async () => {
+    const revoked = mock.method(URL, "revokeObjectURL");
     const client = world.client();
     const [made, other] = [await client.objectUrl(MXC), await client.objectUrl(MXC)];
     other.revoke();
@@ -56,6 +57,12 @@ describe("a blob: URL", () => {
     client.forget();
     await assert.rejects(fetch(made.url));
     await assert.rejects(running, { code: "forgotten" });
+    client.forget();
+    assert.deepEqual(
+      revoked.mock.calls.map(({ arguments: [url] }) => url),
+      [other.url, made.url],
+    );
+    mock.restoreAll();
   });
 });
 

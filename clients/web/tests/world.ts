@@ -94,7 +94,7 @@ export class World {
     const sent = { to, url, headers, init };
     this.sent.push(sent);
     assert.equal(headers.get("authorization"), url.origin === HOMESERVER ? `Bearer ${this.token}` : null, `access token to ${to}`);
-    assert.equal(init.credentials, "omit");
+    assert.deepEqual([init.credentials, init.referrerPolicy, headers.get("accept-encoding")], ["omit", "no-referrer", "identity"]);
     return sent;
   }
 
