@@ -22,7 +22,7 @@ function tokens() {
     bad("sealed-stray-bits", "a sealed part in another text for the same bytes", `${token}.AB`),
     bad("sealed-padded", "a sealed part with padding", `${token}.AA==`),
     bad("sealed-percent-encoded", "the dot percent-encoded", `${token}%2EAAAA`),
-    bad("sealed-too-long", "2,049 characters", `${token}.${"A".repeat(2005)}`),
+    bad("sealed-too-long", "2,050 characters: the first length above the limit that base64url can have", `${token}.${"A".repeat(2006)}`),
     bad("sealed-short-name", "a name of 42 characters", `${token.slice(1)}.AAAA`),
     bad("short", "42 characters", token.slice(1)),
     bad("long", "44 characters", `${token}A`),
