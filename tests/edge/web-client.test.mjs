@@ -31,8 +31,7 @@ function clientOf(rig, { homeserver = rig.worker.origin, token = rig.user } = {}
       seen.push("config");
       const { session } = (await response.clone().json())[PREFIX] ?? {};
       if (session) secret(session.secret, "session's secret");
-    }
-    else if (asked.origin === homeserver) seen.push(asked.searchParams.get(`${PREFIX}.delivery`) ?? "plain");
+    } else if (asked.origin === homeserver) seen.push(asked.searchParams.get(`${PREFIX}.delivery`) ?? "plain");
     if (new URL(response.url).origin === rig.worker.edge) {
       seen.push(response.ok ? "link" : `link ${response.status}`);
       secret(new URL(response.url).pathname.slice(1), "redirect token");
@@ -99,14 +98,18 @@ for (const delivery of ["session", "json"]) {
         await Promise.all([part(1, 20), part(15, 15), part(16, 70_000), part(2_000_003, LARGE_BYTES - 1)]);
         await expectMedia(await client.fetch(mxc(stored), { range: "bytes=-17" }), stored, { offset: LARGE_BYTES - 17, status: 206 });
         assert.deepEqual(seen, ["config", delivery, ...Array.from({ length: 6 }, () => "link")]);
-        await assert.rejects(client.fetch(mxc(stored), { range: `bytes=${LARGE_BYTES}-` }), { code: "unsatisfiable", sizeBytes: LARGE_BYTES });
+        await assert.rejects(client.fetch(mxc(stored), { range: `bytes=${LARGE_BYTES}-` }), {
+          code: "unsatisfiable",
+          sizeBytes: LARGE_BYTES,
+        });
       }
     });
 
     it("renews a link that has ended", async () => {
       const { client, seen } = clientOf(rig);
       const stored = rig.store(SMALL_BYTES, PNG);
-      const part = async () => expectMedia(await client.fetch(mxc(stored), { range: "bytes=5-99" }), stored, { offset: 5, length: 95, status: 206 });
+      const part = async () =>
+        expectMedia(await client.fetch(mxc(stored), { range: "bytes=5-99" }), stored, { offset: 5, length: 95, status: 206 });
       await part();
       await sleep(GRANT_TTL_SECS * 1_000 + 50);
       await part();

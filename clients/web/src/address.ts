@@ -34,7 +34,10 @@ export interface Homeserver {
 export function parseHomeserver(text: string): Homeserver {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !isSecure(url) || url.username || url.password || /[?#]/.test(text)) {
-    throw new MediaError("invalid_argument", "invalid homeserver URL: expected https://host, with a port or a path if needed (http works for localhost)");
+    throw new MediaError(
+      "invalid_argument",
+      "invalid homeserver URL: expected https://host, with a port or a path if needed (http works for localhost)",
+    );
   }
   return { base: url.href.replace(/\/+$/, ""), origin: url.origin };
 }
@@ -51,7 +54,10 @@ export function isSecure({ protocol, hostname }: URL): boolean {
  *
  * @throws {MediaError} `invalid_argument` if the URI or the thumbnail's dimensions are malformed.
  */
-export function mediaPath(mxc: string, { thumbnail, fileName }: { thumbnail?: Thumbnail | undefined; fileName?: string | undefined }): string {
+export function mediaPath(
+  mxc: string,
+  { thumbnail, fileName }: { thumbnail?: Thumbnail | undefined; fileName?: string | undefined },
+): string {
   const { server, id } = parseMxc(mxc);
   const name = encodeURIComponent(server);
   if (!thumbnail) return `/_matrix/client/v1/media/download/${name}/${id}${fileNameSegment(fileName)}`;

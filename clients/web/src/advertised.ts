@@ -39,7 +39,7 @@ export async function readAdvertised(body: Uint8Array): Promise<Advertised | und
     algs,
     minSize: isWhole(minSize) ? minSize : 0,
     maxSize: isWhole(maxSize) ? maxSize : Infinity,
-    session: await readSession(about?.["session"]),
+    session: await readSession(about?.session),
   };
 }
 
@@ -53,7 +53,11 @@ export async function readAdvertised(body: Uint8Array): Promise<Advertised | und
  * @param wish what is known of the object: whether it is ciphertext already, and its size.
  * @returns `undefined` if the client does not opt in.
  */
-export function chooseOptIn(advertised: Advertised, ciphers: readonly Cipher[], wish: { verbatim: boolean; size: number | undefined }): OptIn | undefined {
+export function chooseOptIn(
+  advertised: Advertised,
+  ciphers: readonly Cipher[],
+  wish: { verbatim: boolean; size: number | undefined },
+): OptIn | undefined {
   const { edge, deliveries, algs, minSize, maxSize, session } = advertised;
   if (wish.size !== undefined && (wish.size < minSize || wish.size > maxSize)) return undefined;
   const usable = ciphers.filter(({ alg }) => algs?.includes(alg) ?? true);

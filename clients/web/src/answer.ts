@@ -34,7 +34,11 @@ export interface Answer {
  * @param offered which algorithms the client named, and whether it said `verbatim`.
  * @returns the answer, or the first rule that is broken.
  */
-export function readAnswer(body: Uint8Array, edge: string, offered: { algs: readonly string[]; verbatim: boolean }): Answer | AnswerRefusal {
+export function readAnswer(
+  body: Uint8Array,
+  edge: string,
+  offered: { algs: readonly string[]; verbatim: boolean },
+): Answer | AnswerRefusal {
   if (!isSecure(new URL(edge))) return "insecure_url";
   const { url, alg, key, expires_ts: expiresTs, expires_in_ms, metadata: about } = membersOf(parseJson(body)) ?? {};
   const metadata = readMetadata(about);

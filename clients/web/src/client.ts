@@ -57,7 +57,13 @@ export class MediaClient {
   readonly #urls = new Set<ObjectUrl>();
 
   /** @throws {MediaError} `invalid_argument` if the homeserver's URL is neither https nor http on this machine. */
-  constructor({ homeserver, accessToken, fetch = (input, init) => globalThis.fetch(input, init), cipher, timeoutMs = TIMEOUT_MS }: MediaClientOptions) {
+  constructor({
+    homeserver,
+    accessToken,
+    fetch = (input, init) => globalThis.fetch(input, init),
+    cipher,
+    timeoutMs = TIMEOUT_MS,
+  }: MediaClientOptions) {
     const ciphers = [...(hasWebCrypto() ? [a256ctr] : []), ...(cipher ? [cipher] : [])];
     this.#settings = { homeserver: parseHomeserver(homeserver), accessToken, fetch, ciphers, timeoutMs };
     this.#account = new Account(this.#settings);

@@ -36,13 +36,19 @@ export interface Expected {
  *
  * @throws {MediaError} with the outcome of the first rule that is broken.
  */
-export async function checkEncrypted(head: Head, { key, metadata: known, mayBeUnmarked }: Expected, range?: RangeRequest): Promise<{ metadata: Metadata; window: Window }> {
+export async function checkEncrypted(
+  head: Head,
+  { key, metadata: known, mayBeUnmarked }: Expected,
+  range?: RangeRequest,
+): Promise<{ metadata: Metadata; window: Window }> {
   checkMark(head, "encrypted", mayBeUnmarked);
   const sealed = head.headers.get(METADATA_HEADER);
   if (sealed === null) throw new MediaError("no_metadata", "the link's response has no sealed metadata");
   const metadata = await unsealMetadata(sealed, key);
-  if (known && !isSameMetadata(metadata, known)) throw new MediaError("other_metadata", "the link gives another object than the one that was granted");
-  if (metadata.size >= KEYSTREAM_BYTES) throw new MediaError("too_long", `the object has ${metadata.size} bytes, too many for encrypted media`);
+  if (known && !isSameMetadata(metadata, known))
+    throw new MediaError("other_metadata", "the link gives another object than the one that was granted");
+  if (metadata.size >= KEYSTREAM_BYTES)
+    throw new MediaError("too_long", `the object has ${metadata.size} bytes, too many for encrypted media`);
   return { metadata, window: checkSize(head, metadata.size, range) };
 }
 
@@ -68,13 +74,15 @@ export function checkPlain(head: Head, range?: RangeRequest): Window | undefined
   const length = isEncoded(head) ? undefined : decimal(head.headers.get("Content-Length"));
   const size = head.status === 206 ? parseContentRange(head).size : length;
   if (size !== undefined) return checkSize(head, size, range, true);
-  if (range) throw new MediaError("range_ignored", "the server sends the whole object instead of the range, and does not say how long it is");
+  if (range)
+    throw new MediaError("range_ignored", "the server sends the whole object instead of the range, and does not say how long it is");
   return undefined;
 }
 
 function checkMark({ headers }: Head, promised: string, mayBeUnmarked: boolean): void {
   const mark = headers.get(LINK_HEADER);
-  if (mark !== promised && !(mark === null && mayBeUnmarked)) throw new MediaError("other_link", `the response is not marked as ${promised}`);
+  if (mark !== promised && !(mark === null && mayBeUnmarked))
+    throw new MediaError("other_link", `the response is not marked as ${promised}`);
 }
 
 // Rules 6 to 10 of section 9.4. Plain servers may send fewer bytes than the range has: RFC 9110, section 15.3.7.

@@ -12,7 +12,12 @@ export function safeFileName(contentDisposition: string | null | undefined): str
   const given = contentDisposition == null ? undefined : (extendedName(contentDisposition) ?? plainName(contentDisposition));
   const base = given?.replace(UNSHOWABLE, "").split(/[/\\]/).at(-1) ?? "";
   const name = base.replace(/[<>:"|?*]/g, "_").replace(/^[. ]+/, "");
-  return [...name].slice(0, MAX_CHARS).join("").replace(/[. ]+$/, "") || undefined;
+  return (
+    [...name]
+      .slice(0, MAX_CHARS)
+      .join("")
+      .replace(/[. ]+$/, "") || undefined
+  );
 }
 
 // filename*=utf-8''na%C3%AFve.png

@@ -89,7 +89,13 @@ async function tryOptIn(account: Account, wish: Download, advertised: Advertised
 
 // --- the delivery `session` -------------------------------------------------------------------------------------------------------
 
-async function byRedirect(account: Account, wish: Download, advertised: Advertised, optIn: OptIn & { delivery: "session" }, exchange: Exchange): Promise<Outcome> {
+async function byRedirect(
+  account: Account,
+  wish: Download,
+  advertised: Advertised,
+  optIn: OptIn & { delivery: "session" },
+  exchange: Exchange,
+): Promise<Outcome> {
   const { url, headers } = exchange;
   if (url.origin === account.settings.homeserver.origin) {
     if (headers.get(SESSION_HEADER) === "stale") account.noteSession(advertised, true);
@@ -147,7 +153,9 @@ async function followLink(account: Account, wish: Download, link: Link): Promise
   return release(exchange, async () => {
     const { key, metadata } = link;
     try {
-      const window = key ? (await checkEncrypted(exchange, { ...link, key }, wish.range)).window : checkVerbatim(exchange, metadata, wish.range);
+      const window = key
+        ? (await checkEncrypted(exchange, { ...link, key }, wish.range)).window
+        : checkVerbatim(exchange, metadata, wish.range);
       if (wish.range) account.keep(wish.path, link);
       return respond(exchange, wish, metadata, window, key);
     } catch (error) {
@@ -173,7 +181,10 @@ async function refusal(exchange: Exchange, { range }: Download, size: number | u
       if (range) return emptyOrBeyond(headers, size);
       break;
   }
-  throw new MediaError("edge", `the edge answered ${status === 0 ? "with a redirect" : status}`, { status, retryAfterSecs: retryAfter(headers) });
+  throw new MediaError("edge", `the edge answered ${status === 0 ? "with a redirect" : status}`, {
+    status,
+    retryAfterSecs: retryAfter(headers),
+  });
 }
 
 // --- plain media ---------------------------------------------------------------------------------------------------------------------
@@ -189,17 +200,23 @@ async function takePlain(account: Account, wish: Download, exchange: Exchange): 
   const { status, headers, url } = exchange;
   const { origin } = account.settings.homeserver;
   return release(exchange, async () => {
-    if (url.origin === origin && headers.has(ANSWER_HEADER)) throw new MediaError("unasked_answer", "an answer came that was not asked for");
-    if (origin.startsWith("https:") && url.protocol !== "https:") throw new MediaError("insecure_redirect", "a redirect leads from https to http");
+    if (url.origin === origin && headers.has(ANSWER_HEADER))
+      throw new MediaError("unasked_answer", "an answer came that was not asked for");
+    if (origin.startsWith("https:") && url.protocol !== "https:")
+      throw new MediaError("insecure_redirect", "a redirect leads from https to http");
     if (status === 200 || status === 206) {
-      const metadata = { contentType: headers.get("Content-Type") ?? "application/octet-stream", contentDisposition: headers.get("Content-Disposition") ?? undefined };
+      const metadata = {
+        contentType: headers.get("Content-Type") ?? "application/octet-stream",
+        contentDisposition: headers.get("Content-Disposition") ?? undefined,
+      };
       return respond(exchange, wish, metadata, checkPlain(exchange, wish.range));
     }
     if (status === 416 && wish.range) {
       await exchange.leave();
       return emptyOrBeyond(headers, undefined);
     }
-    if (url.origin !== origin) throw new MediaError("redirect_target", `the server that the homeserver redirected to answered ${status}`, { status });
+    if (url.origin !== origin)
+      throw new MediaError("redirect_target", `the server that the homeserver redirected to answered ${status}`, { status });
     throw await homeserverError(exchange);
   });
 }
@@ -207,10 +224,14 @@ async function takePlain(account: Account, wish: Download, exchange: Exchange): 
 async function homeserverError(exchange: Exchange): Promise<MediaError> {
   const { status, headers } = exchange;
   const body = await exchange.readAll(MAX_ERROR_BYTES).catch(() => new Uint8Array());
-  const said = membersOf(parseJson(body))?.["errcode"];
+  const said = membersOf(parseJson(body))?.errcode;
   // A homeserver's words may repeat the access token, so only what has the form of a code is shown.
   const errcode = typeof said === "string" && /^[A-Z][A-Z0-9_]{1,63}$/.test(said) ? said : undefined;
-  return new MediaError("homeserver", `the homeserver answered ${status}${errcode ? ` ${errcode}` : ""}`, { status, errcode, retryAfterSecs: retryAfter(headers) });
+  return new MediaError("homeserver", `the homeserver answered ${status}${errcode ? ` ${errcode}` : ""}`, {
+    status,
+    errcode,
+    retryAfterSecs: retryAfter(headers),
+  });
 }
 
 // --- shared ----------------------------------------------------------------------------------------------------------------------------
@@ -246,7 +267,13 @@ async function unlessUnreachable(exchange: Promise<Exchange>): Promise<Exchange 
   }
 }
 
-function respond(exchange: Exchange, { range }: Download, { contentType, contentDisposition }: Omit<Metadata, "size">, window: Window | undefined, key?: Link["key"]): Response {
+function respond(
+  exchange: Exchange,
+  { range }: Download,
+  { contentType, contentDisposition }: Omit<Metadata, "size">,
+  window: Window | undefined,
+  key?: Link["key"],
+): Response {
   const headers = new Headers();
   setHeader(headers, "Content-Type", contentType, "application/octet-stream");
   if (contentDisposition !== undefined) setHeader(headers, "Content-Disposition", contentDisposition, "attachment");

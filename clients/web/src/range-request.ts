@@ -42,6 +42,10 @@ export function parseRange(text: string): RangeRequest | undefined {
 export function requireRange(text: string): RangeRequest {
   const range = parseRange(text);
   // `bytes=-0`, for one, has no byte of any object.
-  if (!range?.resolve(Number.MAX_SAFE_INTEGER)) throw new MediaError("invalid_argument", `invalid range '${text.slice(0, 50)}': expected bytes=START-END, bytes=START- or bytes=-LENGTH`);
+  if (!range?.resolve(Number.MAX_SAFE_INTEGER))
+    throw new MediaError(
+      "invalid_argument",
+      `invalid range '${text.slice(0, 50)}': expected bytes=START-END, bytes=START- or bytes=-LENGTH`,
+    );
   return range;
 }

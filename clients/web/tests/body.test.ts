@@ -6,7 +6,7 @@ import { beforeEach, describe, it } from "node:test";
 import { BODY_NONCE, KEYSTREAM_BYTES, a256ctr } from "../src/cipher.ts";
 import { openBody } from "../src/decrypt.ts";
 import { MediaError } from "../src/index.ts";
-import { MXC, World, bytesOf, stream } from "./world.ts";
+import { MXC, type Members, World, bytesOf, stream } from "./world.ts";
 
 let world: World;
 beforeEach(() => (world = new World()));
@@ -24,14 +24,14 @@ const linkWith = (change: (body: Buffer) => ReadableStream<Uint8Array<ArrayBuffe
 };
 
 /** Reads what comes. */
-async function released(response: Response): Promise<{ bytes: Buffer; error: any }> {
+async function released(response: Response): Promise<{ bytes: Buffer; error: Members }> {
   const pieces: Uint8Array[] = [];
   try {
     for await (const piece of response.body ?? []) pieces.push(piece);
   } catch (error) {
-    return { bytes: Buffer.concat(pieces), error };
+    return { bytes: Buffer.concat(pieces), error: error as Members };
   }
-  return { bytes: Buffer.concat(pieces), error: undefined };
+  return { bytes: Buffer.concat(pieces), error: {} };
 }
 
 describe("a body", () => {
@@ -86,7 +86,9 @@ describe("a body", () => {
     }
     // What comes after it is not read.
     let left = false;
-    linkWith((body) => new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(body)), cancel: () => void (left = true) }));
+    linkWith(
+      (body) => new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(body)), cancel: () => void (left = true) }),
+    );
     assert.equal((await released(await world.client().fetch(MXC))).error.code, "surplus");
     assert.ok(left, "the body was not left");
   });
@@ -114,7 +116,13 @@ describe("a body", () => {
 
   it("that its reader leaves is left", async () => {
     let reason: unknown;
-    linkWith((body) => new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(body.subarray(0, 10))), cancel: (given) => void (reason = given) }));
+    linkWith(
+      (body) =>
+        new ReadableStream({
+          pull: (controller) => controller.enqueue(new Uint8Array(body.subarray(0, 10))),
+          cancel: (given) => void (reason = given),
+        }),
+    );
     await (await world.client().fetch(MXC)).body?.cancel("enough");
     assert.equal(reason, "enough");
   });
@@ -142,13 +150,15 @@ describe("a body", () => {
 
 describe("before the head has come", () => {
   /** A fetch that never answers some requests. */
-  const silent = (isSilent: (url: string) => boolean): typeof fetch => (input, init) =>
-    isSilent(String(input))
-      ? new Promise((_, fail) => {
-          if (init?.signal?.aborted) fail(init.signal.reason);
-          init?.signal?.addEventListener("abort", () => fail(init.signal?.reason));
-        })
-      : world.fetch(input, init);
+  const silent =
+    (isSilent: (url: string) => boolean): typeof fetch =>
+    (input, init) =>
+      isSilent(String(input))
+        ? new Promise((_, fail) => {
+            if (init?.signal?.aborted) fail(init.signal.reason);
+            init?.signal?.addEventListener("abort", () => fail(init.signal?.reason));
+          })
+        : world.fetch(input, init);
 
   it("the caller's signal ends a download", async () => {
     const why = new Error("the user left");
@@ -213,7 +223,7 @@ describe("forget", () => {
     client.forget();
     await assert.rejects(running, { code: "forgotten" });
     await client.fetch(MXC, { range: "bytes=0-9" });
-    assert.deepEqual([world.counts["config"], world.counts["media"]], [2, 2]);
+    assert.deepEqual([world.counts.config, world.counts.media], [2, 2]);
   });
 
   it("aborts while the config is being read", async () => {
@@ -221,7 +231,7 @@ describe("forget", () => {
     const running = client.fetch(MXC);
     client.forget();
     await assert.rejects(running, { code: "forgotten" });
-    assert.equal(world.counts["media"], undefined);
+    assert.equal(world.counts.media, undefined);
   });
 });
 

@@ -4,14 +4,15 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { beforeEach, describe, it } from "node:test";
 
-import { EDGE, LINK_HEADER, METADATA_HEADER, MXC, World, bytesOf, matrixError, redirect } from "./world.ts";
+import { MediaError } from "../src/index.ts";
+import { EDGE, LINK_HEADER, METADATA_HEADER, MXC, type Members, World, matrixError, redirect } from "./world.ts";
 
 const OTHER_EDGE = "https://other.example.net";
 
 let world: World;
 beforeEach(() => (world = new World()));
 
-const deliveries: Record<string, (about: Record<string, any>) => unknown> = {
+const deliveries: Record<string, (about: Members) => unknown> = {
   session: (about) => ({ ...about, deliveries: ["session"] }),
   json: (about) => ({ ...about, deliveries: ["json"] }),
 };
@@ -20,11 +21,6 @@ function worldWith(delivery: string): World {
   world = new World();
   world.about = deliveries[delivery] ?? assert.fail();
   return world;
-}
-
-async function expectWhole(response: Response) {
-  assert.equal(response.status, 200);
-  assert.ok((await bytesOf(response)).equals(world.object), "other bytes came");
 }
 
 const token = () => randomBytes(32).toString("base64url");
@@ -37,12 +33,12 @@ describe("a link that is gone", () => {
     for (const status of [404, 409]) {
       it(`${status}, ${delivery}: a new link once, then plain media`, async () => {
         worldWith(delivery).onLink = (_, count) => (count === 1 ? matrixError(status, "M_NOT_FOUND") : undefined);
-        await expectWhole(await world.client().fetch(MXC));
+        await world.expectWhole(await world.client().fetch(MXC));
         assert.deepEqual(world.counts, { config: 1, media: 2, link: 2 });
         assert.equal(new Set(world.to("link").map(({ url }) => url.href)).size, 2, "never the same link again");
 
         worldWith(delivery).onLink = () => matrixError(status, "M_NOT_FOUND");
-        await expectWhole(await world.client().fetch(MXC));
+        await world.expectWhole(await world.client().fetch(MXC));
         assert.deepEqual(world.counts, { config: 1, media: 3, link: 2 });
         assert.equal(world.to("media").at(-1)?.url.search, "");
       });
@@ -55,7 +51,7 @@ describe("an edge that cannot help", () => {
     it(`502, 504, ${delivery}: plain media once`, async () => {
       for (const status of [502, 504]) {
         worldWith(delivery).onLink = () => matrixError(status, "M_UNKNOWN");
-        await expectWhole(await world.client().fetch(MXC));
+        await world.expectWhole(await world.client().fetch(MXC));
         assert.deepEqual(world.counts, { config: 1, media: 2, link: 1 });
         world.onMedia = ({ url }) => (url.search ? undefined : matrixError(503, "M_UNKNOWN"));
         await assert.rejects(world.client().fetch(MXC), { code: "homeserver", status: 503 });
@@ -64,7 +60,7 @@ describe("an edge that cannot help", () => {
 
     it(`not reachable, ${delivery}: plain media once`, async () => {
       worldWith(delivery).onLink = failed;
-      await expectWhole(await world.client().fetch(MXC));
+      await world.expectWhole(await world.client().fetch(MXC));
       assert.deepEqual(world.counts, { config: 1, media: 2, link: 1 });
       // Also for a further range.
       world.onLink = () => undefined;
@@ -79,7 +75,12 @@ describe("an edge that cannot help", () => {
         worldWith(delivery).onLink = () => new Response(null, { status, headers: { "Retry-After": "9", Location: `${EDGE}/${token()}x` } });
         // A session's redirect that goes on leads to something else than a link; see below.
         if (delivery === "session" && status < 400) continue;
-        await assert.rejects(world.client().fetch(MXC), { code: "edge", status, retryAfterSecs: 9, message: `the edge answered ${status}` });
+        await assert.rejects(world.client().fetch(MXC), {
+          code: "edge",
+          status,
+          retryAfterSecs: 9,
+          message: `the edge answered ${status}`,
+        });
         assert.deepEqual(world.counts, { config: 1, media: 1, link: 1 }, String(status));
       }
     });
@@ -93,8 +94,11 @@ describe("an edge that cannot help", () => {
   it("a homeserver that is not reachable: fails", async () => {
     for (const delivery of Object.keys(deliveries)) {
       worldWith(delivery).onMedia = failed;
-      await assert.rejects(world.client().fetch(MXC), (error: any) => error.code === "network" && error.cause instanceof TypeError);
-      assert.equal(world.counts["media"], delivery === "session" ? 2 : 1);
+      await assert.rejects(
+        world.client().fetch(MXC),
+        (error) => error instanceof MediaError && error.code === "network" && error.cause instanceof TypeError,
+      );
+      assert.equal(world.counts.media, delivery === "session" ? 2 : 1);
     }
   });
 });
@@ -103,9 +107,9 @@ describe("a link to another edge than the advertised one", () => {
   it("session: the config is read again, once, and its edge is used", async () => {
     worldWith("session");
     const client = world.client();
-    await expectWhole(await client.fetch(MXC));
+    await world.expectWhole(await client.fetch(MXC));
     world.edge = OTHER_EDGE;
-    await expectWhole(await client.fetch(MXC));
+    await world.expectWhole(await client.fetch(MXC));
     // The first link to the other edge is not believed yet.
     assert.deepEqual(world.counts, { config: 2, media: 3, link: 3 });
   });
@@ -115,19 +119,20 @@ describe("a link to another edge than the advertised one", () => {
       worldWith("session").onMedia = ({ url }) => (url.search ? redirect(`${OTHER_EDGE}/${token()}`) : undefined);
       world.onElsewhere = elsewhere;
       const client = world.client();
-      await expectWhole(await client.fetch(MXC));
+      await world.expectWhole(await client.fetch(MXC));
       assert.deepEqual(world.counts, { config: 2, media: 3, elsewhere: 2 });
       // What was read last is not read again at once.
-      await expectWhole(await client.fetch(MXC));
-      assert.equal(world.counts["config"], 3);
+      await world.expectWhole(await client.fetch(MXC));
+      assert.equal(world.counts.config, 3);
     }
   });
 
   it("session: the body of such a link is left", async () => {
     let left = 0;
     worldWith("session").onMedia = ({ url }) => (url.search ? redirect(`${OTHER_EDGE}/${token()}`) : undefined);
-    world.onElsewhere = () => new Response(new ReadableStream({ cancel: () => void (left += 1) }), { headers: { [LINK_HEADER]: "encrypted" } });
-    await expectWhole(await world.client().fetch(MXC));
+    world.onElsewhere = () =>
+      new Response(new ReadableStream({ cancel: () => void (left += 1) }), { headers: { [LINK_HEADER]: "encrypted" } });
+    await world.expectWhole(await world.client().fetch(MXC));
     assert.equal(left, 2);
   });
 
@@ -135,44 +140,53 @@ describe("a link to another edge than the advertised one", () => {
     for (const delivery of Object.keys(deliveries)) {
       worldWith(delivery);
       const client = world.client();
-      await expectWhole(await client.fetch(MXC));
+      await world.expectWhole(await client.fetch(MXC));
       world.edge = OTHER_EDGE;
-      for (const response of await Promise.all([client.fetch(MXC), client.fetch(MXC), client.fetch(MXC)])) await expectWhole(response);
-      assert.equal(world.counts["config"], 2);
+      for (const response of await Promise.all([client.fetch(MXC), client.fetch(MXC), client.fetch(MXC)]))
+        await world.expectWhole(response);
+      assert.equal(world.counts.config, 2);
     }
   });
 
   it("session: what only looks like the edge is not the edge", async () => {
-    for (const url of [`${EDGE}/${token()}?x`, `${EDGE}/x/${token()}`, `${EDGE}/${token()}x`, `${EDGE}.example/${token()}`, `${EDGE}:8443/${token()}`]) {
+    for (const url of [
+      `${EDGE}/${token()}?x`,
+      `${EDGE}/x/${token()}`,
+      `${EDGE}/${token()}x`,
+      `${EDGE}.example/${token()}`,
+      `${EDGE}:8443/${token()}`,
+    ]) {
       worldWith("session").onMedia = ({ url: asked }) => (asked.search ? redirect(url) : undefined);
       const encrypted = () => new Response("ciphertext", { headers: { [LINK_HEADER]: "encrypted", [METADATA_HEADER]: "A".repeat(1366) } });
       world.onElsewhere = encrypted;
       world.onLink = encrypted;
-      await expectWhole(await world.client().fetch(MXC));
-      assert.deepEqual([world.counts["config"], world.counts["media"]], [2, 3], url);
+      await world.expectWhole(await world.client().fetch(MXC));
+      assert.deepEqual([world.counts.config, world.counts.media], [2, 3], url);
     }
   });
 
   it("json: the config is read again, once, and its edge is used", async () => {
     worldWith("json");
     const client = world.client();
-    await expectWhole(await client.fetch(MXC));
+    await world.expectWhole(await client.fetch(MXC));
     world.edge = OTHER_EDGE;
-    await expectWhole(await client.fetch(MXC));
+    await world.expectWhole(await client.fetch(MXC));
     assert.deepEqual(world.counts, { config: 2, media: 3, link: 2 });
   });
 
   it("json: after that plain media, and no link is followed", async () => {
-    worldWith("json").onMedia = ({ url }) => (url.search ? world.answer(world.mint("a256ctr"), { url: `${OTHER_EDGE}/${token()}` }) : undefined);
-    await expectWhole(await world.client().fetch(MXC));
+    worldWith("json").onMedia = ({ url }) =>
+      url.search ? world.answer(world.mint("a256ctr"), { url: `${OTHER_EDGE}/${token()}` }) : undefined;
+    await world.expectWhole(await world.client().fetch(MXC));
     assert.deepEqual(world.counts, { config: 2, media: 3 });
   });
 
   it("json: at most two answers, whatever happened to the first", async () => {
-    worldWith("json").onMedia = ({ url }, count) => (url.search && count === 2 ? world.answer(world.mint("a256ctr"), { url: `${OTHER_EDGE}/${token()}` }) : undefined);
+    worldWith("json").onMedia = ({ url }, count) =>
+      url.search && count === 2 ? world.answer(world.mint("a256ctr"), { url: `${OTHER_EDGE}/${token()}` }) : undefined;
     world.onLink = () => matrixError(404, "M_NOT_FOUND");
-    await expectWhole(await world.client().fetch(MXC));
-    assert.deepEqual([world.counts["media"], world.counts["link"]], [3, 1]);
+    await world.expectWhole(await world.client().fetch(MXC));
+    assert.deepEqual([world.counts.media, world.counts.link], [3, 1]);
   });
 });
 
@@ -188,7 +202,7 @@ describe("an answer that is refused otherwise", () => {
   for (const [what, answer] of Object.entries(answers)) {
     it(`${what}: plain media once, and no link is followed`, async () => {
       worldWith("json").onMedia = ({ url }) => (url.search ? answer() : undefined);
-      await expectWhole(await world.client().fetch(MXC));
+      await world.expectWhole(await world.client().fetch(MXC));
       assert.deepEqual(world.counts, { config: 1, media: 2 });
     });
   }
@@ -240,7 +254,7 @@ describe("a link's response that is refused", () => {
     world.metadata = { ...world.metadata, content_type: "text/html" };
     await assert.rejects(client.fetch(MXC, { range: "bytes=0-9" }), { code: "other_metadata" });
     assert.equal((await client.fetch(MXC, { range: "bytes=0-9" })).headers.get("content-type"), "text/html");
-    assert.equal(world.counts["media"], 2);
+    assert.equal(world.counts.media, 2);
   });
 
   it("the object is too long for the keystream: fails", async () => {

@@ -15,7 +15,8 @@ export const LINK_HEADER = "org-matrix-msc4097-link";
 export const METADATA_HEADER = "org-matrix-msc4097-metadata";
 const SIZE = 100_003;
 
-type Members = Record<string, any>;
+// biome-ignore lint/suspicious/noExplicitAny: JSON, of which a test changes any part
+export type Members = Record<string, any>;
 
 /** A request that the library sent, or a hop of a redirect. */
 export interface Sent {
@@ -55,6 +56,20 @@ export class World {
 
   client(options: Partial<MediaClientOptions> = {}): MediaClient {
     return new MediaClient({ homeserver: HOMESERVER, accessToken: async () => this.token, fetch: this.fetch, ...options });
+  }
+
+  /** The response is the whole object. */
+  async expectWhole(response: Response): Promise<void> {
+    assert.equal(response.status, 200);
+    assert.ok((await bytesOf(response)).equals(this.object), "other bytes came");
+  }
+
+  /** The response is a part of the object. */
+  async expectPart(response: Response, start: number, end: number): Promise<void> {
+    assert.equal(response.status, 206);
+    assert.equal(response.headers.get("content-range"), `bytes ${start}-${end - 1}/${this.object.length}`);
+    assert.equal(response.headers.get("content-length"), String(end - start));
+    assert.ok((await bytesOf(response)).equals(this.object.subarray(start, end)), "other bytes came");
   }
 
   /** How many requests each party got: `{ config: 1, media: 1, link: 1 }`. */
@@ -143,7 +158,14 @@ export class World {
   /** An answer. */
   answer(token: string, changes: Members = {}, headers: Members = {}): Response {
     const { key, alg } = this.#grants.get(token) ?? {};
-    const body = { url: `${this.edge}/${token}`, alg, key: key?.toString("base64url"), expires_ts: 1_790_000_000_000, expires_in_ms: 300_000, metadata: this.metadata };
+    const body = {
+      url: `${this.edge}/${token}`,
+      alg,
+      key: key?.toString("base64url"),
+      expires_ts: 1_790_000_000_000,
+      expires_in_ms: 300_000,
+      metadata: this.metadata,
+    };
     return Response.json({ ...body, ...changes }, { headers: { "Org-Matrix-Msc4097-Answer": "json", ...headers } });
   }
 
@@ -209,6 +231,16 @@ export function redirect(location: string, status = 307): Response {
 
 export function matrixError(status: number, errcode: string, headers: Record<string, string> = {}): Response {
   return Response.json({ errcode, error: "No" }, { status, headers });
+}
+
+/** The parameters of a URL, those of the protocol without their prefix. */
+export function parametersOf(url: URL | undefined): Members {
+  return Object.fromEntries([...(url?.searchParams ?? [])].map(([name, value]) => [name.replace(`${PREFIX}.`, ""), value]));
+}
+
+/** Advertises no session. */
+export function onlyJson(about: Members): Members {
+  return { ...about, deliveries: ["redirect", "json"], session: undefined };
 }
 
 /** Reads a body to its end. */
