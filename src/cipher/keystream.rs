@@ -6,8 +6,8 @@ use super::{Key, backend};
 
 /// The length of the keystream: 2^36 bytes (64 GiB).
 ///
-/// RFC 8439's 32-bit block counter would reach 2^38 bytes. This protocol stops at 2^36 (specification section
-/// 6), so that `a256ctr` (16-byte blocks, 32-bit counter) can have the same limit.
+/// RFC 8439's 32-bit block counter would reach 2^38 bytes. This protocol stops at 2^36 (specification
+/// section 6), so that `a256ctr` (16-byte blocks, 32-bit counter) can have the same limit.
 pub const KEYSTREAM_BYTES: u64 = 1 << 36;
 
 /// The nonce for an object's bytes (specification section 6). Nonces can be constants, because a key encrypts
