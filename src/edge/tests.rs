@@ -168,7 +168,7 @@ fn a_homeserver_that_sends_only_parts_is_asked_twice_and_is_a_502() {
 }
 
 #[test]
-fn a_range_is_a_206_a_200_or_a_416_as_its_headers_say() {
+fn a_range_gets_206_200_or_416() {
     let fakes = Fakes::with_object(MEDIA);
     let path = store(&fakes, &grant(encrypted(), 27, Some("1")));
     let status = |headers: &[(&'static str, &str)]| get(&fakes, &path, headers).status.as_u16();

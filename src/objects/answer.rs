@@ -70,7 +70,7 @@ mod tests {
     const ASKED: [Asked; 4] = [Asked::Get, Asked::GetRange, Asked::Head, Asked::ConditionalHead];
 
     #[test]
-    fn the_table() {
+    fn every_status_after_every_kind_of_request() {
         use Answer::{Elsewhere, Error, Nonsense, NotModified, Part, Whole};
         let rows: [Row; 5] = [
             (200, [Whole; 4]),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn codings() {
+    fn content_codings() {
         for (coding, encoded) in [
             ("identity", false),
             ("Identity", false),

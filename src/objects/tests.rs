@@ -14,7 +14,7 @@ fn need(size: u64, range: Option<ByteRange>, purpose: Purpose) -> Need {
 }
 
 #[test]
-fn from_the_whole() {
+fn plans_for_a_whole_body() {
     use Caching::{Fill, None as Nothing, ThisBody};
     use Purpose::{EncryptedLink, Link, Plain};
     let far = range(64 * MIB + 1, 64 * MIB + 9);
@@ -47,7 +47,7 @@ fn from_the_whole() {
 }
 
 #[test]
-fn from_a_part() {
+fn plans_for_a_part() {
     use Purpose::{EncryptedLink, Link, Plain};
     let fill = |range| Plan::Stream { range, cache: Caching::Fill };
     let size = 20_000_000;
