@@ -72,7 +72,7 @@ async fn ask_either<P: Platform>(
 
 /// Finds out whether the homeserver has only legacy media endpoints, and remembers it if so.
 ///
-/// It asks for the media config, without a token. An error about one object would not do, because the
+/// It asks for the media config, without a token. An error about one object proves nothing, because the
 /// homeserver may relay it from a remote homeserver.
 pub async fn find_missing_authenticated_media<P: Platform>(platform: &P) -> bool {
     let request = UpstreamRequest {

@@ -4,8 +4,8 @@
 /// client has no response while it waits, and 1 MiB normally arrives in a fraction of this time.
 pub const BODY_TIMEOUT_MS: u32 = 30_000;
 
-/// A body: a stream, or bytes in memory. If a stream is dropped, the platform releases its connection at some
-/// time; [`Body::cancel`] releases it at once.
+/// A body: a stream, or bytes in memory. If a stream is dropped, the platform releases its connection some
+/// time later; [`Body::cancel`] releases it at once.
 pub trait Body: Sized {
     /// Reads the whole body into memory, within [`BODY_TIMEOUT_MS`]. Returns [`BodyError::Broken`] unless it
     /// has exactly `size` bytes.

@@ -11,10 +11,10 @@ pub trait Runtime<B> {
     fn fill_random(&self, bytes: &mut [u8]);
     /// Runs a task after the response, for as long as the platform allows.
     fn run_in_background(&self, task: BackgroundTask<B>);
-    /// Starts a [`BackgroundTask::Fill`] that continues even if the client leaves. Returns a future of
-    /// whether the object is cached, or `None` if another request is already filling the cache with this
-    /// object. The future waits for at most [`FILL_WAIT_MS`](super::FILL_WAIT_MS), and the fill may continue
-    /// after that.
+    /// Starts a [`BackgroundTask::Fill`] that continues even if the client leaves. Returns a future that
+    /// tells whether the object is cached, or `None` if another request is already filling the cache with
+    /// this object. The future waits for at most [`FILL_WAIT_MS`](super::FILL_WAIT_MS), and the fill may
+    /// continue after that.
     fn fill(&self, object: &Object, request: UpstreamRequest) -> Option<impl Future<Output = bool>>;
     /// Calls `with` with this isolate's memory.
     fn memory<T>(&self, with: impl FnOnce(&mut Memory) -> T) -> T;

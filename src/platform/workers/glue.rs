@@ -86,8 +86,8 @@ extern "C" {
     /// Returns the promise itself. Its rejection no longer counts as unhandled.
     pub(super) fn handled(promise: Promise) -> Promise;
 
-    /// Reads a stream of at most `limit` bytes. The promise is for a `Uint8Array`, or `undefined` if the
-    /// stream is longer.
+    /// Reads a stream of at most `limit` bytes. The promise resolves to a `Uint8Array`, or to `undefined` if
+    /// the stream is longer.
     #[wasm_bindgen(js_name = readAtMost)]
     pub(super) fn read_at_most(stream: &ReadableStream, limit: f64) -> Promise;
 
@@ -140,7 +140,7 @@ extern "C" {
     /// A namespace of Workers KV.
     pub(super) type KvNamespace;
 
-    /// Reads a record. The promise is for its text, or `null`.
+    /// Reads a record. The promise resolves to its text, or to `null` if there is no such record.
     #[wasm_bindgen(method, catch)]
     pub(super) fn get(this: &KvNamespace, name: &str) -> Result<Promise, JsValue>;
 

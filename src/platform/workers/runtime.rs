@@ -70,8 +70,8 @@ impl Runtime<WorkerBody> for Workers {
 }
 
 impl Workers {
-    /// Begins a task that goes on after the response. Returns a promise of whether the object is cached then,
-    /// for which both the platform and a client may wait.
+    /// Begins a task that goes on after the response. Returns a promise that tells whether the object is
+    /// cached then. Both the platform and a client may wait for it.
     fn run(&self, task: BackgroundTask<WorkerBody>, filling: Option<String>) -> Promise {
         let platform = self.clone();
         let cached = task::start(async move {
