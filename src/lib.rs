@@ -10,7 +10,7 @@
 //! 1. A request enters through `platform` (`platform/workers/js/main.js`, then `entry`), the only folder that
 //!    names a runtime, JavaScript or the clock.
 //! 2. [`dispatch`] decides by host, path and method who serves the request: the origin, the edge, or the
-//!    homeserver itself. Every reply of ours leaves through [`dispatch::finish`].
+//!    homeserver itself. Every reply of ours leaves through [`dispatch::finish()`].
 //! 3. [`policy`] may refuse a request without a token, or a request for media of a remote homeserver that
 //!    lets nobody else have them. Policies only narrow what the homeserver allows.
 //! 4. [`origin`] serves the request for media: *authorise* (the homeserver decides) → *mint* (a key, a token

@@ -2,8 +2,8 @@
 //!
 //! The host decides first, because it is a security boundary: the edge's host serves redirect links and
 //! nothing of the homeserver, and every other host serves the homeserver and no links. Then the method and
-//! the path decide; [`path`] handles the spellings of a path. [`decide`] does no I/O. [`serve`] carries out
-//! the decision, and every reply leaves through [`finish`].
+//! the path decide; `path` handles the spellings of a path. [`decide`] does no I/O. [`serve()`] carries out
+//! the decision, and every reply leaves through [`finish()`].
 
 mod finish;
 mod path;
