@@ -78,8 +78,8 @@ impl Object {
         to_base64url(&hash.finalize())
     }
 
-    /// Returns the name of the key store record that says that the service account may not have the object:
-    /// `refused:<cache name>`.
+    /// Returns the name of the key store record which says that links to the object fail, because the service
+    /// account may not have it or it changed: `refused:<cache name>` (`docs/kv-schema.md`).
     pub fn refusal_name(&self) -> String {
         format!("refused:{}", self.cache_name())
     }
