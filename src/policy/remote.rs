@@ -65,7 +65,8 @@ impl Verdict {
 /// or the value is neither a string nor `null`.
 ///
 /// The revisions of MSC2461 have different values for "nothing": `m.none` in the first two, `m.all` from the
-/// third on. We read both as [`Unauthenticated::Nothing`]. An unknown value is `m.unspecified` (third revision).
+/// third on. We read both as [`Unauthenticated::Nothing`], and an unknown value as `m.unspecified`, as the
+/// third revision says.
 pub fn published(config: &[u8]) -> Option<Unauthenticated> {
     let config: Value = serde_json::from_slice(config).ok()?;
     match config.as_object()?.get("m.media.unauthenticated") {
