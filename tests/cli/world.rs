@@ -123,8 +123,8 @@ pub struct World {
 }
 
 impl World {
-    /// Starts both servers. `media(request, edge, n)` answers the `n`th request for media at the homeserver, and
-    /// `link(request, n)` the `n`th request at the edge. The first request has `n` = 1.
+    /// Starts both servers. `media(request, edge, n)` answers the `n`th request for media at the homeserver,
+    /// and `link(request, n)` the `n`th request at the edge. The first request has `n` = 1.
     pub fn new(
         media: impl Fn(&Asked, &str, usize) -> Reply + Send + Sync + 'static,
         link: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static,
