@@ -80,7 +80,7 @@ fn requests_to_other_hosts_use_the_proxy_without_the_token() {
 }
 
 #[test]
-fn errors_of_a_proxy_are_not_reported_as_the_servers() {
+fn errors_of_a_proxy_are_not_reported_as_errors_of_the_server() {
     for status in [407, 502, 503] {
         let (proxy, world) = (Server::start(move |_| Reply::new(status, "<html>")), redirecting());
         let run = through(&with_password(&proxy), &world, &["get", "--plain"]);

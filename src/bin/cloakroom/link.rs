@@ -97,7 +97,7 @@ async fn media_config(
     Ok(None)
 }
 
-/// Returns whether a refusal is temporary, so that nothing follows from it.
+/// Returns whether a refusal is temporary. A temporary one says nothing about the policy or the media.
 fn passes(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
 }

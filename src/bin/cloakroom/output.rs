@@ -134,7 +134,7 @@ impl Output {
 
 async fn open_device(path: PathBuf, force: bool) -> Result<Output, Failure> {
     let opening = path.clone();
-    // To open a pipe blocks until it has a reader.
+    // Opening a pipe blocks until it has a reader.
     let opened = tokio::task::spawn_blocking(move || OpenOptions::new().write(true).open(opening)).await;
     let file = opened
         .map_err(io::Error::other)

@@ -30,7 +30,7 @@ impl Say {
 
     /// Hides this token in all later messages.
     pub fn hide(&self, token: &AccessToken) {
-        // A run has one token. If it is set already, it is the same.
+        // A run hides one token, so the cell is never set twice.
         let _ = self.token.set(token.clone());
     }
 
