@@ -21,10 +21,10 @@ pub enum BodyError {
     /// The edge's response has no sealed metadata, so the client cannot check the key.
     #[error("the response to the link has no sealed metadata")]
     NoMetadata,
-    /// The sealed metadata are malformed, or the key does not open them.
+    /// The sealed metadata is malformed, or the key does not open it.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// The sealed metadata differ from the answer's, so the link gives another object.
+    /// The sealed metadata differs from the answer's, so the link gives another object.
     #[error("the link's metadata is not that of the answer")]
     OtherMetadata,
     /// The response gives another length than the answer.

@@ -1,8 +1,8 @@
 //! The rules of a client (`spec/msc4097.md`, section 9), without I/O.
 //!
 //! **Confidential only, not authenticated.** Decryption does not prove who wrote the bytes; TLS provides
-//! integrity. Before the client releases a byte, it checks that the sealed metadata open with the answer's
-//! key and equal the answer's metadata. It also checks the length of the body.
+//! integrity. Before the client releases a byte, it checks that the answer's key opens the sealed metadata,
+//! and that the metadata equals the answer's. It also checks the length of the body.
 //!
 //! - [`follow`] decides which request comes next, and reads the head of each response.
 //! - [`Body`] decrypts the body of the media in place, chunk by chunk.

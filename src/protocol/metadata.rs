@@ -1,4 +1,4 @@
-//! Metadata of an object, and their sealed form (`spec/msc4097.md`, sections 5 and 7).
+//! The metadata of an object, and its sealed form (`spec/msc4097.md`, sections 5 and 7).
 
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
@@ -76,7 +76,7 @@ impl Metadata {
         metadata
     }
 
-    /// Returns whether these metadata may be in an answer: the size and the length of the media type are
+    /// Returns whether an answer may have this metadata: the size and the length of the media type are
     /// within the limits of `spec/msc4097.md`, section 5.
     pub(super) fn fits_an_answer(&self) -> bool {
         self.size < KEYSTREAM_BYTES && self.content_type.len() <= MAX_CONTENT_TYPE_BYTES
@@ -105,7 +105,7 @@ impl Metadata {
     ///
     /// # Errors
     /// [`MetadataError::Malformed`] for a malformed value, [`MetadataError::WrongKey`] if the unsealed bytes
-    /// are not metadata.
+    /// are not the JSON of metadata.
     pub fn unseal(sealed: &str, key: &Key) -> Result<Self, MetadataError> {
         let mut bytes = from_base64url(sealed).ok_or(MetadataError::Malformed)?;
         if bytes.len() != SEALED_METADATA_BYTES {

@@ -104,7 +104,7 @@ fn an_empty_object_is_whole_for_every_range() {
 }
 
 #[test]
-fn nothing_is_released_unless_the_metadata_open_and_match() {
+fn nothing_is_released_unless_the_metadata_matches() {
     let sealed = |metadata: &Metadata, key: &Key| Metadata::seal(&metadata.to_json(), key).unwrap();
     let other = Metadata { size: SIZE + 1, ..metadata() };
     for (value, expected) in [
