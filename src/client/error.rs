@@ -87,7 +87,7 @@ impl ClientError {
 }
 
 /// An error of a homeserver. The texts are short and have no control characters, but they may contain the
-/// access token: pass them through [`safe_text`], with the token, before you show them.
+/// access token: pass them through [`safe_text()`], with the token, before you show them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The HTTP status.

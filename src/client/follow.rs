@@ -97,7 +97,7 @@ pub struct Media {
     /// The way in which the media travel.
     pub delivered_by: DeliveredBy,
     /// The origin's reason for serving the media plainly although the client opted in, such as `too-small`.
-    /// The text comes from outside: pass it through [`safe_text`](super::safe_text) before you show it.
+    /// The text comes from outside: pass it through [`safe_text()`](super::safe_text()) before you show it.
     pub plain_reason: Option<String>,
 }
 

@@ -7,7 +7,7 @@
 //! - [`follow`] decides which request comes next, and reads the head of each response.
 //! - [`Body`] decrypts the body of the media in place, chunk by chunk.
 //! - [`public_link::assess`] decides whether media have a link that works without an account.
-//! - [`safe_text`] makes text from outside safe to show.
+//! - [`safe_text()`] makes text from outside safe to show.
 //!
 //! The command line client (`src/bin/cloakroom/`) adds sockets, files and the terminal. End-to-end encrypted
 //! attachments stay encrypted: their keys are in the event, and this protocol treats them as any other bytes.
