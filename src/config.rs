@@ -1,7 +1,7 @@
-//! What an operator may set, and what is wrong with it.
+//! The configuration: reads and checks the variables that an operator sets. The README lists them.
 //!
-//! Pure: reads variables through a function, so that `platform` can bring the Worker's environment
-//! and tests a table. Every wrong variable is found, not only the first.
+//! The module is pure. It reads variables through a function: `platform` passes the Worker's environment, and
+//! tests pass a table. It reports all wrong variables, not only the first.
 
 use std::fmt;
 
@@ -11,19 +11,19 @@ use crate::protocol::{
     AccessToken, ServerName, SessionMaster, SessionMasters, WebOrigin, decimal, split_authority,
 };
 
-/// Which half of the product a deployment is, with the service account that this half needs.
+/// The role of a deployment, with the service account that this role needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Origin and edge in one, told apart by the host of the request.
+    /// Origin and edge. The host of a request decides which of them serves it.
     Both(AccessToken),
-    /// In front of the homeserver only. It needs the service account only to advertise a policy.
+    /// The origin only. It needs the service account only to advertise a policy.
     Origin(Option<AccessToken>),
-    /// Behind the edge's own host name only.
+    /// The edge only.
     Edge(AccessToken),
 }
 
 impl Role {
-    /// The role without its account.
+    /// Returns the role without its account.
     pub fn name(&self) -> RoleName {
         match self {
             Self::Both(_) => RoleName::Both,
@@ -32,7 +32,7 @@ impl Role {
         }
     }
 
-    /// The service account, `HOMESERVER_TOKEN`.
+    /// Returns the access token of the service account, `HOMESERVER_TOKEN`.
     pub fn service_account(&self) -> Option<&AccessToken> {
         match self {
             Self::Both(account) | Self::Edge(account) => Some(account),
@@ -41,7 +41,7 @@ impl Role {
     }
 }
 
-/// `ROLE`.
+/// A value of `ROLE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoleName {
     /// Origin and edge.
@@ -53,7 +53,7 @@ pub enum RoleName {
 }
 
 impl RoleName {
-    /// The word in the configuration.
+    /// Returns the value of the variable.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Both => "both",
@@ -67,12 +67,12 @@ impl RoleName {
     }
 }
 
-/// What happens to objects that the client says are ciphertext already.
+/// A value of `ENCRYPTED_MEDIA`: how to serve objects that the client declares to be ciphertext already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EncryptedMedia {
-    /// Encrypted once more, like everything else.
+    /// Encrypt them again, like all objects.
     Reencrypt,
-    /// Handed out as they are.
+    /// Serve them as stored.
     Verbatim,
 }
 
@@ -81,17 +81,17 @@ pub enum EncryptedMedia {
 pub struct Config {
     /// `ROLE` and `HOMESERVER_TOKEN`.
     pub role: Role,
-    /// `HOMESERVER_URL`, an origin without a trailing slash.
+    /// `HOMESERVER_URL`.
     pub homeserver: WebOrigin,
     /// `SERVER_NAME`.
     pub server_name: ServerName,
-    /// `EDGE_URL`, an origin without a trailing slash.
+    /// `EDGE_URL`.
     pub edge: WebOrigin,
     /// `GRANT_TTL_SECS`.
     pub grant_ttl_secs: u64,
     /// `REDIRECT_MIN_BYTES`.
     pub redirect_min_bytes: u64,
-    /// `REDIRECT_MAX_BYTES`; the longest object that a key can encrypt if it is not set.
+    /// `REDIRECT_MAX_BYTES`; by default the length of the longest object that a keystream can encrypt.
     pub redirect_max_bytes: u64,
     /// `PLAIN_REDIRECT`.
     pub plain_redirect: bool,
@@ -107,7 +107,7 @@ pub struct Config {
     pub unauthenticated: Unauthenticated,
     /// `REMOTE_POLICY`.
     pub remote_policy: RemotePolicy,
-    /// `REMOTE_POLICY_TTL_SECS`, and a sixth of it where a remote homeserver did not answer.
+    /// `REMOTE_POLICY_TTL_SECS`, and a sixth of it if a remote homeserver did not answer.
     pub remote_policy_times: CacheTimes,
     /// `ALLOW_PRIVATE_NETWORK`.
     pub allow_private_network: bool,
@@ -122,19 +122,19 @@ pub struct Sessions {
     pub ttl_secs: u64,
 }
 
-/// A variable that is missing or has a value it may not have.
+/// A variable that is missing or has an invalid value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Its name.
+    /// The name of the variable.
     pub variable: &'static str,
-    /// Its value; never that of a secret.
+    /// The invalid value; `None` if it is, or may contain, a secret.
     was: Option<String>,
-    /// What it may be.
+    /// The values that are allowed.
     expected: &'static str,
 }
 
 impl ConfigError {
-    /// The key store's binding is not there.
+    /// Returns the error for a missing binding of the key store.
     pub fn missing_key_store() -> Self {
         let expected = "a KV namespace: bind one under this name in wrangler.toml ([[kv_namespaces]])";
         Self { variable: "GRANTS", was: None, expected }
@@ -151,30 +151,30 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// A configuration that media cannot be served with: what is wrong, and what can be read of the rest.
+/// A wrong configuration: its errors, and the valid variables that are needed to serve everything but media.
 #[derive(Clone, Debug)]
 pub struct Misconfigured {
-    /// Every variable that is wrong, in the order of the documentation.
+    /// All errors.
     pub errors: Vec<ConfigError>,
-    /// `ROLE`; `both` if it is wrong.
+    /// `ROLE`; `both` if it is invalid.
     pub role: RoleName,
-    /// `HOMESERVER_URL`, if it is right.
+    /// `HOMESERVER_URL`, if it is valid.
     pub homeserver: Option<WebOrigin>,
-    /// `EDGE_URL`, if it is right.
+    /// `EDGE_URL`, if it is valid.
     pub edge: Option<WebOrigin>,
 }
 
-/// `CACHE_MAX_BYTES`' greatest value: the Cache API takes no larger object (512 MB).
+/// The maximum of `CACHE_MAX_BYTES`: the Cache API does not accept larger objects (512 MB).
 const CACHE_LIMIT_BYTES: u64 = 512 * 1_000_000;
 
-/// `REDIRECT_MAX_BYTES`' greatest value, and its default: no key encrypts more.
+/// The maximum and default of `REDIRECT_MAX_BYTES`: a keystream ends there.
 pub const REDIRECT_LIMIT_BYTES: u64 = KEYSTREAM_BYTES - 1;
 
 impl Config {
-    /// Reads all variables.
+    /// Reads all variables. `variable` returns the value of a variable, or `None` if it is not set.
     ///
     /// # Errors
-    /// Every variable that is wrong, in the order of the documentation.
+    /// All variables that are wrong.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
         let mut reader = Reader { variable, errors: Vec::new() };
         let role = reader.word("ROLE", "both", "'both', 'origin' or 'edge'", RoleName::parse);
@@ -258,22 +258,24 @@ impl Config {
         }
     }
 
-    /// This configuration, which `error` makes unusable.
+    /// Turns a valid configuration into a wrong one, because of `error`.
     #[must_use]
     pub fn misconfigured(self, error: ConfigError) -> Misconfigured {
         let role = self.role.name();
         Misconfigured { errors: vec![error], role, homeserver: Some(self.homeserver), edge: Some(self.edge) }
     }
 
-    /// The rules for every target that is found by discovery: never our own hosts.
+    /// Returns the rules for the targets of lookups. They refuse our own hosts.
     pub fn target_rules(&self) -> TargetRules {
         let own = [self.server_name.host(), self.homeserver.host(), self.edge.host()];
         TargetRules::new(own, self.allow_private_network)
     }
 
-    /// Checks the host (`host[:port]`) of a request to the origin: the homeserver must not
-    /// be reached through the very host that we stand in front of, and the edge must not live at or
-    /// under it, or browsers and Go clients would send it access tokens.
+    /// Checks the configuration against the host of a request to the origin, `host[:port]`.
+    ///
+    /// # Errors
+    /// `HOMESERVER_URL` if it is this host, because our own requests would come back to us. `EDGE_URL` if it
+    /// is this host or a name under it, because browsers and Go clients would send access tokens to the edge.
     pub fn check_host(&self, request_host: &str) -> Result<(), ConfigError> {
         let refuse = |variable, was: &WebOrigin, expected| {
             Err(ConfigError { variable, was: Some(was.as_str().to_owned()), expected })
@@ -299,7 +301,7 @@ struct Reader<F> {
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn refuse(&mut self, variable: &'static str, was: &str, expected: &'static str) {
-        // A URL with a user or a query may hold a password.
+        // A URL with a user name or a query may contain a password.
         let was = (!was.contains(['@', '?'])).then(|| was.to_owned());
         self.errors.push(ConfigError { variable, was, expected });
     }
@@ -359,7 +361,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         value
     }
 
-    /// The one secret: its value is never part of an error.
+    /// Reads the only secret. Its value is never part of an error.
     fn homeserver_token(&mut self, required: bool) -> Option<AccessToken> {
         let name = "HOMESERVER_TOKEN";
         let text = (self.variable)(name).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! Opting in: the query parameters with which a client asks for an encrypted redirect.
+//! Opting in: the query parameters that ask for an encrypted redirect (`spec/msc4097.md`, section 3).
 //!
-//! One rule: **what we cannot honour is not opted in**. An unknown delivery, an unknown algorithm or
-//! a parameter given twice is never an error; the client gets what any client gets.
+//! **We serve a request that we cannot honour as if it were not opted in.** An unknown delivery, an unknown
+//! algorithm and a repeated parameter are never errors: the client gets the plain media.
 
 use std::borrow::Cow;
 
@@ -10,18 +10,18 @@ use super::{Algorithm, PlainReason, Query, SessionId};
 /// The unstable prefix of every name that this protocol adds to Matrix.
 pub const PREFIX: &str = "org.matrix.msc4097";
 
-/// The parameter names, which are never sent on to the homeserver.
+// The names of the parameters. They are never sent to the homeserver.
 const DELIVERY: &str = "org.matrix.msc4097.delivery";
 const ALG: &str = "org.matrix.msc4097.alg";
 const VERBATIM: &str = "org.matrix.msc4097.verbatim";
 const SESSION: &str = "org.matrix.msc4097.session";
 
-/// How the client wants its key.
+/// How the answer travels to the client (`spec/msc4097.md`, section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// 307 with the answer as body: for native clients.
+    /// A 307 with the answer as its body, for native clients.
     Redirect,
-    /// 200 with the answer as body: for browsers and anything simple.
+    /// A 200 with the answer as its body, for browsers and simple clients.
     Json,
     /// 307 without a body, which any HTTP client follows: the client derives the key itself. `None` if the request
     /// names no session, or in a malformed way.
@@ -34,7 +34,7 @@ impl Delivery {
     /// The wire word of the delivery without an answer.
     pub const SESSION: &str = "session";
 
-    /// The wire word, in the query and in the answer header.
+    /// Returns the name on the wire: in the query, in the media config and in the answer header.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Redirect => "redirect",
@@ -54,22 +54,25 @@ impl Delivery {
     }
 }
 
-/// What a client that opted in asked for, as far as we can honour it.
+/// An opt-in that we can honour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OptIn {
-    /// How it wants its key.
+    /// The delivery that the client asks for.
     pub delivery: Delivery,
-    /// The first of its algorithms that we know.
+    /// The first algorithm in the client's list that we serve.
     pub alg: Algorithm,
-    /// It says the object is ciphertext already (an E2EE attachment).
+    /// Whether the client says that the object is ciphertext already, as an attachment of an encrypted
+    /// room is.
     pub verbatim: bool,
 }
 
 impl OptIn {
-    /// Reads the opt-in off a query. `None`: the query names no delivery, so the client did not opt in.
+    /// Reads the opt-in from a query. Returns `None` if the query names no delivery: then the client did
+    /// not opt in.
     ///
     /// # Errors
-    /// `NotSupported` if the client opted in and cannot be served as it asks.
+    /// [`PlainReason::NotSupported`] if the client opted in, but we do not serve the delivery or any of the
+    /// algorithms, or a parameter is repeated.
     pub fn from_query(query: &Query) -> Result<Option<Self>, PlainReason> {
         let get = |name| query.get(name).map_err(|_| PlainReason::NotSupported);
         let Some(delivery) = get(DELIVERY)? else { return Ok(None) };
@@ -86,7 +89,7 @@ impl OptIn {
         Ok(Some(Self { delivery, alg, verbatim }))
     }
 
-    /// The parameters as a client sends them.
+    /// Returns the parameters, name and value, as a client sends them.
     pub fn to_query(self) -> Vec<(&'static str, Cow<'static, str>)> {
         let mut query = vec![(DELIVERY, self.delivery.as_str().into()), (ALG, self.alg.as_str().into())];
         if self.verbatim {
@@ -112,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_we_can_honour_is_opted_in() {
+    fn a_supported_request_is_opted_in() {
         let chacha20 = |delivery, verbatim| Ok(Some(OptIn { delivery, alg: Algorithm::ChaCha20, verbatim }));
         assert_eq!(opt_in("p.delivery=redirect"), chacha20(Delivery::Redirect, false));
         assert_eq!(opt_in("p.delivery=json&p.alg=chacha20"), chacha20(Delivery::Json, false));
@@ -122,14 +125,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_delivery_nobody_opted_in() {
+    fn a_request_without_a_delivery_is_not_opted_in() {
         for query in ["", "p.alg=chacha20", "p.verbatim=true&p.verbatim=true", "delivery=json"] {
             assert_eq!(opt_in(query), Ok(None), "{query}");
         }
     }
 
     #[test]
-    fn what_we_cannot_honour_is_not_supported() {
+    fn other_requests_are_not_supported() {
         for query in [
             "p.delivery=",
             "p.delivery=session&p.alg=a256ctr,chacha20",
@@ -166,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_asks_in_the_words_that_we_read() {
+    fn the_written_parameters_can_be_read() {
         let session = Delivery::Session(SessionId::parse(&"A".repeat(60)));
         for delivery in [Delivery::Redirect, Delivery::Json, session] {
             let asked = OptIn { delivery, alg: Algorithm::ChaCha20, verbatim: true };

@@ -1,4 +1,4 @@
-//! Answers and downloads (`cases-client.mjs`).
+//! Vectors of answers and downloads (`cases-client.mjs`).
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub struct AnswerInput {
 }
 
 pub fn answer(input: &AnswerInput) -> Result<Outcome, String> {
-    // Reading the edge already refuses every insecure one.
+    // `parse` refuses every insecure edge.
     let Some(edge) = WebOrigin::parse(&input.edge) else { return Ok(("insecure_url", Value::Null)) };
     let word = match Answer::from_json(input.body.as_bytes(), &edge, &opt_in(input.verbatim)) {
         Ok(answer) => return Ok(("success", to_value(&answer.to_json())?)),
@@ -85,7 +85,7 @@ pub fn download(input: &DownloadInput) -> Result<Outcome, String> {
             Err(error) => return Err(error.to_string()),
         };
         let plaintext = (word == "success").then(|| String::from_utf8_lossy(&released).into_owned());
-        // How much of a surplus body is released depends on where it is cut.
+        // The released part of a surplus body depends on the chunks.
         let digest = (word != "surplus").then(|| Value::String(sha256(&released)));
         let output = [("plaintext", plaintext.map(Value::String)), ("released_sha256", digest)];
         outcomes.push((word, with_some(json!({}), output)));
@@ -97,7 +97,7 @@ pub fn download(input: &DownloadInput) -> Result<Outcome, String> {
     }
 }
 
-/// Checks that the bytes that the specification prints are those of a vector, and so of an implementation.
+/// Checks that the specification's worked example has the bytes of a vector, which the other tests check.
 pub fn example_is_a_vector() -> Result<(), String> {
     let spec = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec");
     let read = |name: &str| fs::read_to_string(spec.join(name)).map_err(|error| format!("{name}: {error}"));

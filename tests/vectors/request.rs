@@ -1,4 +1,4 @@
-//! Requests: identifiers, paths, opting in, ranges (`cases-request.mjs`).
+//! Vectors of requests: identifiers, paths, opting in, ranges (`cases-request.mjs`).
 
 use cloakroom::protocol::{Endpoint, MediaRequest, MxcUri, OptIn, Query, Requested, Route, Variant};
 use serde::Deserialize;
