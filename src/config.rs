@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use crate::cipher::KEYSTREAM_BYTES;
 use crate::policy::{CacheTimes, RemotePolicy, TargetRules, Unauthenticated};
 use crate::protocol::{
@@ -370,41 +372,42 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         if (required && token.is_none()) || !printable {
             let expected = "set as a secret to the access token of a service account on the homeserver \
                             (printable ASCII; one that does not expire and is not an admin's)";
-            self.errors.push(ConfigError { variable: name, was: None, expected });
+            self.refuse_secret(name, expected);
         }
         token
     }
 
-    /// Reads the secrets of the delivery `session`. `Some(None)`: there are none.
+    /// Reads a secret of the delivery `session`. `Some(None)`: it is not set. `None`: it is wrong.
+    fn session_master(&mut self, name: &'static str) -> Option<Option<SessionMaster>> {
+        let Some(text) = (self.variable)(name).map(Zeroizing::new) else { return Some(None) };
+        let master = SessionMaster::from_hex(&text);
+        if master.is_none() {
+            self.refuse_secret(name, "set as a secret to 64 hexadecimal digits: openssl rand -hex 32");
+        }
+        master.map(Some)
+    }
+
+    /// Reads how sessions are made. `Some(None)`: the delivery `session` is not served. `None`: a variable is wrong.
     fn sessions(&mut self) -> Option<Option<Sessions>> {
         let ttl_secs = self.number("SESSION_TTL_SECS", 86_400, 60, 7 * 86_400);
-        let mut refuse = |variable, expected| {
-            self.errors.push(ConfigError { variable, was: None, expected });
-            None
-        };
-        let expected = "set as a secret to 64 hexadecimal digits: openssl rand -hex 32";
-        let mut read = |name| match (self.variable)(name) {
-            None => Some(None),
-            Some(text) => match SessionMaster::from_hex(&text) {
-                Some(master) => Some(Some(master)),
-                None => refuse(name, expected),
-            },
-        };
-        let (present, previous) = (read("SESSION_SECRET"), read("SESSION_SECRET_PREVIOUS"));
-        match (present?, previous?) {
-            (None, None) => Some(None),
-            (None, Some(_)) => {
-                refuse("SESSION_SECRET_PREVIOUS", "absent as long as SESSION_SECRET is not set")
-            }
-            (Some(present), previous) if previous.as_ref() == Some(&present) => refuse(
-                "SESSION_SECRET_PREVIOUS",
-                "another secret than SESSION_SECRET: the one that was used before",
-            ),
-            (Some(present), previous) => {
-                let masters = SessionMasters { present, previous };
-                Some(Some(Sessions { masters, ttl_secs: ttl_secs? }))
-            }
+        let present = self.session_master("SESSION_SECRET");
+        let name = "SESSION_SECRET_PREVIOUS";
+        let previous = self.session_master(name);
+        let (present, previous) = (present?, previous?);
+        if previous.is_some() && present.is_none() {
+            self.refuse_secret(name, "absent as long as SESSION_SECRET is not set");
+            return None;
         }
+        if previous.is_some() && previous == present {
+            self.refuse_secret(name, "the secret that was used before, not the same as SESSION_SECRET");
+            return None;
+        }
+        let ttl_secs = ttl_secs?;
+        Some(present.map(|present| Sessions { masters: SessionMasters { present, previous }, ttl_secs }))
+    }
+
+    fn refuse_secret(&mut self, variable: &'static str, expected: &'static str) {
+        self.errors.push(ConfigError { variable, was: None, expected });
     }
 }
 

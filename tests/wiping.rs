@@ -12,8 +12,8 @@ use std::hint::black_box;
 
 use cloakroom::cipher::{Key, Keystream, Window};
 use cloakroom::protocol::{
-    Algorithm, Answer, Content, Grant, MediaId, Metadata, Object, ObjectInfo, Pins, Protection,
-    RedirectToken, ServerName, Variant, WebOrigin,
+    Algorithm, Answer, Content, Delivery, Grant, MediaId, Metadata, Object, ObjectInfo, OptIn, Pins,
+    Protection, RedirectToken, ServerName, Variant, WebOrigin,
 };
 use http::HeaderMap;
 use zeroize::Zeroizing;
@@ -93,6 +93,10 @@ fn grant() -> Grant {
     let content = Content::Encrypted(key());
     let etag = "\"abc\"".to_owned();
     Grant { content, object, pins: Pins::new(5, &info()), metadata, etag, expires_ts: 1_790_000_000_000 }
+}
+
+fn opt_in() -> OptIn {
+    OptIn { delivery: Delivery::Json, alg: Algorithm::ChaCha20, verbatim: false }
 }
 
 fn edge() -> WebOrigin {

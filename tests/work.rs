@@ -13,8 +13,8 @@ use cloakroom::client::safe_text;
 use cloakroom::config::Config;
 use cloakroom::dispatch::{Url, decide};
 use cloakroom::protocol::{
-    AccessToken, Answer, Disposition, FileName, Grant, MediaRequest, Metadata, MxcUri, ObjectInfo, OptIn,
-    Query, Requested, Route, ServerName, WebOrigin,
+    AccessToken, Algorithm, Answer, Delivery, Disposition, FileName, Grant, MediaRequest, Metadata, MxcUri,
+    ObjectInfo, OptIn, OptInKind, Query, Requested, Route, ServerName, WebOrigin,
 };
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
@@ -95,6 +95,10 @@ fn media_request(path: &str, query: &str) {
     }
 }
 
+fn opt_in() -> OptIn {
+    OptIn { delivery: Delivery::Json, alg: Algorithm::ChaCha20, verbatim: false }
+}
+
 fn edge() -> WebOrigin {
     WebOrigin::parse("https://media.example.net").unwrap()
 }
@@ -142,8 +146,9 @@ const READERS: [Reader; 17] = [
     }),
     ("a query", |text| media_request("/_matrix/media/v3/thumbnail/a.org/b", text)),
     ("an opt-in", |text| {
-        let _ =
-            black_box(OptIn::from_query(&Query::parse(&format!("org.matrix.msc4097.delivery=json&{text}"))));
+        let _ = black_box(OptInKind::from_query(&Query::parse(&format!(
+            "org.matrix.msc4097.delivery=json&{text}"
+        ))));
     }),
     ("a range", |text| {
         let value = HeaderValue::from_bytes(format!("bytes={text}").as_bytes()).unwrap();

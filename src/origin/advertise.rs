@@ -19,8 +19,8 @@ use crate::ports::{
     Account, Body as _, Event, Platform, Reply, ReplyBody, UpstreamRequest, UpstreamResponse,
 };
 use crate::protocol::{
-    Algorithm, Delivery, MatrixError, ObjectInfo, PREFIX, Session, ascii_reference, header, is_encoded,
-    without_ours,
+    Algorithm, Delivery, MatrixError, ObjectInfo, PREFIX, SESSION_DELIVERY, Session, ascii_reference, header,
+    is_encoded, without_ours,
 };
 
 /// The longest document that is read: 256 KiB. In practice, both have a few hundred bytes.
@@ -52,6 +52,7 @@ pub async fn document<P: Platform>(
     (path, query): (&str, &str),
     document: Document,
 ) -> Reply<P::Body> {
+    let is_v1 = path == CONFIG_PATH;
     let anonymous = bearer_token(&client.headers).is_none() && !has_query_token(&client.query);
     let is_public =
         anonymous && document == Document::MediaConfig && config.unauthenticated.advertised().is_some();
@@ -105,7 +106,7 @@ pub async fn document<P: Platform>(
         && let Ok(Value::Object(mut members)) = serde_json::from_slice(&body)
     {
         extend(&mut members, config, document);
-        let session = (document == Document::MediaConfig && path == CONFIG_PATH)
+        let session = (document == Document::MediaConfig && is_v1)
             .then(|| begin_session(platform, config, client))
             .flatten();
         if let Some(session) = session {
@@ -187,8 +188,8 @@ fn extend(members: &mut Map<String, Value>, config: &Config, document: Document)
 /// Returns our member of the media config: `deliveries`, `algs`, `edge`, `min_size`, and `max_size` if there
 /// is such a limit (specification section 2).
 pub fn about_us(config: &Config) -> Value {
-    let with_answer = Delivery::WITH_ANSWER.map(Delivery::as_str).into_iter();
-    let deliveries: Vec<_> = with_answer.chain(config.sessions.as_ref().map(|_| Delivery::SESSION)).collect();
+    let with_answer = Delivery::ALL.map(Delivery::as_str).into_iter();
+    let deliveries: Vec<_> = with_answer.chain(config.sessions.as_ref().map(|_| SESSION_DELIVERY)).collect();
     let mut about = json!({
         "deliveries": deliveries,
         "algs": Algorithm::ALL.map(Algorithm::as_str),

@@ -32,8 +32,8 @@ use crate::ports::{
     UpstreamResponse,
 };
 use crate::protocol::{
-    AccessToken, Algorithm, Delivery, Endpoint, MatrixError, MediaPath, MediaRequest, ObjectInfo, OptIn,
-    Passed, PlainReason, Query, SessionSecret, StaleSession, header,
+    AccessToken, Algorithm, Endpoint, MatrixError, MediaPath, MediaRequest, ObjectInfo, OptIn, OptInKind,
+    Passed, PlainReason, Query, SessionId, SessionSecret, StaleSession, header,
 };
 
 /// The header in which Cloudflare sends the client's address.
@@ -277,11 +277,12 @@ impl<P: Platform> Visit<'_, P> {
         match self.request.opt_in {
             Err(reason) => Wanted::Plain(Some(reason)),
             Ok(Some(_)) if self.presented == Token::Absent => Wanted::Plain(Some(PlainReason::NoToken)),
-            Ok(Some(opt_in)) => match self.session_secret(opt_in.delivery) {
+            Ok(Some(OptInKind::Answer(opt_in))) if is_get => Wanted::Answer(opt_in),
+            Ok(Some(OptInKind::Answer(_))) => Wanted::HeadOfOptedIn,
+            Ok(Some(OptInKind::Session(opt_in))) => match self.session_secret(opt_in.session) {
+                Ok(secret) if is_get => Wanted::SessionRedirect(secret, opt_in.alg),
+                Ok(_) => Wanted::HeadOfOptedIn,
                 Err(reason) => Wanted::Plain(Some(reason)),
-                Ok(_) if !is_get => Wanted::HeadOfOptedIn,
-                Ok(Some(secret)) => Wanted::SessionRedirect(secret, opt_in.alg),
-                Ok(None) => Wanted::Answer(opt_in),
             },
             Ok(None) if is_get && self.config.plain_redirect && self.request.allow_redirect => {
                 Wanted::PlainRedirect
@@ -296,19 +297,18 @@ impl<P: Platform> Visit<'_, P> {
         Ok(redirect::answer(self.config, opt_in.delivery, &minted))
     }
 
-    /// Returns the secret of the session that a request names; `None` if its delivery needs no session.
+    /// Returns the secret of the session that the request names.
     ///
     /// # Errors
     /// The reason why the client is served plainly.
-    fn session_secret(&self, delivery: Delivery) -> Result<Option<SessionSecret>, PlainReason> {
-        let Delivery::Session(id) = delivery else { return Ok(None) };
+    fn session_secret(&self, id: Option<SessionId>) -> Result<SessionSecret, PlainReason> {
         let sessions = self.config.sessions.as_ref().ok_or(PlainReason::NotSupported)?;
         let token = access_token(self.client);
         let opened = id
             .zip(token.as_ref())
             .ok_or(StaleSession)
             .and_then(|(id, token)| sessions.masters.open(id, token, self.platform.now_ms()));
-        opened.map(Some).map_err(|StaleSession| PlainReason::StaleSession)
+        opened.map_err(|StaleSession| PlainReason::StaleSession)
     }
 
     async fn session_redirect(

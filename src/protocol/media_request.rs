@@ -6,7 +6,8 @@ use percent_encoding::percent_decode_str;
 
 use super::object::{Thumbnail, ThumbnailMethod, Variant};
 use super::{
-    FileName, IdentifierError, MediaId, Object, OptIn, PlainReason, Query, QueryError, ServerName, decimal,
+    FileName, IdentifierError, MediaId, Object, OptInKind, PlainReason, Query, QueryError, ServerName,
+    decimal,
 };
 
 /// The meaning of a request path. The homeserver serves every path that is `Other`.
@@ -176,7 +177,7 @@ pub struct MediaRequest {
     /// The query parameters for the homeserver.
     pub passed: Passed,
     /// The client's opt-in, `None` if there was none, or the reason why it cannot be honoured.
-    pub opt_in: Result<Option<OptIn>, PlainReason>,
+    pub opt_in: Result<Option<OptInKind>, PlainReason>,
     /// Whether the homeserver may fetch media from a remote homeserver: `allow_remote`, legacy only.
     pub allow_remote: bool,
     /// Whether a client that did not opt in may be redirected. All clients of the authenticated endpoints
@@ -206,7 +207,7 @@ impl MediaRequest {
             object: Object { server_name, media_id, variant },
             file_name: path.file_name.and_then(decode).as_deref().and_then(FileName::new),
             passed: Passed::from_query(path.endpoint, query)?,
-            opt_in: OptIn::from_query(query),
+            opt_in: OptInKind::from_query(query),
             allow_remote,
             allow_redirect,
         })

@@ -23,38 +23,58 @@ pub enum Delivery {
     Redirect,
     /// A 200 with the answer as its body, for browsers and simple clients.
     Json,
-    /// 307 without a body, which any HTTP client follows: the client derives the key itself. `None` if the request
-    /// names no session, or in a malformed way.
-    Session(Option<SessionId>),
 }
 
 impl Delivery {
-    /// The deliveries that carry an answer.
-    pub const WITH_ANSWER: [Self; 2] = [Self::Redirect, Self::Json];
-    /// The wire word of the delivery without an answer.
-    pub const SESSION: &str = "session";
+    /// Every delivery with an answer.
+    pub const ALL: [Self; 2] = [Self::Redirect, Self::Json];
 
     /// Returns the name on the wire: in the query, in the media config and in the answer header.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Redirect => "redirect",
             Self::Json => "json",
-            Self::Session(_) => Self::SESSION,
         }
     }
 
-    /// Returns whether the key travels to the client in an answer.
-    pub fn has_answer(self) -> bool {
-        !matches!(self, Self::Session(_))
-    }
-
-    /// Parses the wire word of a delivery with an answer.
-    pub fn parse_with_answer(text: &str) -> Option<Self> {
-        Self::WITH_ANSWER.into_iter().find(|delivery| delivery.as_str() == text)
+    /// Reads a name on the wire; `None` if it is not a delivery with an answer.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|delivery| delivery.as_str() == text)
     }
 }
 
+/// The name on the wire of the delivery without an answer: a 307 that any HTTP client follows, with a key that the
+/// client derives (`spec/msc4097.md`, section 4.1).
+pub const SESSION_DELIVERY: &str = "session";
+
 /// An opt-in that we can honour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OptInKind {
+    /// The client asks for an answer.
+    Answer(OptIn),
+    /// The client asks for a redirect without an answer.
+    Session(SessionOptIn),
+}
+
+/// An opt-in that names a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionOptIn {
+    /// The session; `None` if the request has no id or a malformed one, which makes the session stale.
+    pub session: Option<SessionId>,
+    /// The one algorithm that the client names.
+    pub alg: Algorithm,
+}
+
+impl SessionOptIn {
+    /// Returns the parameters, name and value, as a client sends them.
+    pub fn to_query(self) -> Vec<(&'static str, Cow<'static, str>)> {
+        let mut query = vec![(DELIVERY, SESSION_DELIVERY.into()), (ALG, self.alg.as_str().into())];
+        query.extend(self.session.map(|id| (SESSION, id.to_text().into())));
+        query
+    }
+}
+
+/// An opt-in for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OptIn {
     /// The delivery that the client asks for.
@@ -66,7 +86,7 @@ pub struct OptIn {
     pub verbatim: bool,
 }
 
-impl OptIn {
+impl OptInKind {
     /// Reads the opt-in from a query. Returns `None` if the query names no delivery: then the client did
     /// not opt in.
     ///
@@ -77,26 +97,25 @@ impl OptIn {
         let get = |name| query.get(name).map_err(|_| PlainReason::NotSupported);
         let Some(delivery) = get(DELIVERY)? else { return Ok(None) };
         let session = get(SESSION)?.and_then(SessionId::parse);
-        let delivery = match delivery {
-            Delivery::SESSION => Delivery::Session(session),
-            other => Delivery::parse_with_answer(other).ok_or(PlainReason::NotSupported)?,
-        };
-        let algs = get(ALG)?.unwrap_or(Algorithm::ChaCha20.as_str());
-        // No answer could name the algorithm that a session's link has.
-        let named = if delivery.has_answer() { algs.split(',').find_map(parse_alg) } else { parse_alg(algs) };
-        let alg = named.ok_or(PlainReason::NotSupported)?;
         let verbatim = get(VERBATIM)? == Some("true");
-        Ok(Some(Self { delivery, alg, verbatim }))
-    }
-
-    /// Returns the parameters, name and value, as a client sends them.
-    pub fn to_query(self) -> Vec<(&'static str, Cow<'static, str>)> {
-        let mut query = vec![(DELIVERY, self.delivery.as_str().into()), (ALG, self.alg.as_str().into())];
-        if self.verbatim {
-            query.push((VERBATIM, "true".into()));
+        let algs = get(ALG)?.unwrap_or(Algorithm::ChaCha20.as_str());
+        if delivery == SESSION_DELIVERY {
+            // Exactly one algorithm, because no answer could name the one that we chose.
+            let alg = parse_alg(algs).ok_or(PlainReason::NotSupported)?;
+            return Ok(Some(Self::Session(SessionOptIn { session, alg })));
         }
-        if let Delivery::Session(Some(id)) = self.delivery {
-            query.push((SESSION, id.to_text().into()));
+        let delivery = Delivery::parse(delivery).ok_or(PlainReason::NotSupported)?;
+        let alg = algs.split(',').find_map(parse_alg).ok_or(PlainReason::NotSupported)?;
+        Ok(Some(Self::Answer(OptIn { delivery, alg, verbatim })))
+    }
+}
+
+impl OptIn {
+    /// Returns the parameters, name and value, as a client sends them.
+    pub fn to_query(self) -> Vec<(&'static str, &'static str)> {
+        let mut query = vec![(DELIVERY, self.delivery.as_str()), (ALG, self.alg.as_str())];
+        if self.verbatim {
+            query.push((VERBATIM, "true"));
         }
         query
     }
@@ -110,13 +129,15 @@ fn parse_alg(text: &str) -> Option<Algorithm> {
 mod tests {
     use super::*;
 
-    fn opt_in(query: &str) -> Result<Option<OptIn>, PlainReason> {
-        OptIn::from_query(&Query::parse(&query.replace("p.", "org.matrix.msc4097.")))
+    fn opt_in(query: &str) -> Result<Option<OptInKind>, PlainReason> {
+        OptInKind::from_query(&Query::parse(&query.replace("p.", "org.matrix.msc4097.")))
     }
 
     #[test]
     fn a_supported_request_is_opted_in() {
-        let chacha20 = |delivery, verbatim| Ok(Some(OptIn { delivery, alg: Algorithm::ChaCha20, verbatim }));
+        let chacha20 = |delivery, verbatim| {
+            Ok(Some(OptInKind::Answer(OptIn { delivery, alg: Algorithm::ChaCha20, verbatim })))
+        };
         assert_eq!(opt_in("p.delivery=redirect"), chacha20(Delivery::Redirect, false));
         assert_eq!(opt_in("p.delivery=json&p.alg=chacha20"), chacha20(Delivery::Json, false));
         assert_eq!(opt_in("p.delivery=json&p.alg=future,%20chacha20"), chacha20(Delivery::Json, false));
@@ -162,20 +183,24 @@ mod tests {
         ] {
             for alg in [Algorithm::A256Ctr, Algorithm::ChaCha20] {
                 let asked = opt_in(&format!("p.delivery=session&p.alg={}&{query}", alg.as_str()));
-                let expected = OptIn { delivery: Delivery::Session(id), alg, verbatim: false };
-                assert_eq!(asked, Ok(Some(expected)), "{query}");
+                let expected = SessionOptIn { session: id, alg };
+                assert_eq!(asked, Ok(Some(OptInKind::Session(expected))), "{query}");
             }
         }
     }
 
     #[test]
     fn the_written_parameters_can_be_read() {
-        let session = Delivery::Session(SessionId::parse(&"A".repeat(60)));
-        for delivery in [Delivery::Redirect, Delivery::Json, session] {
-            let asked = OptIn { delivery, alg: Algorithm::ChaCha20, verbatim: true };
-            let query =
-                form_urlencoded::Serializer::new(String::new()).extend_pairs(asked.to_query()).finish();
-            assert_eq!(OptIn::from_query(&Query::parse(&query)), Ok(Some(asked)));
+        let read = |query: Vec<(&str, Cow<'_, str>)>| {
+            let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+            OptInKind::from_query(&Query::parse(&query))
+        };
+        for delivery in Delivery::ALL {
+            let asked = OptIn { delivery, alg: Algorithm::A256Ctr, verbatim: true };
+            let query = asked.to_query().into_iter().map(|(name, value)| (name, value.into())).collect();
+            assert_eq!(read(query), Ok(Some(OptInKind::Answer(asked))));
         }
+        let asked = SessionOptIn { session: SessionId::parse(&"A".repeat(60)), alg: Algorithm::ChaCha20 };
+        assert_eq!(read(asked.to_query()), Ok(Some(OptInKind::Session(asked))));
     }
 }

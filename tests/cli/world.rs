@@ -5,7 +5,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cloakroom::cipher::{Key, Keystream};
-use cloakroom::protocol::{Algorithm, Answer, Metadata, Protection};
+use cloakroom::protocol::{Answer, Metadata, Protection};
 use http::{HeaderMap, HeaderName};
 use tempfile::TempDir;
 use zeroize::Zeroizing;

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use cloakroom::client::{Body, BodyError, RangeRequest};
-use cloakroom::protocol::{Answer, AnswerError, MetadataError, Protection, WebOrigin};
+use cloakroom::protocol::{
+    Algorithm, Answer, AnswerError, Delivery, MetadataError, OptIn, Protection, WebOrigin,
+};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -17,6 +19,11 @@ pub struct AnswerInput {
     edge: String,
     verbatim: bool,
     body: String,
+}
+
+/// What the client of these vectors asks for.
+fn opt_in(verbatim: bool) -> OptIn {
+    OptIn { delivery: Delivery::Json, alg: Algorithm::ChaCha20, verbatim }
 }
 
 pub fn answer(input: &AnswerInput) -> Result<Outcome, String> {

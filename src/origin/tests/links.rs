@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cipher::Key;
-use crate::protocol::{Protection, WebOrigin};
+use crate::protocol::{Delivery, Protection, WebOrigin};
 
 const PLAIN: &str = "org-matrix-msc4097-plain";
 
