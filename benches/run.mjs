@@ -1,4 +1,4 @@
-// Runs the benchmark. Started by scripts/bench, which builds everything first and has the manual.
+// Runs the benchmark. scripts/bench builds everything, then starts this file. Its --help describes the options.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ import { print } from "./lib/report.mjs";
 const COPY = withBuffer("JS copy", CLOAKROOM_BUFFER);
 const SOME = ["pass-through", COPY, "plain worker + chacha20", "Cloakroom"];
 
-/** In the order that they run; each gives its raw figures. */
+/** The contests in their order. Each returns raw figures. */
 const CONTESTS = {
   stream,
   small,
@@ -40,7 +40,7 @@ const options = values.quick
   ? { rounds: 3, streamBytes: 64 * MIB, mostBytes: 256 * MIB }
   : { rounds: 5, streamBytes: 256 * MIB, mostBytes: 1024 * MIB };
 if (values.rounds !== undefined) options.rounds = Number(values.rounds);
-// scripts/bench asks for this before it builds for minutes.
+// scripts/bench checks the arguments before it builds, which takes minutes.
 if (values["check-arguments"]) process.exit(0);
 
 const started = performance.now();
@@ -71,7 +71,7 @@ writeFileSync(file, `${JSON.stringify(result, null, 1)}\n`);
 print(result);
 console.log(`\nAll figures: ${file}`);
 
-/** The arguments, or the end of the program with what is wrong with them. */
+/** Returns the arguments. Ends the program with a message if they are wrong. */
 function given() {
   const options = { quick: { type: "boolean" }, rounds: { type: "string" }, only: { type: "string", multiple: true }, "check-arguments": { type: "boolean" } };
   try {

@@ -1,9 +1,9 @@
-// Stands for the platform's stores, in a process of its own: Workers KV with the benchmark's grants, and a cache.
+// Stubs of the platform's stores, which run in separate processes: Workers KV with the benchmark's grants, and a cache.
 
 const records = new Map();
 const objects = new Map();
 
-/** Workers KV, as the runtime speaks to it: GET /<key>?urlencoded=true. The benchmark PUTs there too. */
+/** Workers KV. The runtime sends GET /<key>?urlencoded=true, and the benchmark sends PUT. */
 export const kv = {
   async fetch(request) {
     const key = decodeURIComponent(new URL(request.url).pathname.slice(1));
@@ -16,7 +16,7 @@ export const kv = {
   },
 };
 
-/** The Cache API, as the runtime speaks to it: PUT with a whole HTTP response as its body, GET with a status of the cache. */
+/** The Cache API. The runtime sends PUT with a whole HTTP response as the body, and GET. The cache's status is in `cf-cache-status`. */
 export const cache = {
   async fetch(request) {
     const url = request.url;
@@ -30,7 +30,7 @@ export const cache = {
   },
 };
 
-/** A response as it travels: status line, headers, an empty line, the body. */
+/** Parses an HTTP response: status line, headers, an empty line, body. */
 function parse(bytes) {
   const end = headEnd(bytes);
   const [, ...lines] = new TextDecoder().decode(bytes.subarray(0, end)).split("\r\n");

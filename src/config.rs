@@ -1,9 +1,11 @@
-//! What an operator may set, and what is wrong with it.
+//! The configuration: reads and checks the variables that an operator sets. The README lists them.
 //!
-//! Pure: reads variables through a function, so that `platform` can bring the Worker's environment
-//! and tests a table. Every wrong variable is found, not only the first.
+//! The module is pure. It reads variables through a function: `platform` passes the Worker's environment, and
+//! tests pass a table. It reports all wrong variables, not only the first.
 
 use std::fmt;
+
+use zeroize::Zeroizing;
 
 use crate::cipher::KEYSTREAM_BYTES;
 use crate::policy::{CacheTimes, RemotePolicy, TargetRules, Unauthenticated};
@@ -11,19 +13,19 @@ use crate::protocol::{
     AccessToken, ServerName, SessionMaster, SessionMasters, WebOrigin, decimal, split_authority,
 };
 
-/// Which half of the product a deployment is, with the service account that this half needs.
+/// The role of a deployment, with the service account that this role needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Origin and edge in one, told apart by the host of the request.
+    /// Origin and edge. The host of a request decides which of them serves it.
     Both(AccessToken),
-    /// In front of the homeserver only. It needs the service account only to advertise a policy.
+    /// The origin only. It needs the service account only to advertise a policy.
     Origin(Option<AccessToken>),
-    /// Behind the edge's own host name only.
+    /// The edge only.
     Edge(AccessToken),
 }
 
 impl Role {
-    /// The role without its account.
+    /// Returns the role without its account.
     pub fn name(&self) -> RoleName {
         match self {
             Self::Both(_) => RoleName::Both,
@@ -32,7 +34,7 @@ impl Role {
         }
     }
 
-    /// The service account, `HOMESERVER_TOKEN`.
+    /// Returns the access token of the service account, `HOMESERVER_TOKEN`.
     pub fn service_account(&self) -> Option<&AccessToken> {
         match self {
             Self::Both(account) | Self::Edge(account) => Some(account),
@@ -41,7 +43,7 @@ impl Role {
     }
 }
 
-/// `ROLE`.
+/// A value of `ROLE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoleName {
     /// Origin and edge.
@@ -53,7 +55,7 @@ pub enum RoleName {
 }
 
 impl RoleName {
-    /// The word in the configuration.
+    /// Returns the value of the variable.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Both => "both",
@@ -67,12 +69,12 @@ impl RoleName {
     }
 }
 
-/// What happens to objects that the client says are ciphertext already.
+/// A value of `ENCRYPTED_MEDIA`: how to serve objects that the client declares to be ciphertext already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EncryptedMedia {
-    /// Encrypted once more, like everything else.
+    /// Encrypt them again, like all objects.
     Reencrypt,
-    /// Handed out as they are.
+    /// Serve them as stored.
     Verbatim,
 }
 
@@ -81,17 +83,17 @@ pub enum EncryptedMedia {
 pub struct Config {
     /// `ROLE` and `HOMESERVER_TOKEN`.
     pub role: Role,
-    /// `HOMESERVER_URL`, an origin without a trailing slash.
+    /// `HOMESERVER_URL`.
     pub homeserver: WebOrigin,
     /// `SERVER_NAME`.
     pub server_name: ServerName,
-    /// `EDGE_URL`, an origin without a trailing slash.
+    /// `EDGE_URL`.
     pub edge: WebOrigin,
     /// `GRANT_TTL_SECS`.
     pub grant_ttl_secs: u64,
     /// `REDIRECT_MIN_BYTES`.
     pub redirect_min_bytes: u64,
-    /// `REDIRECT_MAX_BYTES`; the longest object that a key can encrypt if it is not set.
+    /// `REDIRECT_MAX_BYTES`; by default the length of the longest object that a keystream can encrypt.
     pub redirect_max_bytes: u64,
     /// `PLAIN_REDIRECT`.
     pub plain_redirect: bool,
@@ -107,7 +109,7 @@ pub struct Config {
     pub unauthenticated: Unauthenticated,
     /// `REMOTE_POLICY`.
     pub remote_policy: RemotePolicy,
-    /// `REMOTE_POLICY_TTL_SECS`, and a sixth of it where a remote homeserver did not answer.
+    /// `REMOTE_POLICY_TTL_SECS`, and a sixth of it if a remote homeserver did not answer.
     pub remote_policy_times: CacheTimes,
     /// `ALLOW_PRIVATE_NETWORK`.
     pub allow_private_network: bool,
@@ -122,19 +124,19 @@ pub struct Sessions {
     pub ttl_secs: u64,
 }
 
-/// A variable that is missing or has a value it may not have.
+/// A variable that is missing or has an invalid value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Its name.
+    /// The name of the variable.
     pub variable: &'static str,
-    /// Its value; never that of a secret.
+    /// The invalid value; `None` if it is, or may contain, a secret.
     was: Option<String>,
-    /// What it may be.
+    /// The values that are allowed.
     expected: &'static str,
 }
 
 impl ConfigError {
-    /// The key store's binding is not there.
+    /// Returns the error for a missing binding of the key store.
     pub fn missing_key_store() -> Self {
         let expected = "a KV namespace: bind one under this name in wrangler.toml ([[kv_namespaces]])";
         Self { variable: "GRANTS", was: None, expected }
@@ -151,30 +153,30 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// A configuration that media cannot be served with: what is wrong, and what can be read of the rest.
+/// A wrong configuration: its errors, and the valid variables that are needed to serve everything but media.
 #[derive(Clone, Debug)]
 pub struct Misconfigured {
-    /// Every variable that is wrong, in the order of the documentation.
+    /// All errors.
     pub errors: Vec<ConfigError>,
-    /// `ROLE`; `both` if it is wrong.
+    /// `ROLE`; `both` if it is invalid.
     pub role: RoleName,
-    /// `HOMESERVER_URL`, if it is right.
+    /// `HOMESERVER_URL`, if it is valid.
     pub homeserver: Option<WebOrigin>,
-    /// `EDGE_URL`, if it is right.
+    /// `EDGE_URL`, if it is valid.
     pub edge: Option<WebOrigin>,
 }
 
-/// `CACHE_MAX_BYTES`' greatest value: the Cache API takes no larger object (512 MB).
+/// The maximum of `CACHE_MAX_BYTES`: the Cache API does not accept larger objects (512 MB).
 const CACHE_LIMIT_BYTES: u64 = 512 * 1_000_000;
 
-/// `REDIRECT_MAX_BYTES`' greatest value, and its default: no key encrypts more.
+/// The maximum and default of `REDIRECT_MAX_BYTES`: a keystream ends there.
 pub const REDIRECT_LIMIT_BYTES: u64 = KEYSTREAM_BYTES - 1;
 
 impl Config {
-    /// Reads all variables.
+    /// Reads all variables. `variable` returns the value of a variable, or `None` if it is not set.
     ///
     /// # Errors
-    /// Every variable that is wrong, in the order of the documentation.
+    /// All variables that are wrong.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
         let mut reader = Reader { variable, errors: Vec::new() };
         let role = reader.word("ROLE", "both", "'both', 'origin' or 'edge'", RoleName::parse);
@@ -258,22 +260,24 @@ impl Config {
         }
     }
 
-    /// This configuration, which `error` makes unusable.
+    /// Turns a valid configuration into a wrong one, because of `error`.
     #[must_use]
     pub fn misconfigured(self, error: ConfigError) -> Misconfigured {
         let role = self.role.name();
         Misconfigured { errors: vec![error], role, homeserver: Some(self.homeserver), edge: Some(self.edge) }
     }
 
-    /// The rules for every target that is found by discovery: never our own hosts.
+    /// Returns the rules for the targets of lookups. They refuse our own hosts.
     pub fn target_rules(&self) -> TargetRules {
         let own = [self.server_name.host(), self.homeserver.host(), self.edge.host()];
         TargetRules::new(own, self.allow_private_network)
     }
 
-    /// Checks the host (`host[:port]`) of a request to the origin: the homeserver must not
-    /// be reached through the very host that we stand in front of, and the edge must not live at or
-    /// under it, or browsers and Go clients would send it access tokens.
+    /// Checks the configuration against the host of a request to the origin, `host[:port]`.
+    ///
+    /// # Errors
+    /// `HOMESERVER_URL` if it is this host, because our own requests would come back to us. `EDGE_URL` if it
+    /// is this host or a name under it, because browsers and Go clients would send access tokens to the edge.
     pub fn check_host(&self, request_host: &str) -> Result<(), ConfigError> {
         let refuse = |variable, was: &WebOrigin, expected| {
             Err(ConfigError { variable, was: Some(was.as_str().to_owned()), expected })
@@ -299,7 +303,7 @@ struct Reader<F> {
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn refuse(&mut self, variable: &'static str, was: &str, expected: &'static str) {
-        // A URL with a user or a query may hold a password.
+        // A URL with a user name or a query may contain a password.
         let was = (!was.contains(['@', '?'])).then(|| was.to_owned());
         self.errors.push(ConfigError { variable, was, expected });
     }
@@ -359,7 +363,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         value
     }
 
-    /// The one secret: its value is never part of an error.
+    /// Reads the only secret. Its value is never part of an error.
     fn homeserver_token(&mut self, required: bool) -> Option<AccessToken> {
         let name = "HOMESERVER_TOKEN";
         let text = (self.variable)(name).unwrap_or_default();
@@ -368,41 +372,42 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         if (required && token.is_none()) || !printable {
             let expected = "set as a secret to the access token of a service account on the homeserver \
                             (printable ASCII; one that does not expire and is not an admin's)";
-            self.errors.push(ConfigError { variable: name, was: None, expected });
+            self.refuse_secret(name, expected);
         }
         token
     }
 
-    /// Reads the secrets of the delivery `session`. `Some(None)`: there are none.
+    /// Reads a secret of the delivery `session`. `Some(None)`: it is not set. `None`: it is wrong.
+    fn session_master(&mut self, name: &'static str) -> Option<Option<SessionMaster>> {
+        let Some(text) = (self.variable)(name).map(Zeroizing::new) else { return Some(None) };
+        let master = SessionMaster::from_hex(&text);
+        if master.is_none() {
+            self.refuse_secret(name, "set as a secret to 64 hexadecimal digits: openssl rand -hex 32");
+        }
+        master.map(Some)
+    }
+
+    /// Reads how sessions are made. `Some(None)`: the delivery `session` is not served. `None`: a variable is wrong.
     fn sessions(&mut self) -> Option<Option<Sessions>> {
         let ttl_secs = self.number("SESSION_TTL_SECS", 86_400, 60, 7 * 86_400);
-        let mut refuse = |variable, expected| {
-            self.errors.push(ConfigError { variable, was: None, expected });
-            None
-        };
-        let expected = "set as a secret to 64 hexadecimal digits: openssl rand -hex 32";
-        let mut read = |name| match (self.variable)(name) {
-            None => Some(None),
-            Some(text) => match SessionMaster::from_hex(&text) {
-                Some(master) => Some(Some(master)),
-                None => refuse(name, expected),
-            },
-        };
-        let (present, previous) = (read("SESSION_SECRET"), read("SESSION_SECRET_PREVIOUS"));
-        match (present?, previous?) {
-            (None, None) => Some(None),
-            (None, Some(_)) => {
-                refuse("SESSION_SECRET_PREVIOUS", "absent as long as SESSION_SECRET is not set")
-            }
-            (Some(present), previous) if previous.as_ref() == Some(&present) => refuse(
-                "SESSION_SECRET_PREVIOUS",
-                "another secret than SESSION_SECRET: the one that was used before",
-            ),
-            (Some(present), previous) => {
-                let masters = SessionMasters { present, previous };
-                Some(Some(Sessions { masters, ttl_secs: ttl_secs? }))
-            }
+        let present = self.session_master("SESSION_SECRET");
+        let name = "SESSION_SECRET_PREVIOUS";
+        let previous = self.session_master(name);
+        let (present, previous) = (present?, previous?);
+        if previous.is_some() && present.is_none() {
+            self.refuse_secret(name, "absent as long as SESSION_SECRET is not set");
+            return None;
         }
+        if previous.is_some() && previous == present {
+            self.refuse_secret(name, "the secret that was used before, not the same as SESSION_SECRET");
+            return None;
+        }
+        let ttl_secs = ttl_secs?;
+        Some(present.map(|present| Sessions { masters: SessionMasters { present, previous }, ttl_secs }))
+    }
+
+    fn refuse_secret(&mut self, variable: &'static str, expected: &'static str) {
+        self.errors.push(ConfigError { variable, was: None, expected });
     }
 }
 

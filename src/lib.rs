@@ -1,39 +1,41 @@
 //! Cloakroom: a Matrix media edge.
 //!
-//! It stands in front of a homeserver's media endpoints. The homeserver authorises every download;
-//! Cloakroom mints a key, injects it into the CDN under a redirect token and redirects the client; the
-//! CDN edge looks the key up, fetches the object and encrypts it while streaming; the client decrypts.
-//! The link alone gives only ciphertext.
+//! Cloakroom stands in front of a homeserver's media endpoints. The homeserver authorises every download.
+//! Cloakroom mints a key, injects it into the CDN under a redirect token, and redirects the client. The CDN
+//! edge looks the key up, fetches the object and encrypts it while streaming. The client decrypts. A leaked
+//! link yields only ciphertext.
 //!
 //! # A download, from module to module
 //!
-//! 1. A request enters through `platform` (`platform/workers/js/main.js`, then `entry`), the only folder
-//!    that names a runtime, JavaScript or the clock.
-//! 2. [`dispatch`] decides who serves it, by host, path and method: the origin, the edge, or the homeserver
-//!    itself. Every reply leaves through [`dispatch::finish`].
-//! 3. [`policy`] may refuse a request without a token, or one for media of a remote homeserver that lets
-//!    nobody else have them. It only narrows what the homeserver allows.
-//! 4. [`origin`]: *authorise* (the homeserver decides) → *mint* (a key, a token, a grant) → *inject* (into the
-//!    key store) → *redirect* (the answer). A client that did not opt in gets *plain* delivery.
-//! 5. [`edge`]: *look up* (the grant) → *open* (the object) → *encrypt* → *respond*.
-//! 6. [`objects`] opens an object at a range for both: from the cache, or from the homeserver, and fills the
+//! 1. A request enters through `platform` (`platform/workers/js/main.js`, then `entry`), the only folder that
+//!    names a runtime, JavaScript or the clock.
+//! 2. [`dispatch`] decides by host, path and method who serves the request: the origin, the edge, or the
+//!    homeserver itself. Every reply of ours leaves through [`dispatch::finish()`].
+//! 3. [`policy`] may refuse a request without a token, or a request for media of a remote homeserver that
+//!    lets nobody else have them. Policies only narrow what the homeserver allows.
+//! 4. [`origin`] serves the request for media: *authorise* (the homeserver decides) → *mint* (a key, a token
+//!    and a grant) → *inject* (the grant into the key store) → *redirect* (the answer). A client that did not
+//!    opt in gets *plain* delivery.
+//! 5. [`edge`] serves the request for the link: *look up* (the grant) → *open* (the object) → *encrypt* →
+//!    *respond*.
+//! 6. [`objects`] opens an object at a range for both, from the cache or from the homeserver, and fills the
 //!    cache after the response.
 //! 7. [`client`] checks the answer, follows the link and decrypts.
 //!
-//! Beneath these:
+//! These modules build on:
 //!
 //! - [`protocol`]: what travels, from identifiers and ranges to grants and answers.
 //! - [`cipher`]: keys, the keystream, and the window onto a body.
-//! - [`ports`]: the small traits through which 3 to 6 reach the homeserver, the cache, the key store and the
-//!   runtime. `platform` has an adapter for each, tests have fakes.
+//! - [`ports`]: the small traits through which steps 3 to 6 reach the homeserver, remote homeservers, the
+//!   cache, the key store and the runtime. `platform` has an adapter for each port, and tests have fakes.
 //! - [`config`]: what an operator may set.
 //!
-//! All but `platform` are pure and tested natively. `cipher` does not use `protocol`, `edge` does not use
-//! `origin`, and `objects` uses neither of the two.
+//! All modules except `platform` are pure and are tested natively. `cipher` does not use `protocol`, `edge`
+//! does not use `origin`, and `objects` uses neither `origin` nor `edge`.
 //!
 //! # Example
 //!
-//! The cipher is the same on both sides, and can begin anywhere:
+//! The edge and the client do the same operation, and it can begin at any byte:
 //!
 //! ```
 //! use cloakroom::cipher::{Key, Keystream, Window};
@@ -55,10 +57,10 @@
 //! # }
 //! ```
 //!
-//! # What it does not do
+//! # Limits
 //!
-//! The cipher is confidential only, not authenticated; TLS carries integrity. The CDN itself sees plaintext, and
-//! so does everybody to whom a client gives its key. The length of an object is visible.
+//! The cipher is confidential only, not authenticated; TLS provides integrity. The CDN sees plaintext, and so
+//! does everybody to whom a client gives its key. The length of an object is visible.
 
 pub mod cipher;
 pub mod client;

@@ -1,9 +1,9 @@
-//! Runs the test vectors of the specification (`spec/vectors/`) with this crate.
+//! Runs the test vectors of the specification (`spec/vectors/`) against this crate.
 //!
-//! Each kind has one function that takes a vector's input and returns what this crate makes of it:
-//! the word for `expect`, and the `output`. The harness compares both with what the file says.
+//! Each kind of vector has one function. It takes the input and returns this crate's values for `expect` and
+//! `output`, which the harness compares with those in the file.
 //!
-//! Each file is a test of its own: `cargo test --test vectors answer/good` runs one.
+//! Each file is a separate test: `cargo test --test vectors answer/good` runs one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ mod request;
 #[path = "vectors/server.rs"]
 mod server;
 
-/// One file.
+/// The content of a file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Vector {
@@ -38,10 +38,10 @@ struct Vector {
     output: Value,
 }
 
-/// What this crate makes of an input: the word for `expect`, and the output (`null` for none).
+/// The result of an input: the value for `expect`, and the one for `output` (`null` if there is none).
 type Outcome = (&'static str, Value);
 
-/// Runs one test for each file, under the name `kind/case`, and two about the set of files.
+/// Runs one test for each file, named `kind/case`, and two tests of the set of files.
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/vectors");
     let folders: Vec<PathBuf> = sorted(&root).into_iter().filter(|path| path.is_dir()).collect();
@@ -128,7 +128,7 @@ fn header_map(headers: &Map<String, Value>) -> Result<HeaderMap, String> {
     headers.iter().map(|header| pair(header).ok_or_else(|| format!("not a header: {}", header.0))).collect()
 }
 
-/// The object with those members that are there.
+/// Returns the object with the members that have a value.
 fn with_some<const N: usize>(mut object: Value, members: [(&str, Option<Value>); N]) -> Value {
     for (name, value) in members {
         if let (Some(value), Some(object)) = (value, object.as_object_mut()) {

@@ -1,6 +1,5 @@
-//! The cipher in WebAssembly: the `simd128` backend against RFC 8439's vectors and, byte for byte,
-//! against the `chacha20` crate. Mostly the backend itself, because the public `Keystream` has
-//! constant nonces and the RFC has not.
+//! Tests the cipher in WebAssembly: the `simd128` backend against the vectors of RFC 8439 and against the
+//! `chacha20` crate. Most tests call the backend directly, because `Keystream` has other nonces than the RFC.
 //!
 //! ```sh
 //! CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner \
@@ -15,7 +14,7 @@ use cloakroom::cipher::{KEYSTREAM_BYTES, Key, Keystream};
 use proptest::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-/// Bytes around the data that must not change.
+/// The number of bytes before and after the data, which must not change.
 const MARGIN: usize = 48;
 
 #[wasm_bindgen_test]
@@ -80,7 +79,7 @@ fn rfc_8439_a_2_vector_3_jabberwocky() {
 }
 
 #[wasm_bindgen_test]
-fn every_length_up_to_four_groups_and_more() {
+fn every_length_up_to_more_than_four_groups() {
     let (key, nonce) = ([0xa7; 32], [0x31; 12]);
     for offset in [0, 1, 63, 64, 200, 256, 1000, (1 << 32) - 700, KEYSTREAM_BYTES - 1100] {
         for length in 0..=1100 {
@@ -114,7 +113,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     #[wasm_bindgen_test]
-    fn any_place_is_that_of_the_chacha20_crate(
+    fn equals_the_chacha20_crate_at_any_place(
         key in any::<[u8; 32]>(), nonce in any::<[u8; 12]>(), (offset, length) in place(6000),
     ) {
         agrees(&key, &nonce, offset, length).map_err(TestCaseError::fail)?;
@@ -139,8 +138,8 @@ proptest! {
     }
 }
 
-/// Offsets near the borders (the start, a block, four groups, 2^32 and 2^36 bytes) and anywhere,
-/// with a length of at most `longest` that stays in the keystream.
+/// Offsets near borders (the start, 2^20, 2^32 and 2^36 bytes) and anywhere else, with lengths of at most
+/// `longest` that end within the keystream.
 fn place(longest: usize) -> impl Strategy<Value = (u64, usize)> {
     let near = |border: u64| border.saturating_sub(1500)..=(border + 1500).min(KEYSTREAM_BYTES);
     let offsets =
@@ -151,8 +150,8 @@ fn place(longest: usize) -> impl Strategy<Value = (u64, usize)> {
     })
 }
 
-/// Compares the backend with the crate on `length` bytes at a place in memory that varies with the
-/// length, and the bytes around them with what they were.
+/// Compares the backend with the crate on `length` bytes. The alignment in memory varies with the length.
+/// Also checks that the bytes around the data have not changed.
 fn agrees(key: &[u8; 32], nonce: &[u8; 12], offset: u64, length: usize) -> Result<(), String> {
     let start = MARGIN + length % 16;
     let mut expected = pattern(start + length + MARGIN);
@@ -167,20 +166,20 @@ fn agrees(key: &[u8; 32], nonce: &[u8; 12], offset: u64, length: usize) -> Resul
     }
 }
 
-/// What the `chacha20` crate makes of `data`.
+/// Encrypts `data` with the `chacha20` crate.
 fn reference(key: &[u8; 32], nonce: &[u8; 12], offset: u64, data: &mut [u8]) {
     let mut cipher = ChaCha20::new(key.into(), nonce.into());
     assert!(cipher.try_seek(offset).is_ok() && cipher.try_apply_keystream(data).is_ok(), "{offset}");
 }
 
-/// What the backend makes of `text` from block `counter` on, in hexadecimal.
+/// Encrypts `text` with the backend, from block `counter` on. Returns it in hexadecimal.
 fn encrypted(key: &[u8; 32], nonce: &[u8; 12], counter: u64, text: &[u8]) -> String {
     let mut data = text.to_vec();
     cloakroom_simd128::xor(key, nonce, 64 * counter, &mut data);
     data.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// Bytes that repeat only every 251.
+/// Returns bytes with a period of 251.
 fn pattern(length: usize) -> Vec<u8> {
     (0..=250).cycle().take(length).collect()
 }

@@ -1,8 +1,8 @@
-//! Key material leaves nothing in freed memory: keys, their text, and the records and answers that hold
-//! them. The allocator looks at each block that is given back.
+//! Checks that freed memory contains no key material: no key, no text of a key, and no record or answer that
+//! contains one. The allocator searches each block that is freed.
 //!
-//! Access tokens and redirect tokens are not part of the claim: header maps, URLs and queries hold them
-//! too, which no library can wipe.
+//! We do not claim this for access tokens and redirect tokens, because header maps, URLs and queries contain
+//! them too, and no library can wipe those.
 #![expect(unsafe_code, reason = "a global allocator that looks at freed memory")]
 #![expect(clippy::unwrap_used, reason = "a test may fail so in its helpers too")]
 
@@ -12,17 +12,17 @@ use std::hint::black_box;
 
 use cloakroom::cipher::{Key, Keystream, Window};
 use cloakroom::protocol::{
-    Algorithm, Answer, Content, Grant, MediaId, Metadata, Object, ObjectInfo, Pins, Protection,
-    RedirectToken, ServerName, Variant, WebOrigin,
+    Algorithm, Answer, Content, Delivery, Grant, MediaId, Metadata, Object, ObjectInfo, OptIn, Pins,
+    Protection, RedirectToken, ServerName, Variant, WebOrigin,
 };
 use http::HeaderMap;
 use zeroize::Zeroizing;
 
-/// The key of all tests here, and the text of it.
+/// The key of all tests, and its text.
 const KEY: [u8; 32] =
     *b"\xf1\xe2\xd3\xc4\xb5\xa6\x97\x88key material\x79\x6a\x5b\x4c\x3d\x2e\x1f\x10\x99\x88\x77\x66";
 const KEY_TEXT: &[u8; 43] = b"8eLTxLWml4hrZXkgbWF0ZXJpYWx5altMPS4fEJmId2Y";
-/// As many bytes of it in a row are a trace.
+/// The number of consecutive bytes of the key or its text that count as a trace.
 const TRACE_BYTES: usize = 12;
 
 struct Watching;
@@ -36,16 +36,16 @@ fn holds(memory: &[u8], secret: &[u8]) -> bool {
     secret.windows(TRACE_BYTES).any(|part| memory.windows(TRACE_BYTES).any(|bytes| bytes == part))
 }
 
-/// Counts a freed block that still holds a part of the key.
+/// Counts a freed block that contains a part of the key.
 fn look_at(memory: &[u8]) {
-    // The cells are gone while a thread ends, which no test looks at.
+    // The cells do not exist while a thread ends. No test depends on that time.
     if WATCHING.try_with(Cell::get).unwrap_or(false) && (holds(memory, &KEY) || holds(memory, KEY_TEXT)) {
         TRACES.set(TRACES.get() + 1);
     }
 }
 
-// SAFETY: memory is the system's, all of it initialised. To grow is to allocate, copy and free, so that the
-// old block is looked at too.
+// SAFETY: the system allocates all memory, and every byte of it is initialised. The default `realloc`
+// allocates, copies and frees, so that the old block is searched too.
 unsafe impl GlobalAlloc for Watching {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller keeps to the contract of `alloc`.
@@ -63,7 +63,7 @@ unsafe impl GlobalAlloc for Watching {
 #[global_allocator]
 static ALLOCATOR: Watching = Watching;
 
-/// How many blocks are freed with a part of the key in them while `work` runs and what it returns is dropped.
+/// Runs `work` and drops its result. Returns the number of freed blocks that contained a part of the key.
 fn traces<T>(work: impl FnOnce() -> T) -> usize {
     TRACES.set(0);
     WATCHING.set(true);
@@ -95,6 +95,10 @@ fn grant() -> Grant {
     Grant { content, object, pins: Pins::new(5, &info()), metadata, etag, expires_ts: 1_790_000_000_000 }
 }
 
+fn opt_in() -> OptIn {
+    OptIn { delivery: Delivery::Json, alg: Algorithm::ChaCha20, verbatim: false }
+}
+
 fn edge() -> WebOrigin {
     WebOrigin::parse("https://media.example.net").unwrap()
 }
@@ -111,7 +115,7 @@ fn answer() -> Answer {
 }
 
 #[test]
-fn the_watch_sees_what_is_not_wiped() {
+fn unwiped_memory_is_found() {
     assert_eq!(traces(|| KEY.to_vec()), 1);
     assert_eq!(traces(|| String::from_utf8(KEY_TEXT.to_vec())), 1);
     let mut text = String::from_utf8(KEY_TEXT.to_vec()).unwrap();
@@ -132,7 +136,7 @@ fn a_key_and_its_text() {
 }
 
 #[test]
-fn a_key_that_was_moved_away() {
+fn a_key_that_was_taken_out_of_a_box() {
     let mut place = Box::new(Some(key()));
     assert_eq!(traces(move || drop(place.take())), 0);
 }
@@ -145,7 +149,7 @@ fn a_keystream_and_its_window() {
         window
     };
     assert_eq!(traces(work), 0);
-    // As a stream ends: its window is taken out of a place that two hold.
+    // At the end of a stream, the window is taken out of a shared cell.
     let place = std::rc::Rc::new(std::cell::RefCell::new(Some(work())));
     assert_eq!(traces(move || drop(place.take())), 0);
 }
@@ -165,7 +169,7 @@ fn a_grant_and_its_record() {
     assert_eq!(traces(|| grant.to_json()), 0);
     let record = grant.to_json();
     assert_eq!(traces(|| Grant::from_json(&record)), 0);
-    // However long its texts are, and in whatever letters.
+    // With long texts, of characters that JSON escapes or encodes in several bytes.
     for text in ["\"", "\u{1}", "\u{2603}"] {
         let mut grant = self::grant();
         (grant.metadata, grant.etag) = (text.repeat(3000), text.repeat(3000));

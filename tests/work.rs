@@ -1,8 +1,7 @@
-//! The work that a text from outside causes grows with its length and no faster, and ends where nothing
-//! more of it can be used.
+//! Checks that a text from outside causes work that is linear in its length at most.
 //!
-//! Steps are counted, not time: the bytes that are allocated on the way. What serialises, copies or
-//! decodes a long text again and again allocates again and again.
+//! The tests do not measure time. They count the bytes that are allocated: code that serialises, copies or
+//! decodes a long text repeatedly also allocates repeatedly.
 #![expect(unsafe_code, reason = "a global allocator that counts")]
 #![expect(clippy::unwrap_used, reason = "a test may fail so in its helpers too")]
 
@@ -14,8 +13,8 @@ use cloakroom::client::safe_text;
 use cloakroom::config::Config;
 use cloakroom::dispatch::{Url, decide};
 use cloakroom::protocol::{
-    AccessToken, Answer, Disposition, FileName, Grant, MediaRequest, Metadata, MxcUri, ObjectInfo, OptIn,
-    Query, Requested, Route, ServerName, WebOrigin,
+    AccessToken, Algorithm, Answer, Delivery, Disposition, FileName, Grant, MediaRequest, Metadata, MxcUri,
+    ObjectInfo, OptIn, OptInKind, Query, Requested, Route, ServerName, WebOrigin,
 };
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
@@ -27,11 +26,11 @@ thread_local! {
 }
 
 fn count(bytes: usize) {
-    // The cell is gone while a thread ends, which no test measures.
+    // The cell does not exist while a thread ends. No test depends on that time.
     let _ = ALLOCATED_BYTES.try_with(|sum| sum.set(sum.get() + bytes));
 }
 
-// SAFETY: everything is left to the system's allocator.
+// SAFETY: every call goes to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
@@ -54,7 +53,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The bytes that are allocated while `work` runs.
+/// Returns the number of bytes that are allocated while `work` runs.
 fn steps<T>(work: impl FnOnce() -> T) -> usize {
     let before = ALLOCATED_BYTES.get();
     black_box(work());
@@ -64,13 +63,13 @@ fn steps<T>(work: impl FnOnce() -> T) -> usize {
 const SHORT_BYTES: usize = 4 * 1024;
 const GROWTH: usize = 16;
 
-/// `piece`, again and again, up to about `bytes`.
+/// Returns repetitions of `piece`, about `bytes` long.
 fn grown(piece: &str, bytes: usize) -> String {
     piece.repeat(bytes / piece.len())
 }
 
-/// Sixteen times the text must not be much more than sixteen times the work. Buffers that double leave a
-/// factor of two open; quadratic work would be 256 times as much.
+/// Checks that a text of sixteen times the length causes about sixteen times the work. Because buffers
+/// double, twice as much is allowed. Quadratic work would be 256 times as much.
 fn assert_linear(name: &str, piece: &str, work: impl Fn(&str)) {
     let (short, long) = (grown(piece, SHORT_BYTES), grown(piece, SHORT_BYTES * GROWTH));
     let (few, many) = (steps(|| work(&short)), steps(|| work(&long)));
@@ -96,6 +95,10 @@ fn media_request(path: &str, query: &str) {
     }
 }
 
+fn opt_in() -> OptIn {
+    OptIn { delivery: Delivery::Json, alg: Algorithm::ChaCha20, verbatim: false }
+}
+
 fn edge() -> WebOrigin {
     WebOrigin::parse("https://media.example.net").unwrap()
 }
@@ -113,7 +116,7 @@ fn config() -> Config {
 
 type Reader = (&'static str, fn(&str));
 
-/// Everything that reads a text which anybody can send.
+/// All functions that read a text from outside.
 const READERS: [Reader; 17] = [
     ("a file name in the path, minted", |text| {
         let metadata = Metadata::new(5, &info("inline"), FileName::new(text).as_ref());
@@ -143,8 +146,9 @@ const READERS: [Reader; 17] = [
     }),
     ("a query", |text| media_request("/_matrix/media/v3/thumbnail/a.org/b", text)),
     ("an opt-in", |text| {
-        let _ =
-            black_box(OptIn::from_query(&Query::parse(&format!("org.matrix.msc4097.delivery=json&{text}"))));
+        let _ = black_box(OptInKind::from_query(&Query::parse(&format!(
+            "org.matrix.msc4097.delivery=json&{text}"
+        ))));
     }),
     ("a range", |text| {
         let value = HeaderValue::from_bytes(format!("bytes={text}").as_bytes()).unwrap();
@@ -174,7 +178,7 @@ const READERS: [Reader; 17] = [
 ];
 
 #[test]
-fn the_texts_that_once_took_long() {
+fn typical_texts_cause_linear_work() {
     for piece in ["\"", "\\", "%22", "\u{2603}", "%e2%98%83", ".", ";", "a"] {
         for (name, reader) in READERS {
             assert_linear(name, piece, reader);
@@ -183,7 +187,7 @@ fn the_texts_that_once_took_long() {
 }
 
 #[test]
-fn metadata_are_made_of_the_part_of_a_name_that_fits() {
+fn metadata_read_only_the_part_of_a_name_that_fits() {
     for piece in ["\"", "a", "\u{2603}", "\u{2603}\"", ".tar"] {
         let work = |bytes| {
             let name = FileName::new(&grown(piece, bytes)).unwrap();
@@ -200,7 +204,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_text_that_is_repeated(piece in "[a-z0-9\"\\\\%;=&*'+,./{}\\[\\]: \u{e9}\u{2603}-]{1,12}") {
+    fn any_repeated_text_causes_linear_work(piece in "[a-z0-9\"\\\\%;=&*'+,./{}\\[\\]: \u{e9}\u{2603}-]{1,12}") {
         for (name, reader) in READERS {
             assert_linear(name, &piece, reader);
         }

@@ -1,4 +1,4 @@
-// A JavaScript byte stream that encrypts with AES-256-CTR by WebCrypto: native code with the processor's own AES instructions.
+// A JavaScript byte stream that encrypts with AES-256-CTR in WebCrypto: native code that uses the AES instructions of the processor.
 import { aesCtr, byteStream, fetchObject } from "./shared.mjs";
 
 export default {

@@ -1,4 +1,4 @@
-// A JavaScript byte stream that copies and does nothing else: what any Worker costs that looks at each chunk.
+// A JavaScript byte stream that only copies: the minimum cost of a Worker that reads each chunk.
 import { byteStream, fetchObject } from "./shared.mjs";
 
 export default {

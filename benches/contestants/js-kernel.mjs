@@ -1,11 +1,11 @@
-// The least that a Worker does which encrypts small objects with Cloakroom's kernel: looks the grant up, fetches the object with the options
-// that keep caches out, reads it whole, encrypts, answers with as many headers. It checks nothing. What Cloakroom costs beyond it is its own.
+// The minimum Worker that encrypts small objects with Cloakroom's kernel. It looks up the grant, fetches the object past all caches, reads
+// it whole, encrypts it, and sends as many headers as Cloakroom. It checks nothing. The difference is the cost of Cloakroom's own code.
 import module from "kernel.wasm";
 import { ORIGIN, SERVICE_ACCOUNT } from "./shared.mjs";
 
 const { memory, buffer, encrypt } = new WebAssembly.Instance(module).exports;
 const CHUNK_BYTES = 64 * 1024;
-const place = buffer(); // it may grow the memory: before the view is made
+const place = buffer(); // before the view is made, because this call may grow the memory
 const chunk = new Uint8Array(memory.buffer, place, CHUNK_BYTES);
 
 const HEADERS = new Headers({
@@ -32,7 +32,7 @@ export default {
       const part = object.subarray(at, at + CHUNK_BYTES);
       chunk.set(part);
       encrypt(at, part.length);
-      // What fits goes out as it lies there: a Response copies it.
+      // If the object fits into the chunk, no copy is needed, because Response makes one.
       if (object.length <= CHUNK_BYTES) body = chunk.subarray(0, part.length);
       else part.set(chunk.subarray(0, part.length));
     }

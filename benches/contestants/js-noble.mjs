@@ -1,4 +1,4 @@
-// A JavaScript byte stream that encrypts with ChaCha20 in JavaScript.
+// A JavaScript byte stream that encrypts with ChaCha20, in JavaScript too.
 import { chacha20 } from "@noble/ciphers/chacha.js";
 import { KEY, byteStream, fetchObject } from "./shared.mjs";
 
@@ -9,7 +9,7 @@ export default {
     const upstream = await fetchObject(request);
     let block = 0;
     const encrypt = (chunk) => {
-      // All chunks but the last are whole blocks.
+      // All chunks except the last consist of whole blocks.
       const ciphertext = chacha20(KEY, NONCE, chunk, undefined, block);
       block += chunk.byteLength / 64;
       return ciphertext;

@@ -1,4 +1,4 @@
-// What Cloakroom's edge asks the platform for, the same KV get and the same fetch, and nothing else: hands the object on as it is.
+// Makes the same KV get and the same fetch as Cloakroom's edge, and passes the object on unchanged.
 import { ORIGIN, SERVICE_ACCOUNT } from "./shared.mjs";
 
 export default {

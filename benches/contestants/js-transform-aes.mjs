@@ -1,4 +1,4 @@
-// The way that one would write it first: a TransformStream, and WebCrypto.
+// The obvious way to write it: a TransformStream with WebCrypto.
 import { aesCtr, fetchObject } from "./shared.mjs";
 
 export default {

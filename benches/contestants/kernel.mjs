@@ -1,4 +1,4 @@
-// Cloakroom's ChaCha20 backends by themselves: /simd128/1000 encrypts 64 KiB a thousand times.
+// Runs only Cloakroom's ChaCha20 backends: /simd128/1000 encrypts 64 KiB a thousand times.
 import module from "kernel.wasm";
 
 const backends = new WebAssembly.Instance(module).exports;
@@ -8,7 +8,7 @@ export default {
   fetch(request) {
     const [, backend, times] = new URL(request.url).pathname.split("/");
     if (backend === "check") {
-      // A buffer of zeros that is encrypted once holds the keystream.
+      // The encryption of zeros is the keystream.
       const view = new Uint8Array(backends.memory.buffer, buffer, 64 * 1024);
       view.fill(0);
       backends[times](1);

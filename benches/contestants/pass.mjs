@@ -1,4 +1,4 @@
-// Hands the origin server's response on: its body never enters JavaScript.
+// Passes the origin server's response on. Its body never enters JavaScript.
 import { fetchObject } from "./shared.mjs";
 
 export default { fetch: fetchObject };

@@ -1,12 +1,12 @@
-// What the JavaScript contestants share: where the object is, and the key that all of them encrypt under.
+// Code that the JavaScript contestants share: the object, the key, and streams.
 
-/** Sent on to the origin server, whatever the host: the configuration says so. */
+/** The base of all object URLs. The configuration of workerd sends requests for any host to the origin server. */
 export const ORIGIN = "http://localhost:8008";
 
-/** 32 bytes of 7, as the Rust contestants have it. */
+/** The key of all contestants: 32 times the byte 7. */
 export const KEY = new Uint8Array(32).fill(7);
 
-/** What Cloakroom's edge says when it asks for an object: who it is, and that no cache may answer. */
+/** The options with which Cloakroom's edge fetches an object: the service account's token, and no caches. */
 export const SERVICE_ACCOUNT = {
   headers: { "accept-encoding": "identity", authorization: "Bearer benchmark" },
   redirect: "manual",
@@ -14,19 +14,19 @@ export const SERVICE_ACCOUNT = {
   cf: { cacheTtlByStatus: { "100-599": -1 } },
 };
 
-/** The object that a request asks for. */
+/** Fetches the object that a request asks for. */
 export function fetchObject(request) {
   return fetch(ORIGIN + new URL(request.url).pathname);
 }
 
-/** The object's length in bytes, as the origin server promises it. */
+/** Returns the length of the object in bytes, from the origin server's `Content-Length`. */
 export function lengthOf(upstream) {
   return Number(upstream.headers.get("content-length"));
 }
 
 /**
- * The fastest way that the platform has for JavaScript to look at each chunk: a byte stream that reads into buffers of its own, and
- * passes each to `transform`.
+ * Returns a byte stream that reads `upstream` into new buffers and passes each of them to `transform`. This is the fastest way on this
+ * platform to read each chunk in JavaScript.
  */
 export function byteStream(upstream, bufferBytes, transform) {
   const reader = upstream.body.getReader({ mode: "byob" });
@@ -42,12 +42,12 @@ export function byteStream(upstream, bufferBytes, transform) {
   });
 }
 
-/** AES-256 in counter mode by WebCrypto, over chunks in order: counter block i for bytes 16 i to 16 i + 15. */
+/** Returns a function that encrypts consecutive chunks with AES-256 in counter mode. Counter block i is for bytes 16 i to 16 i + 15. */
 export async function aesCtr() {
   const key = await crypto.subtle.importKey("raw", KEY, "AES-CTR", false, ["encrypt"]);
   let position = 0;
   return async (chunk) => {
-    // WebCrypto starts at the beginning of a block: what came before in it is put in front and cut off again.
+    // WebCrypto starts at the beginning of a block. So the chunk is padded in front, and the padding is cut off again.
     const before = position % 16;
     const counter = new Uint8Array(16);
     new DataView(counter.buffer).setUint32(12, (position - before) / 16);

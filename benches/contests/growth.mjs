@@ -1,10 +1,10 @@
-// How the cost of a request grows with the object.
+// The cost of a request by the size of the object.
 
 import { KIB, MIB } from "../lib/contestants.mjs";
 import { perRequest } from "../lib/field.mjs";
 import { interleave } from "../lib/statistics.mjs";
 
-/** Size to requests a round: each point takes about as long. */
+/** The number of requests in a round for each size. Each point takes about the same time. */
 const POINTS = new Map([
   [KIB, 1000],
   [16 * KIB, 1000],
@@ -16,7 +16,7 @@ const POINTS = new Map([
   [1024 * MIB, 1],
 ]);
 
-/** @returns {Promise<Record<string, Record<string, number[]>>>} by size, then contestant: CPU-milliseconds per request, one at a time */
+/** @returns {Promise<Record<string, Record<string, number[]>>>} CPU milliseconds per request, one at a time, by size and contestant */
 export async function growth(field, names, { rounds, mostBytes }) {
   const results = {};
   for (const [size, requests] of POINTS) {

@@ -1,4 +1,4 @@
-// The cipher by itself: in workerd, and native.
+// The speed of the cipher alone, in workerd and native.
 
 import { execFileSync } from "node:child_process";
 import { createCipheriv } from "node:crypto";
@@ -10,7 +10,7 @@ import { interleave } from "../lib/statistics.mjs";
 
 const BUFFER_BYTES = 64 * KIB;
 const TIMES = 16_000;
-/** Hides everything beyond SSSE3 from OpenSSL on x86: what it does then is what 128-bit vectors can do. */
+/** Hides everything beyond SSSE3 from OpenSSL on x86, so that it uses 128-bit vectors. */
 const ONLY_128_BIT = { OPENSSL_ia32cap: "~0x1000000000000000:0x0" };
 
 const MODULES = {
@@ -29,7 +29,7 @@ export async function kernel({ rounds }) {
     };
     for (const backend of ["simd128", "portable"]) {
       await check(workerd, backend);
-      await inV8(backend, TIMES / 4); // until V8 has optimised it
+      await inV8(backend, TIMES / 4); // lets V8 optimise the code first
     }
     return await interleave(rounds, {
       "simd128 in V8": () => inV8("simd128", TIMES),
@@ -52,7 +52,7 @@ async function check(workerd, backend) {
   if (!keystream.equals(expected)) throw new Error(`the ${backend} kernel makes another keystream than OpenSSL`);
 }
 
-/** `openssl speed` counts user time itself. Its last line: a name, then thousands of bytes per second. */
+/** Returns MB per CPU-second of OpenSSL. `openssl speed` measures user time; its last line ends with thousands of bytes per second. */
 function openssl(environment) {
   const args = ["speed", "-seconds", "1", "-bytes", String(BUFFER_BYTES), "-evp", "chacha20"];
   const output = execFileSync("openssl", args, { env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "ignore"], encoding: "utf8" });

@@ -1,4 +1,4 @@
-// Memory: of downloads whose clients stopped reading, and of many at a time. Each figure comes from a process of its own.
+// The memory of downloads whose clients have stopped reading, and of many downloads at a time. A new process gives each figure.
 
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -9,7 +9,7 @@ import { interleave } from "../lib/statistics.mjs";
 
 const PAUSED = 64;
 const PAUSED_OBJECT_BYTES = 64 * MIB;
-/** How long the buffers on the way take to fill up. */
+/** The time in which all buffers between origin server and client fill up. */
 const SETTLE_MS = 2000;
 
 const CONCURRENT = [1, 10, 50, 100, 200];
@@ -29,10 +29,10 @@ async function fresh(field, name, measure) {
 }
 
 /**
- * The runtime itself holds what its HTTP client reads ahead: some pieces of up to 417,792 bytes for each body, 2.4 MiB on a fast connection,
- * whoever reads the body. So a contestant's own share is what it holds above the pass-through.
+ * Measures paused downloads. In all contestants alike, the runtime's HTTP client reads ahead: some pieces of up to 417,792 bytes for each
+ * body, 2.4 MiB on a fast connection. So the memory of a contestant itself is its difference from the pass-through.
  *
- * @returns {Promise<Record<string, number[]>>} by contestant, MiB that each paused download adds
+ * @returns {Promise<Record<string, number[]>>} MiB that each paused download adds, by contestant
  */
 export async function paused(field, names, { rounds }) {
   const jobs = Object.fromEntries(
@@ -52,7 +52,7 @@ export async function paused(field, names, { rounds }) {
   return interleave(rounds, jobs);
 }
 
-/** @returns {Promise<Record<string, {streams: number, peakMib: number, idleMib: number}[]>>} by contestant, a growing number of streams */
+/** @returns {Promise<Record<string, {streams: number, peakMib: number, idleMib: number}[]>>} for growing numbers of streams, by contestant */
 export async function concurrent(field, names) {
   const results = {};
   for (const name of names) {

@@ -1,4 +1,4 @@
-// What the policy costs: downloads of clients with an account, on both paths, of local and of remote media, with the policy unset and set.
+// The cost of the policy: downloads of clients with an account, on both endpoints, of local and remote media, with and without a policy.
 
 import { KIB, origin } from "../lib/contestants.mjs";
 import { load, perRequest } from "../lib/field.mjs";
@@ -15,7 +15,7 @@ const POLICIES = {
 const PATHS = { authenticated: "_matrix/client/v1/media/download", legacy: "_matrix/media/v3/download" };
 const SERVERS = { local: "bench.example", remote: "peer.example" };
 
-/** @returns {Promise<Record<string, {cpuMsPerRequest: number, requestsPerSecond: number}[]>>} by path, whose media, policy */
+/** @returns {Promise<Record<string, {cpuMsPerRequest: number, requestsPerSecond: number}[]>>} by endpoint, locality and policy */
 export async function policy(field, { rounds }) {
   const jobs = {};
   const started = [];
@@ -25,7 +25,7 @@ export async function policy(field, { rounds }) {
     for (const [pathName, path] of Object.entries(PATHS)) {
       for (const [whose, server] of Object.entries(SERVERS)) {
         const contestant = { ...worker, token: "somebody", urlOf: (size) => `${worker.url}/${path}/${server}/${size}` };
-        await load(contestant, OBJECT_BYTES, CONCURRENT, REQUESTS); // warm, and the remote server has been asked
+        await load(contestant, OBJECT_BYTES, CONCURRENT, REQUESTS); // warms up, and looks up the remote homeserver's policy
         jobs[`${pathName}, ${whose}, policy ${policyName}`] = () => perRequest(contestant, OBJECT_BYTES, CONCURRENT, REQUESTS);
       }
     }

@@ -1,4 +1,4 @@
-// Small objects, 32 at a time: CPU-milliseconds per request and requests per second. And, alone: time to the first byte.
+// Small objects, 32 at a time: CPU milliseconds per request and requests per second. And one at a time: the time to the first byte.
 
 import { KIB, MIB } from "../lib/contestants.mjs";
 import { load, perRequest } from "../lib/field.mjs";
@@ -13,7 +13,7 @@ const REQUESTS = new Map([
 const FIRST_BYTE_OBJECT_BYTES = MIB;
 const FIRST_BYTE_REQUESTS = 50;
 
-/** @returns {Promise<Record<string, Record<string, {cpuMsPerRequest: number, requestsPerSecond: number}[]>>>} by size, then contestant */
+/** @returns {Promise<Record<string, Record<string, {cpuMsPerRequest: number, requestsPerSecond: number}[]>>>} by size and contestant */
 export async function small(field, { rounds }) {
   const results = {};
   for (const [size, requests] of REQUESTS) {
@@ -27,7 +27,7 @@ export async function small(field, { rounds }) {
   return results;
 }
 
-/** @returns {Promise<Record<string, number[]>>} by contestant, milliseconds to the first byte of an object of 1 MiB, nothing else going on */
+/** @returns {Promise<Record<string, number[]>>} milliseconds to the first byte of an object of 1 MiB on an idle Worker, by contestant */
 export async function firstByte(field, { rounds }) {
   const jobs = {};
   for (const contestant of field.contestants) {

@@ -1,4 +1,4 @@
-// Cold start and size.
+// The time of a cold start, and the size of the bundles.
 
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 import { CONTESTANTS, KIB } from "../lib/contestants.mjs";
 import { interleave } from "../lib/statistics.mjs";
 
-/** @returns {Promise<Record<string, number[]>>} by contestant, milliseconds from the start of workerd to the end of the first response */
+/** @returns {Promise<Record<string, number[]>>} milliseconds from the start of workerd to the end of the first response, by contestant */
 export async function coldStart(field, names, { rounds }) {
   const jobs = Object.fromEntries(
     names.map((name) => [
@@ -23,7 +23,7 @@ export async function coldStart(field, names, { rounds }) {
   return interleave(rounds, jobs);
 }
 
-/** @returns {Record<string, {bytes: number, gzipBytes: number}>} by contestant, all its modules, each compressed by itself as for an upload */
+/** @returns {Record<string, {bytes: number, gzipBytes: number}>} total size of all modules, each compressed separately, by contestant */
 export function bundles(names) {
   const size = (name) => {
     const files = Object.values(CONTESTANTS.find((each) => each.name === name).worker.modules).map((file) => readFileSync(file));

@@ -1,4 +1,4 @@
-// Who takes part, and how each one's output is checked.
+// The contestants, and how to check their output.
 
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -10,9 +10,9 @@ const KEY = Buffer.alloc(32, 7);
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
 
-/** The buffers that the JavaScript byte streams are measured with. */
+/** The buffer sizes of the JavaScript byte streams. */
 export const BUFFERS = [64 * KIB, 256 * KIB, 1 * MIB];
-/** What Cloakroom's own pump reads at a time: ratios compare with a buffer of this size. */
+/** The buffer size of Cloakroom's own pump. The ratios compare contestants with buffers of this size. */
 export const CLOAKROOM_BUFFER = readBytes(readFileSync(join(ROOT, "src/platform/workers/js/body.js"), "utf8"));
 
 const plain = (body) => body;
@@ -22,7 +22,7 @@ const chacha = (body) => createCipheriv("chacha20", KEY, Buffer.alloc(16)).updat
 const script = (name) => ({ [`${name}.mjs`]: join(OUT, "contestants", `${name}.mjs`) });
 const built = (folder) => ({ "index.js": join(folder, "index.js"), "index_bg.wasm": join(folder, "index_bg.wasm") });
 
-/** `name (64 KiB)`. */
+/** Returns `name (64 KiB)`. */
 export const withBuffer = (name, bytes) => `${name} (${bytes >= MIB ? `${bytes / MIB} MiB` : `${bytes / KIB} KiB`})`;
 
 const buffered = (name, file, decrypt) =>
@@ -44,15 +44,16 @@ const cloakroom = (bindings) => ({
   },
 });
 
-/** Cloakroom's edge as it is deployed. Objects are not cached here: like all others it fetches each one from the origin server. */
+/** Cloakroom's edge as it is deployed, but without a cache: like all contestants it fetches each object from the origin server. */
 const CLOAKROOM = [
   { name: "Cloakroom", worker: cloakroom({ ROLE: "edge" }), grants: true, decrypt: chacha },
   { name: "Cloakroom a256ctr", worker: cloakroom({ ROLE: "edge" }), grants: true, alg: "a256ctr", decrypt: aes },
 ];
 
 /**
- * Each has a `name`, its `worker` (see startWorkerd), `decrypt`, which turns its output into the object, and `grants`: whether it is asked
- * for a redirect token, which it looks up in the key store, instead of a size; `alg`: under which algorithm; `smallOnly`: it holds objects whole.
+ * Each contestant has a `name`, its `worker` (see startWorkerd), and `decrypt`, which turns its output into the object. With `grants`, the
+ * path is a redirect token, which the contestant looks up in the key store, and not a size; `alg` is the algorithm of the grant. With
+ * `smallOnly`, it keeps whole objects in memory.
  */
 export const CONTESTANTS = [
   { name: "pass-through", worker: { modules: script("pass") }, decrypt: plain },
@@ -72,10 +73,10 @@ export const CONTESTANTS = [
   ...CLOAKROOM,
 ];
 
-/** The other half, what clients without the opt-in meet: `policy` is the part of the configuration that is about media without an account. */
+/** Returns Cloakroom's origin, for clients that do not opt in. `policy` has the variables about media without an account. */
 export const origin = (name, policy) => ({ name, worker: cloakroom({ ROLE: "both", EDGE_URL: "http://localhost:8787", ...policy }), grants: true, decrypt: plain });
 
-/** The record that the key store holds for an object of `size` bytes, as the origin would have minted it (version 1). */
+/** Returns the record of the grant for an object of `size` bytes (version 1, docs/kv-schema.md). */
 export function grant(size, alg) {
   return {
     v: 1,
@@ -84,7 +85,7 @@ export function grant(size, alg) {
     key: KEY.toString("base64url"),
     server_name: "bench.example",
     media_id: String(size),
-    // As the origin server tells it.
+    // The origin server sends these.
     pins: { size, etag: "1" },
     metadata: JSON.stringify({ size, content_type: "application/octet-stream", content_disposition: "inline; filename=object.bin" }),
     etag: '"k3Vp0Zb1rXkQy9mD4sT8uA"',
@@ -95,7 +96,7 @@ export function grant(size, alg) {
 /** The algorithms that links are measured with. */
 export const ALGORITHMS = ["chacha20", "a256ctr"];
 
-/** A redirect token for an object of `size` bytes: 32 bytes, which hold the size and the algorithm. */
+/** Returns a redirect token for an object of `size` bytes. Its bytes contain the size and the algorithm. */
 export function token(size, alg = "chacha20") {
   const bytes = Buffer.alloc(32, 1 + ALGORITHMS.indexOf(alg));
   bytes.writeBigUInt64BE(BigInt(size));

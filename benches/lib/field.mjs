@@ -1,17 +1,17 @@
-// The field: everything that is started before something is measured.
+// The field: all processes that must run before a measurement.
 
 import { join } from "node:path";
 
 import { ALGORITHMS, CONTESTANTS, KIB, MIB, grant, token } from "./contestants.mjs";
 import { ROOT, runNative, startNative, startWorkerd } from "./processes.mjs";
 
-/** What the benchmark asks for at any time: the key store has a grant for each. */
+/** The sizes of all objects that the contests fetch. The key store has a grant for each. */
 const SIZES = [KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, 512 * KIB, MIB, 4 * MIB, 16 * MIB, 64 * MIB, 256 * MIB, 1024 * MIB];
 
-/** Long enough for several chunks of any contestant, and a multiple of nothing. */
+/** The size of a checked object: several chunks of any contestant, and not a multiple of a buffer or block. */
 const CHECKED_BYTES = 3 * MIB + 77;
 
-/** Origin server, stubs, and one workerd for each contestant. */
+/** The origin server, the stubs, and one workerd for each contestant. */
 export class Field {
   static async start() {
     const field = new Field();
@@ -29,7 +29,7 @@ export class Field {
     return field;
   }
 
-  /** Starts a contestant in a process of its own. */
+  /** Starts a contestant in a new process. */
   async enter(contestant) {
     const ports = { origin: this.origin.port };
     if (contestant.grants) Object.assign(ports, { kv: this.kv.port, cache: this.cache.port });
@@ -37,12 +37,12 @@ export class Field {
     return { ...contestant, ...workerd, urlOf: (size) => `${workerd.url}/${contestant.grants ? token(size, contestant.alg) : size}` };
   }
 
-  /** The contestant of a name. */
+  /** Returns the contestant with this name. */
   find(name) {
     return this.contestants.find((contestant) => contestant.name === name);
   }
 
-  /** Compares a contestant's output, decrypted, with what the origin server sends. Throws where they differ. */
+  /** Compares a contestant's decrypted output with the origin server's. @throws if they differ */
   async check(contestant) {
     for (const size of [1024, 64 * 1024, CHECKED_BYTES]) {
       const [object, output] = await Promise.all(
@@ -62,7 +62,7 @@ export class Field {
 }
 
 /**
- * Runs clients against a contestant and returns what it cost. Its `token`, if any, is the clients' access token.
+ * Runs clients against a contestant and returns the cost. `contestant.token`, if given, is the clients' access token.
  *
  * @returns {Promise<{cpuSeconds: number, seconds: number, requests: number, bytes: number, firstByteMs: number}>}
  */
@@ -75,7 +75,7 @@ export async function load(contestant, size, connections, requests) {
   return { cpuSeconds, seconds, requests, bytes, firstByteMs };
 }
 
-/** The same for each request. @returns {Promise<{cpuMsPerRequest: number, requestsPerSecond: number}>} */
+/** Runs clients against a contestant. @returns {Promise<{cpuMsPerRequest: number, requestsPerSecond: number}>} the cost of each request */
 export async function perRequest(contestant, size, connections, requests) {
   const { cpuSeconds, seconds } = await load(contestant, size, connections, requests);
   return { cpuMsPerRequest: (cpuSeconds * 1000) / requests, requestsPerSecond: requests / seconds };

@@ -1,4 +1,4 @@
-// What was measured on what.
+// The machine and the versions of a run.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -14,7 +14,7 @@ export function machine() {
     cores: availableParallelism(),
     memoryGib: Math.round(totalmem() / 2 ** 30),
     system: `Linux ${release()} ${arch()}`,
-    // Above the number of cores, others were at work: absolute figures are worth little then.
+    // If this is above the number of cores, other programs were running, and absolute figures mean little.
     loadAverage: loadavg()[0],
   };
 }

@@ -1,4 +1,4 @@
-// The processes of a run: workerd with one contestant each, the origin server, the clients.
+// The processes of a run: one workerd for each contestant, the origin server, and the clients.
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,18 +10,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-// It gives the path of the program itself: node_modules/.bin/workerd is a script around it.
+// This is the path of the program. node_modules/.bin/workerd is only a script that runs it.
 import workerdModule from "workerd";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
-/** Everything that the benchmark writes. */
+/** The folder for everything that the benchmark writes. */
 export const OUT = join(ROOT, "target/bench");
 
 const NATIVE = join(OUT, "cargo/release/bench-native");
 const WORKERD = workerdModule.default;
 const START_LIMIT_MS = 20_000;
 
-/** Processes that are to end with this one. */
+/** The processes to kill when this one ends. */
 const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
@@ -39,7 +39,7 @@ async function stop(child) {
   await once(child, "exit");
 }
 
-/** Starts bench-native and reads its first line, for what goes on until it is stopped. */
+/** Starts bench-native, which runs until it is stopped, and returns the JSON of its first line. */
 export async function startNative(...args) {
   const child = launch(NATIVE, args.map(String));
   for await (const line of createInterface(child.stdout)) {
@@ -48,24 +48,24 @@ export async function startNative(...args) {
   throw new Error(`bench-native ${args.join(" ")} ended without a word`);
 }
 
-/** Runs bench-native to its end and returns what it printed. */
+/** Runs bench-native to its end and returns the JSON that it printed. */
 export async function runNative(...args) {
   const { stdout } = await promisify(execFile)(NATIVE, args.map(String));
   return JSON.parse(stdout);
 }
 
 /**
- * One workerd that serves one Worker.
+ * Starts a workerd that serves one Worker.
  *
  * @param {string} name
  * @param {object} worker
- * @param {Record<string, string>} worker.modules name to file; the first is the main one; by the name's ending, `.wasm` or a module
+ * @param {Record<string, string>} worker.modules files by name. The first is the main module. A name in `.wasm` is WebAssembly
  * @param {Record<string, string | number>} [worker.bindings] texts, and numbers as JSON
- * @param {string} [worker.entrypoint] a named export of the main module; the default one unless given
+ * @param {string} [worker.entrypoint] a named export of the main module; without it the default export
  * @param {object} ports
- * @param {number} [ports.origin] where `fetch` goes, whatever the URL's host
- * @param {number} [ports.kv] the key store's stub, bound as GRANTS
- * @param {number} [ports.cache] the cache's stub
+ * @param {number} [ports.origin] the origin server, which gets every `fetch` of the Worker
+ * @param {number} [ports.kv] the stub of the key store, bound as GRANTS
+ * @param {number} [ports.cache] the stub of the cache
  */
 export async function startWorkerd(name, worker, ports = {}) {
   const port = await freePort();
@@ -81,7 +81,7 @@ export async function startWorkerd(name, worker, ports = {}) {
   return { name, url, port, pid, started, cpuSeconds: () => cpuSeconds(pid), residentMib: () => residentMib(pid), stop: () => stop(child) };
 }
 
-/** Cap'n Proto text; files are named from the folder of the configuration. */
+/** Returns the configuration of workerd as Cap'n Proto text. Paths are relative to the folder of the configuration. */
 function capnp({ modules, bindings = {}, entrypoint }, folder, port, { origin, kv, cache }) {
   const text = (value) => JSON.stringify(String(value));
   const module = ([name, file]) => `(name = ${text(name)}, ${name.endsWith(".wasm") ? "wasm" : "esModule"} = embed ${text(relative(folder, file))})`;
@@ -106,7 +106,7 @@ const worker :Workerd.Worker = (
 `;
 }
 
-/** Waits until something listens: workerd does so once its Workers are compiled. */
+/** Waits until workerd listens, which it does after it has compiled its Workers. */
 async function listening(port, child, name) {
   const deadline = performance.now() + START_LIMIT_MS;
   while (performance.now() < deadline) {
@@ -130,15 +130,15 @@ async function freePort() {
 }
 
 /**
- * CPU time of a process so far, user and system, in seconds: that of /proc/PID/stat, but read thread by thread from schedstat, which
- * counts nanoseconds where stat counts hundredths of a second.
+ * Returns the CPU time of a process so far, user and system, in seconds. It adds up the schedstat of all threads, which counts
+ * nanoseconds. /proc/PID/stat counts hundredths of a second.
  */
 function cpuSeconds(pid) {
   const nanoseconds = (thread) => {
     try {
       return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]);
     } catch (error) {
-      if (error.code === "ENOENT" || error.code === "ESRCH") return 0; // it has just ended
+      if (error.code === "ENOENT" || error.code === "ESRCH") return 0; // the thread has just ended
       throw error;
     }
   };

@@ -1,9 +1,9 @@
-// The figures that this project holds itself to. Their names are stable: CI and documents quote them.
+// The ratios that this project must reach. Their names are stable, because CI and documents use them.
 
 import { CLOAKROOM_BUFFER, KIB, withBuffer } from "./contestants.mjs";
 import { median, medianDifference, medianRatio } from "./statistics.mjs";
 
-/** `most` or `least` is the target; `aim` is where it should get. */
+/** `most` or `least` is the target, which a ratio must reach. `aim` is the goal for later. */
 export const TARGETS = {
   stream_cpu_vs_plain_worker: { most: 0.15, aim: 0.08, what: "one stream, CPU, against plain worker + chacha20" },
   stream_cpu_vs_js_copy: { most: 1.5, aim: 1.25, what: "against a JS copy without cipher, same buffer" },
@@ -18,7 +18,7 @@ export const TARGETS = {
   native_decrypt_gb_s: { least: 1.5, aim: 3, what: "GB/s of the command line client's cipher stage" },
 };
 
-/** Those that the contests which ran give. */
+/** Returns the ratios of the contests that ran. */
 export function ratios({ stream, small, paused, kernel, bundles }) {
   const cpu = (name) => stream[name].map((run) => run.cpuSecondsPerGib);
   const smallCpu = (name) => small[64 * KIB][name].map((run) => run.cpuMsPerRequest);

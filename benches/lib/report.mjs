@@ -1,4 +1,4 @@
-// The result as tables: ratios first, then figures of this machine.
+// Prints the result as tables: first the ratios, then the figures of this machine.
 
 import { KIB, MIB } from "./contestants.mjs";
 import { TARGETS } from "./ratios.mjs";
@@ -96,7 +96,7 @@ function heading(text) {
   console.log(`\n${text}\n`);
 }
 
-/** The first column to the left, numbers to the right, a last column of words to the left. */
+/** Prints a table. The first column is aligned left, numbers right, and a last column of text left. */
 function table(head, rows) {
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column].length)));
   const words = head.at(-1) === "" ? head.length - 1 : head.length;

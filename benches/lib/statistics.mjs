@@ -1,4 +1,4 @@
-// Medians: one run on a shared machine says nothing, and a mean says what its worst round says.
+// Medians. A single run on a shared machine means little, and the worst round dominates a mean.
 
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
@@ -6,18 +6,18 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** The median of a / b, each round by itself: what slows a whole round down does not move it. */
+/** Returns the median of a / b over the rounds. Load that slows down a whole round does not change it. */
 export function medianRatio(a, b) {
   return median(a.map((value, round) => value / b[round]));
 }
 
-/** The median of a - b, each round by itself. */
+/** Returns the median of a - b over the rounds. */
 export function medianDifference(a, b) {
   return median(a.map((value, round) => value - b[round]));
 }
 
 /**
- * Runs every job once a round, in turn, and returns what each gave in each round.
+ * Runs all jobs in turn, once in each round, and returns the results of each job by round.
  *
  * @template T
  * @param {number} rounds

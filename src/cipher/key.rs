@@ -1,4 +1,4 @@
-//! The key of one token.
+//! The symmetric key of one redirect token.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use super::Algorithm;
 use crate::encoding::{from_base64url, to_base64url};
 
-/// A symmetric key: 32 random bytes and their algorithm, for one redirect token and so for one plaintext.
+/// A symmetric key: 32 random bytes and their algorithm. A key serves one redirect token, and so it encrypts one object.
 ///
-/// `Debug` prints no byte of it. The bytes lie in one place on the heap, so that moving a key leaves no
-/// copy behind, and are wiped on drop.
+/// `Debug` shows none of the bytes. They stay in one place on the heap, so that moving a key leaves no copy
+/// behind, and they are wiped on drop.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Key {
     #[zeroize(skip)]
@@ -32,7 +32,8 @@ impl Key {
         Self::new(Algorithm::ChaCha20, bytes)
     }
 
-    /// Reads the wire form: 43 characters of unpadded base64url.
+    /// Parses a key from its wire form, 43 characters of unpadded base64url (specification section 1.2).
+    /// Returns `None` for any other text.
     pub fn from_base64url(alg: Algorithm, text: &str) -> Option<Self> {
         let bytes = Zeroizing::new(from_base64url(text)?);
         Some(Self::new(alg, bytes.as_slice().try_into().ok()?))
@@ -43,12 +44,12 @@ impl Key {
         self.alg
     }
 
-    /// The wire form. The text is wiped on drop too.
+    /// Returns the wire form. The text is wiped on drop too.
     pub fn to_base64url(&self) -> Zeroizing<String> {
         Zeroizing::new(to_base64url(self.as_bytes()))
     }
 
-    /// The bytes themselves.
+    /// Returns the 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.bytes
     }

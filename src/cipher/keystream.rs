@@ -1,33 +1,34 @@
-//! A position in the keystream of one key.
+//! The keystream of one key, and a position in it.
 
 use std::fmt;
 
 use super::{Algorithm, Key, aes256ctr, backend};
 
-/// The length of the keystream in bytes, 2^36 (64 GiB): every offset is below it.
+/// The length of the keystream: 2^36 bytes (64 GiB).
 ///
-/// RFC 8439's 32-bit block counter would reach 2^38; the specification of this protocol stops at
-/// 2^36 so that `a256ctr` (16-byte blocks, 32-bit counter) has the same limit.
+/// RFC 8439's 32-bit block counter would reach 2^38 bytes. This protocol stops at 2^36 (specification
+/// section 6), so that `a256ctr` (16-byte blocks, 32-bit counter) can have the same limit.
 pub const KEYSTREAM_BYTES: u64 = 1 << 36;
 
-/// The body's nonce. A key is used for one object once, so nonces can be constants.
+/// The nonce for an object's bytes (specification section 6). Nonces can be constants, because a key encrypts
+/// one object only.
 const BODY_NONCE: [u8; 12] = [0; 12];
-/// The metadata's nonce: under the same key, a keystream of its own.
+/// The nonce for the sealed metadata. It gives another keystream under the same key.
 const METADATA_NONCE: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
-/// The data would end beyond the keystream (at byte 2^36). Nothing was changed.
+/// The error for data that would end beyond the keystream (at byte 2^36). The data is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("bytes {offset}..{} lie beyond the end of the keystream at {KEYSTREAM_BYTES}", .offset.saturating_add(*.length))]
 pub struct KeystreamEnd {
-    /// Where the data starts, in bytes.
+    /// The offset of the data's first byte.
     pub offset: u64,
-    /// How long it is, in bytes.
+    /// The length of the data in bytes.
     pub length: u64,
 }
 
-/// The keystream of one key, at a position. **Confidential only, not authenticated.**
+/// The keystream of one key, and a position in it. **Confidential only, not authenticated.**
 ///
-/// `apply` both encrypts and decrypts. The key is wiped on drop.
+/// [`Keystream::apply`] both encrypts and decrypts. The key is wiped on drop.
 pub struct Keystream {
     key: Key,
     nonce: [u8; 12],
@@ -35,27 +36,27 @@ pub struct Keystream {
 }
 
 impl Keystream {
-    /// The keystream of an object's bytes, at byte 0.
+    /// Returns the keystream for an object's bytes, at byte 0.
     pub fn body(key: &Key) -> Self {
         Self { key: key.clone(), nonce: BODY_NONCE, position: 0 }
     }
 
-    /// The keystream of an object's sealed metadata, at byte 0.
+    /// Returns the keystream for an object's sealed metadata, at byte 0.
     pub fn metadata(key: &Key) -> Self {
         Self { key: key.clone(), nonce: METADATA_NONCE, position: 0 }
     }
 
-    /// The algorithm.
+    /// Returns the algorithm.
     pub fn alg(&self) -> Algorithm {
         self.key.alg()
     }
 
-    /// The key, for a platform that has its own implementation of the algorithm.
+    /// Returns the key, for a platform that has its own implementation of the algorithm.
     pub fn key(&self) -> &Key {
         &self.key
     }
 
-    /// The counter block of `a256ctr` for the block that holds the next keystream byte.
+    /// Returns the counter block of `a256ctr` for the block that holds the next keystream byte.
     pub fn counter_block(&self) -> [u8; 16] {
         aes256ctr::counter_block(&self.nonce, self.position)
     }
@@ -69,15 +70,15 @@ impl Keystream {
         end.ok_or(KeystreamEnd { offset: self.position, length })
     }
 
-    /// The offset in bytes of the next keystream byte.
+    /// Returns the offset of the next keystream byte.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// Moves to byte `offset`. Its end, 2^36, is a position at which nothing can be applied.
+    /// Moves to byte `offset`. The end itself, 2^36, is a valid position, but no byte can be encrypted there.
     ///
     /// # Errors
-    /// `KeystreamEnd` if `offset` is beyond the end; the position stays.
+    /// `KeystreamEnd` if `offset` lies beyond the end. The position does not change then.
     pub fn seek(&mut self, offset: u64) -> Result<(), KeystreamEnd> {
         if offset > KEYSTREAM_BYTES {
             return Err(KeystreamEnd { offset, length: 0 });
@@ -86,10 +87,11 @@ impl Keystream {
         Ok(())
     }
 
-    /// XORs `data` in place and advances by its length. Any chunking gives the same bytes.
+    /// XORs `data` in place with the keystream and advances by its length. The result does not depend on how
+    /// a caller splits the data into chunks.
     ///
     /// # Errors
-    /// `KeystreamEnd` if the data would end beyond the keystream; data and position stay.
+    /// `KeystreamEnd` if the data would end beyond the keystream. Data and position do not change then.
     pub fn apply(&mut self, data: &mut [u8]) -> Result<(), KeystreamEnd> {
         let end = self.check(data.len() as u64)?;
         let xor = match self.key.alg() {
@@ -113,8 +115,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// RFC 8439 section 2.4.2's key is 00..1f; our nonces are fixed, so the vectors with the zero
-    /// nonce are those of appendix A.1 and A.2. Vectors with other nonces go to the backend.
+    /// `Keystream` has fixed nonces, so it is tested with the RFC's vectors for the zero nonce (appendix A.1
+    /// and A.2). The backend is tested with a vector for another nonce (section 2.4.2).
     #[test]
     fn rfc_8439_a_2_vector_1_the_zero_key() {
         let mut data = [0; 64];
@@ -153,7 +155,7 @@ tip for the future, sunscreen would be it.";
     }
 
     #[test]
-    fn the_end_is_a_typed_error_and_changes_nothing() {
+    fn data_beyond_the_end_is_an_error_and_stays_unchanged() {
         let mut stream = Keystream::body(&Key::chacha20([1; 32]));
         stream.seek(KEYSTREAM_BYTES - 3).unwrap();
         let mut data = [9; 4];
@@ -179,7 +181,7 @@ tip for the future, sunscreen would be it.";
 
     proptest! {
         #[test]
-        fn any_chunking_and_any_seek_give_the_slice_of_the_whole(
+        fn any_seek_and_any_chunking_give_a_slice_of_the_whole(
             key in any::<[u8; 32]>(),
             start in prop_oneof![0..1_000u64, KEYSTREAM_BYTES - 9_000..KEYSTREAM_BYTES - 8_000, (1u64 << 32) - 500..(1u64 << 32) + 500],
             length in 0..4_000usize,
@@ -203,7 +205,7 @@ tip for the future, sunscreen would be it.";
             stream.apply(rest).unwrap();
             prop_assert_eq!(&whole, &pieces);
 
-            // A second application at the same place undoes the first.
+            // Applying the keystream a second time at the same place undoes the first time.
             let middle = length / 3;
             stream.seek(start + middle as u64).unwrap();
             stream.apply(&mut pieces[middle..]).unwrap();

@@ -1,14 +1,13 @@
 //! The cipher: `ChaCha20` (RFC 8439) or AES-256 in counter mode as a seekable keystream.
 //!
-//! Ciphertext byte *i* is plaintext byte *i* XOR keystream byte *i*: lengths and ranges are those
-//! of the plaintext, and encrypting and decrypting are the same call.
+//! Ciphertext byte *i* is plaintext byte *i* XOR keystream byte *i*. So lengths and ranges are those of the
+//! plaintext, and one operation both encrypts and decrypts.
 //!
-//! **Confidential only, not authenticated**: whoever can change the ciphertext changes the
-//! plaintext, bit by bit and unnoticed. TLS carries integrity. And a key must be used for one
-//! plaintext only: two plaintexts under one key give each other away.
+//! **Confidential only, not authenticated**: an attacker who can change the ciphertext changes the same bits
+//! of the plaintext, unnoticed. TLS provides integrity. And a key must encrypt one plaintext only: two
+//! ciphertexts under one key reveal the XOR of their plaintexts.
 //!
-//! In scope: keys, bytes and offsets. Out of scope: where keys come from (`origin::mint`) and how bytes
-//! travel (`platform`).
+//! This module knows keys, bytes and offsets. `origin::mint` makes the keys, and `platform` moves the bytes.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod portable;
@@ -30,5 +29,5 @@ pub use key::Key;
 pub use keystream::{KEYSTREAM_BYTES, Keystream, KeystreamEnd};
 pub use window::{Window, WindowError};
 
-/// Which `ChaCha20` this build runs: for health and benchmarks.
+/// The `ChaCha20` implementation of this build, as the health page names it.
 pub const BACKEND: &str = if cfg!(target_arch = "wasm32") { "simd128" } else { "chacha20 crate" };

@@ -1,13 +1,13 @@
-//! Which bytes of an upstream body go to the client, and whether all of them came.
+//! Selects the bytes of an upstream body that go to the client, and checks that all of them arrived.
 
 use std::ops::Range;
 
 use super::{Algorithm, Keystream, KeystreamEnd};
 
-/// Why a body had to be cut off. The response is aborted: a short body never looks complete.
+/// The reason for cutting a body off. The response is aborted, so that a short body never looks complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WindowError {
-    /// The upstream ended before the promised length.
+    /// The upstream body ended before its promised length.
     #[error("the upstream sent {got} bytes of the {promised} it promised")]
     Truncated {
         /// Bytes received.
@@ -15,33 +15,37 @@ pub enum WindowError {
         /// Bytes promised.
         promised: u64,
     },
-    /// The upstream sent more than it promised.
+    /// The upstream sent more bytes than it promised.
     #[error("the upstream sent more than the {promised} bytes it promised")]
     Surplus {
         /// Bytes promised.
         promised: u64,
     },
-    /// The object is longer than the keystream; such objects are never minted.
+    /// The object is longer than the keystream. The origin grants no such object.
     #[error(transparent)]
     Keystream(#[from] KeystreamEnd),
 }
 
-/// A window onto an upstream body: the part of it that a client sees. Counts every byte.
+/// A window onto an upstream body: the part that a client gets. It counts every byte of the body.
 ///
-/// With a keystream the bytes are encrypted in place: **confidential only, not authenticated**.
+/// With a keystream it encrypts the bytes in place: **confidential only, not authenticated**.
 #[derive(Debug)]
 pub struct Window {
     keystream: Option<Keystream>,
+    /// Bytes of the body before the window.
     skip: u64,
+    /// Bytes in the window.
     take: u64,
-    /// Bytes the upstream body has in all; more or fewer is an error.
+    /// Length of the whole upstream body in bytes. More or fewer bytes are an error.
     promised: u64,
+    /// Bytes of the body received so far.
     got: u64,
 }
 
 impl Window {
-    /// A window onto `wanted`, through a body that has the bytes `covers`; both are offsets in the object.
-    /// What lies outside of `covers` is cut off. The keystream is that of the object.
+    /// Creates a window onto the bytes `wanted` of an object, for a body that has the bytes `covers` of it.
+    /// Both ranges are offsets in the object, in bytes. The window leaves out any wanted byte that lies
+    /// outside of `covers`. `keystream` is the one for the object's bytes, at any position.
     ///
     /// # Errors
     /// `KeystreamEnd` if the window begins beyond the end of the keystream.
@@ -58,22 +62,23 @@ impl Window {
         Ok(Self { keystream, skip: start - covers.start, take: end - start, promised, got: 0 })
     }
 
-    /// How many bytes the client is promised.
+    /// Returns the length of the window in bytes, which the client is promised.
     pub fn length(&self) -> u64 {
         self.take
     }
 
-    /// Whether the body may be handed on as it is: every byte of it, unencrypted.
+    /// Returns whether the window passes the whole body on unencrypted, so that the caller may pass it on as
+    /// it is.
     pub fn is_transparent(&self) -> bool {
         self.keystream.is_none() && self.skip == 0 && self.take == self.promised
     }
 
-    /// How many bytes the upstream has still to send before the window is complete.
+    /// Returns how many bytes the upstream still has to send until the window is complete.
     pub fn remaining(&self) -> u64 {
         (self.skip + self.take).saturating_sub(self.got)
     }
 
-    /// The algorithm that the window's bytes are encrypted with, if they are.
+    /// Returns the algorithm that encrypts the window's bytes, if one does.
     pub fn alg(&self) -> Option<Algorithm> {
         self.keystream.as_ref().map(Keystream::alg)
     }
@@ -91,11 +96,12 @@ impl Window {
         Ok(Some((keystream, begins_at)))
     }
 
-    /// Takes the next chunk of the upstream body, encrypts in place what lies in the window, and
-    /// returns the range of `chunk` to hand on (empty while skipping).
+    /// Takes the next chunk of the upstream body and encrypts in place the bytes that lie in the window.
+    /// Returns their range in `chunk`, which is empty if none of them do.
     ///
     /// # Errors
-    /// `Surplus` if the body is longer than promised; the chunk must not be handed on.
+    /// `Surplus` if the body is longer than promised, `Keystream` if the window ends beyond the keystream.
+    /// The caller must not pass the chunk on then.
     pub fn push(&mut self, chunk: &mut [u8]) -> Result<Range<usize>, WindowError> {
         let shown = self.advance(chunk.len())?;
         if let (Some(keystream), Some(bytes)) = (&mut self.keystream, chunk.get_mut(shown.clone())) {
@@ -121,10 +127,10 @@ impl Window {
         Ok(start..end)
     }
 
-    /// The upstream ended, or the window is full.
+    /// Checks that the window is complete, when the upstream has ended or the window is full.
     ///
     /// # Errors
-    /// `Truncated` if bytes of the window are missing: the response must be aborted.
+    /// `Truncated` if bytes of the window are missing. The caller must abort the response then.
     pub fn finish(&self) -> Result<(), WindowError> {
         if self.remaining() > 0 {
             return Err(WindowError::Truncated { got: self.got, promised: self.promised });
@@ -144,14 +150,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn more_than_promised_is_refused_before_it_is_handed_on() {
+    fn a_surplus_is_refused_before_it_is_passed_on() {
         let mut window = Window::onto(0..10, 0..10, None).unwrap();
         assert_eq!(window.push(&mut [0; 8]), Ok(0..8));
         assert_eq!(window.push(&mut [0; 3]), Err(WindowError::Surplus { promised: 10 }));
     }
 
     #[test]
-    fn less_than_promised_never_finishes() {
+    fn a_truncated_body_never_finishes() {
         let mut window = Window::onto(5..15, 0..20, None).unwrap();
         window.push(&mut [0; 9]).unwrap();
         assert_eq!(window.finish(), Err(WindowError::Truncated { got: 9, promised: 10 }));

@@ -1,21 +1,22 @@
-//! The homeserver's address: the only place that the access token is sent to.
+//! The homeserver's address. The access token goes nowhere else.
 
 use crate::protocol::WebOrigin;
 
-/// Why a text is no address to send an access token to.
+/// The reason why a text cannot be the homeserver's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HomeserverUrlError {
-    /// Not `https://host[:port][/path]`.
+    /// The text is not `https://host[:port][/path]`.
     #[error("expected https://host, with a port or a path where the homeserver has one")]
     NotUrl,
-    /// Plain http to another machine: the access token could be read on the way.
+    /// The text is plain http to another machine. Others could read the access token on the way.
     #[error(
         "http would send the access token unencrypted: use https (http is for localhost, 127.0.0.1, [::1])"
     )]
     Insecure,
 }
 
-/// The base of the homeserver's client-server API: secure, without query or trailing slash.
+/// The base URL of the homeserver's client-server API. It is secure, and has no query, no fragment and no
+/// slash at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HomeserverUrl {
     base: String,
@@ -23,7 +24,10 @@ pub struct HomeserverUrl {
 }
 
 impl HomeserverUrl {
-    /// Checks scheme and form.
+    /// Reads a base URL: https, or http to the local machine.
+    ///
+    /// # Errors
+    /// The reason why the text is refused.
     pub fn parse(text: &str) -> Result<Self, HomeserverUrlError> {
         let origin = WebOrigin::of(text).ok_or(HomeserverUrlError::NotUrl)?;
         if text.contains(['?', '#']) {
@@ -35,12 +39,12 @@ impl HomeserverUrl {
         Ok(Self { base: text.trim_end_matches('/').to_owned(), origin })
     }
 
-    /// The URL of a path on the homeserver; `path` starts with a slash.
+    /// Returns the URL of `path` on the homeserver. `path` must start with a slash.
     pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
-    /// The only web origin that the access token is sent to.
+    /// Returns the web origin to which the access token may be sent.
     pub fn origin(&self) -> &WebOrigin {
         &self.origin
     }
@@ -51,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_homeserver_is_https_or_this_machine() {
+    fn a_homeserver_is_https_or_the_local_machine() {
         let join = |text| HomeserverUrl::parse(text).map(|url| url.join("/_matrix"));
         assert_eq!(join("https://a.example/").unwrap(), "https://a.example/_matrix");
         assert_eq!(join("https://a.example/base/").unwrap(), "https://a.example/base/_matrix");

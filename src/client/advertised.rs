@@ -1,4 +1,5 @@
-//! What a homeserver's media config says of this protocol: whether to opt in, and which edge to trust.
+//! The media config's part about this protocol: whether to opt in, and which edge to trust
+//! (`spec/msc4097.md`, sections 2 and 9.1).
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -10,7 +11,7 @@ use crate::protocol::{OptIn, PREFIX, WebOrigin};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advertised {
     edge: WebOrigin,
-    /// Absent is "any": the homeserver then says by its response what it can.
+    /// `None` allows any delivery. The homeserver's response then shows whether it serves that delivery.
     deliveries: Option<Vec<String>>,
     algs: Option<Vec<String>>,
 }
@@ -22,33 +23,36 @@ struct Record {
     algs: Option<Vec<String>>,
 }
 
-/// Why a client does not opt in although its user would like to. It then gets plain media.
+/// The reason why a client asks for plain media although its user wants to opt in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdvertised {
-    /// The media config was refused: guests, for one, may not read it.
+    /// The homeserver refused to send its media config. Guests, for example, may not read it.
     #[error("the homeserver answered {} to the request for its media config", .0.as_u16())]
     Status(StatusCode),
-    /// The media config is not the JSON that it should be.
+    /// The media config is not the JSON that the specification describes.
     #[error("the homeserver's media config cannot be read")]
     Malformed,
-    /// An ordinary homeserver.
+    /// The media config does not mention this protocol.
     #[error("the homeserver does not offer encrypted delivery")]
     Absent,
-    /// The edge is not a web origin, or neither https nor this very machine.
+    /// The edge is not a web origin, or is neither https nor the local machine.
     #[error(
         "the homeserver advertises an edge that is not an https web origin like https://media.example.net"
     )]
     Edge,
-    /// The delivery that was asked for is not offered.
+    /// The homeserver does not offer the delivery that the client uses.
     #[error("the homeserver does not offer the delivery that was asked for")]
     Delivery,
-    /// None of our algorithms is offered.
+    /// The homeserver does not offer the algorithm that the client uses.
     #[error("the homeserver offers no algorithm that this client knows")]
     Algorithm,
 }
 
 impl Advertised {
-    /// Reads the media config document.
+    /// Reads a media config.
+    ///
+    /// # Errors
+    /// [`NotAdvertised::Malformed`], [`NotAdvertised::Absent`] or [`NotAdvertised::Edge`].
     pub fn from_config(json: &[u8]) -> Result<Self, NotAdvertised> {
         let config: serde_json::Map<String, serde_json::Value> =
             serde_json::from_slice(json).map_err(|_| NotAdvertised::Malformed)?;
@@ -59,7 +63,10 @@ impl Advertised {
         Ok(Self { edge, deliveries, algs })
     }
 
-    /// Returns the edge's web origin, if it offers what the client would ask for.
+    /// Returns the edge's web origin, if the homeserver offers the delivery and the algorithm of `opt_in`.
+    ///
+    /// # Errors
+    /// [`NotAdvertised::Delivery`] or [`NotAdvertised::Algorithm`].
     pub fn edge_for(self, opt_in: OptIn) -> Result<WebOrigin, NotAdvertised> {
         let offers = |offered: &Option<Vec<String>>, wanted: &str| {
             offered.as_ref().is_none_or(|offered| offered.iter().any(|word| word == wanted))
@@ -87,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_edge_of_a_fitting_offer() {
+    fn a_suitable_offer_names_the_edge() {
         for about in [
             r#"{"deliveries":["json","redirect"],"algs":["chacha20","x"],"edge":"https://m.example"}"#,
             r#"{"edge":"https://m.example","new":1}"#,
@@ -99,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_not_opted_in() {
+    fn an_unsuitable_offer_is_not_used() {
         use NotAdvertised as No;
         for (about, reason) in [
             (r#"{"edge":"https://m.example","deliveries":["json"]}"#, No::Delivery),

@@ -1,4 +1,4 @@
-//! The last step: the body that arrives becomes the bytes that were asked for.
+//! Bodies of media: checks, decryption and ranges (`spec/msc4097.md`, section 9.4).
 
 use std::ops::Range;
 
@@ -9,65 +9,65 @@ use super::RangeRequest;
 use crate::cipher::{KEYSTREAM_BYTES, Key, Keystream, Window, WindowError};
 use crate::protocol::{ByteRange, Metadata, MetadataError, decimal, header, is_encoded};
 
-/// Why a body cannot be turned into what was asked for. Whatever was saved of it must be dropped.
+/// The reason why a response does not give the requested bytes. The caller must drop all saved bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// The edge says that the body is something else than the answer promised.
+    /// The edge marks the response as another kind of link than the answer promised.
     #[error("the response to the link is not marked as {promised}")]
     OtherLink {
-        /// What the answer promised: `encrypted` or `verbatim`.
+        /// The kind that the answer promised: `encrypted` or `verbatim`.
         promised: &'static str,
     },
-    /// The edge's response has no sealed metadata: it cannot be told whether the key fits.
+    /// The edge's response has no sealed metadata, so the client cannot check the key.
     #[error("the response to the link has no sealed metadata")]
     NoMetadata,
-    /// The sealed metadata does not open: the key is not this link's.
+    /// The sealed metadata is malformed, or the key does not open it.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// The sealed metadata is not the answer's: the link gives another object.
+    /// The sealed metadata differs from the answer's, so the link gives another object.
     #[error("the link's metadata is not that of the answer")]
     OtherMetadata,
-    /// The body's length is not the promised one.
+    /// The response gives another length than the answer.
     #[error("the object should have {expected_bytes} bytes, but the response is about {got_bytes}")]
     OtherSize {
-        /// As the answer says.
+        /// The length according to the answer, or to `Content-Range`.
         expected_bytes: u64,
-        /// As the response says.
+        /// The length according to the response.
         got_bytes: u64,
     },
-    /// Compressed or otherwise coded, although identity was asked for.
+    /// The body has a content coding, although the client asked for `identity`.
     #[error("the body is coded although it was asked for as it is")]
     Encoded,
-    /// A 206 whose range is not the one that was asked for, or that nobody asked for.
+    /// A 206 has another range than the requested one, has none, or no range was requested.
     #[error("the response gives another range than the one that was asked for")]
     OtherRange,
-    /// The whole came instead of a range, and its length is not known.
+    /// The server sent the whole object instead of the range, and its length is unknown.
     #[error("the server ignored the range and does not say how long the media is")]
     RangeIgnored,
-    /// The object has none of the bytes that were asked for.
+    /// The object has no byte of the range.
     #[error("the range lies beyond the end of the media{}", of_size(*.size_bytes))]
     BeyondEnd {
-        /// The object's length, where it is known.
+        /// The object's length, if known.
         size_bytes: Option<u64>,
     },
-    /// The object is longer than any that may be encrypted.
+    /// The object is longer than a keystream.
     #[error("the object has {size_bytes} bytes, but encrypted ones have fewer than {KEYSTREAM_BYTES}")]
     TooLong {
         /// The object's length.
         size_bytes: u64,
     },
-    /// The body ended before its promised length.
+    /// The body ended early.
     #[error("the body ended after {}", progress(*.got_bytes, *.promised_bytes))]
     Truncated {
-        /// Bytes received.
+        /// The number of bytes received.
         got_bytes: u64,
-        /// Bytes promised, where a length was.
+        /// The length that the body should have, if known.
         promised_bytes: Option<u64>,
     },
-    /// The body is longer than promised.
+    /// The body is too long.
     #[error("the body is longer than the {promised_bytes} bytes it should have")]
     Surplus {
-        /// Bytes promised.
+        /// The length that the body should have.
         promised_bytes: u64,
     },
 }
@@ -80,26 +80,25 @@ fn of_size(bytes: Option<u64>) -> String {
     bytes.map_or_else(String::new, |bytes| format!(", which has {bytes} bytes"))
 }
 
-/// A body that is coming in: decrypts it in place, cuts out the range, counts.
+/// A body of media that is being received. It decrypts chunks in place, cuts out the range, and counts bytes.
 ///
-/// **Confidential only, not authenticated**: a body of the right length is taken for right.
+/// **Confidential only, not authenticated.** A changed body of the right length is not noticed.
 #[derive(Debug)]
 pub struct Body {
-    /// `None` where the length is not known: everything is handed on until the body ends.
+    /// `None` if the length is unknown. Then every byte is released.
     window: Option<Window>,
-    /// Bytes the window releases in all.
+    /// The number of bytes that will be released, if known.
     length: Option<u64>,
-    /// Whether the window is only a part of the body, so that the rest need not be read.
+    /// Whether the requested bytes are only a part of the body. Then the rest need not be read.
     cut: bool,
     got: u64,
 }
 
 impl Body {
-    /// The body of the edge's 200 or 206 to a link with a key.
+    /// Opens the body of the edge's 200 or 206 for a link with a key.
     ///
     /// # Errors
-    /// Before any byte is released: a link of another kind; metadata that is missing, does not open with the key or is not
-    /// the answer's; another length; another range.
+    /// The first broken rule of `spec/msc4097.md`, section 9.4.
     pub fn encrypted(
         status: StatusCode,
         headers: &HeaderMap,
@@ -110,7 +109,7 @@ impl Body {
         check_link(headers, "encrypted")?;
         let mut sealed = headers.get_all(header::METADATA).iter();
         let first = sealed.next().ok_or(BodyError::NoMetadata)?;
-        // Of two values nobody can say which one counts.
+        // With two values, nobody can tell which one counts.
         let only = first.to_str().ok().filter(|_| sealed.next().is_none());
         if Metadata::unseal(only.ok_or(MetadataError::Malformed)?, key)? != *metadata {
             return Err(BodyError::OtherMetadata);
@@ -121,10 +120,10 @@ impl Body {
         Self::open(status, headers, Some(metadata.size), Some(key), range)
     }
 
-    /// Opens the body of the edge's 200 or 206 to a link with `alg: none`.
+    /// Opens the body of the edge's 200 or 206 for a link with `alg: none`.
     ///
     /// # Errors
-    /// Before any byte is released: a link of another kind; another length; another range.
+    /// The first broken rule of `spec/msc4097.md`, section 9.4, without rules 2 to 5.
     pub fn verbatim(
         status: StatusCode,
         headers: &HeaderMap,
@@ -135,10 +134,10 @@ impl Body {
         Self::open(status, headers, Some(metadata.size), None, range)
     }
 
-    /// Opens the body of plain media, whose length only the response tells.
+    /// Opens the body of plain media. Only the response gives its length.
     ///
     /// # Errors
-    /// Before any byte is released: a content coding; another range.
+    /// The body has a content coding, or its length or range does not fit the request.
     pub fn plain(
         status: StatusCode,
         headers: &HeaderMap,
@@ -168,7 +167,7 @@ impl Body {
             return Self::window(part.into(), part.into(), key);
         }
         same_size(expected, body_length)?;
-        // An empty object has no part: it comes whole, whatever was asked for.
+        // An empty object has no parts, so a 200 is right for every range.
         let range = range.filter(|_| expected.or(body_length) != Some(0));
         match (range, expected.or(body_length)) {
             (None, None) => Ok(Self { window: None, length: None, cut: false, got: 0 }),
@@ -181,7 +180,7 @@ impl Body {
         }
     }
 
-    /// The bytes `wanted` of the object, out of a body that has the bytes `covers` of it.
+    /// Opens a body that has the bytes `covers` of the object, to release the bytes `wanted`.
     fn window(covers: Range<u64>, wanted: Range<u64>, key: Option<&Key>) -> Result<Self, BodyError> {
         let too_long = BodyError::TooLong { size_bytes: wanted.end };
         let cut = wanted != covers;
@@ -189,15 +188,15 @@ impl Body {
         Ok(Self { length: Some(window.length()), window: Some(window), cut, got: 0 })
     }
 
-    /// How many bytes will be released, where that is known.
+    /// Returns the number of bytes that will be released, if known.
     pub fn length(&self) -> Option<u64> {
         self.length
     }
 
-    /// Takes the next chunk, decrypts it in place, and returns the range of it to hand on.
+    /// Decrypts the next chunk in place. Returns the range of the chunk to release.
     ///
     /// # Errors
-    /// `Surplus`: the chunk must not be handed on.
+    /// [`BodyError::Surplus`] if the body is too long. The chunk must not be released.
     pub fn push(&mut self, chunk: &mut [u8]) -> Result<Range<usize>, BodyError> {
         let range = match &mut self.window {
             Some(window) => window.push(chunk).map_err(|error| self.broken(error))?,
@@ -207,16 +206,16 @@ impl Body {
         Ok(range)
     }
 
-    /// How many more bytes are of use; `None` if all that come are. A reader that has them may
-    /// leave: the rest of the body is not asked for.
+    /// Returns how many more bytes of the body the caller must read, or `None` if it must read all. After
+    /// these bytes the caller may close the connection.
     pub fn wanted(&self) -> Option<u64> {
         self.window.as_ref().filter(|_| self.cut).map(Window::remaining)
     }
 
-    /// The body ended in good order.
+    /// Checks the length at the end of the body.
     ///
     /// # Errors
-    /// `Truncated` if bytes are missing.
+    /// [`BodyError::Truncated`] if bytes are missing.
     pub fn finish(&self) -> Result<(), BodyError> {
         match &self.window {
             Some(window) => window.finish().map_err(|error| self.broken(error)),
@@ -224,7 +223,7 @@ impl Body {
         }
     }
 
-    /// The error of a body that broke off here, by a lost connection for one.
+    /// Returns the error for a body that ends here with an error, such as a lost connection.
     pub fn broken_off(&self) -> BodyError {
         let promised_bytes = self.window.as_ref().map(|window| self.got.saturating_add(window.remaining()));
         BodyError::Truncated { got_bytes: self.got, promised_bytes }
@@ -239,7 +238,7 @@ impl Body {
     }
 }
 
-/// Checks what the edge says of the link, if it says anything: version 1 of the protocol does not demand it.
+/// Checks that the edge marks the link as `promised`. A missing mark is allowed in version 1.
 fn check_link(headers: &HeaderMap, promised: &'static str) -> Result<(), BodyError> {
     if headers.get_all(header::LINK).iter().all(|said| said == promised) {
         return Ok(());

@@ -1,67 +1,68 @@
-//! What can go wrong for a client, and what kind of thing that is.
+//! Errors of a download, and their classes.
 
 use http::StatusCode;
 use serde::Deserialize;
 
 use super::{BodyError, safe_text};
 
-/// Longest text of a homeserver that we show, in characters.
+/// The length limit of a homeserver's text that we show, in characters.
 const MAX_SHOWN_CHARS: usize = 300;
 
-/// Why a download failed. Holds no link, key or token.
+/// The error that ended a download. It contains no link, key or token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
-    /// The homeserver's own error, as it came.
+    /// The homeserver sent an error.
     #[error("the homeserver answered {0}")]
     Homeserver(Refusal),
-    /// The edge answered a link with something that is neither media nor "ask again".
+    /// The edge sent a status that ends the download (`spec/msc4097.md`, section 9.5).
     #[error("the edge answered {}", .0.as_u16())]
     Edge(StatusCode),
-    /// The homeserver redirected to a server that then answered with an error.
+    /// The homeserver redirected to a server that sent an error.
     #[error("the server that the homeserver redirected to answered {}", .0.as_u16())]
     Elsewhere(StatusCode),
-    /// More redirects than anyone needs.
+    /// There are too many redirects in a row. The field is the limit.
     #[error("more than {0} redirects in a row")]
     TooManyRedirects(u8),
-    /// A redirect without a usable `Location`.
+    /// A redirect has no usable `Location`.
     #[error("a redirect leads to no http or https address")]
     BadRedirect,
-    /// A redirect from https to http.
+    /// A redirect leads from https to http.
     #[error("a redirect leads from https to http")]
     InsecureRedirect,
-    /// The answer header where no answer was asked for, with another delivery, or more than once.
+    /// A response has the answer header, but the client did not opt in, or the header names another delivery,
+    /// or the response has another status, or has the header more than once.
     #[error("an answer came that was not asked for")]
     UnaskedAnswer,
-    /// The body is not what was promised.
+    /// The body, or what its headers say about it, is not as expected.
     #[error(transparent)]
     Body(#[from] BodyError),
 }
 
-/// The kinds of failure that a caller treats alike; the command line client has an exit code for each.
+/// The classes of errors. The command line client has an exit code for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// The homeserver says no: 401, 403 and other 4xx.
+    /// The homeserver refuses the request: 401, 403 and other 4xx.
     Refused,
-    /// There is no such media, or not yet.
+    /// The media do not exist, or not yet.
     NotFound,
-    /// Somebody could not do their part just now: 429, 5xx.
+    /// A server cannot serve the request at the moment: 429, 5xx.
     Unavailable,
-    /// Somebody broke the protocol: nothing was released.
+    /// A server broke the protocol.
     Violation,
-    /// The bytes are not what was promised: cut off, or another object.
+    /// The bytes are not those of the answer: they were cut off, or belong to another object.
     Changed,
-    /// The object has no such range.
+    /// The object does not have the range.
     Range,
 }
 
 impl ClientError {
-    /// What kind of failure it is.
+    /// Returns the class of the error.
     pub fn class(&self) -> Class {
         match self {
             Self::Homeserver(refusal) => refusal.class(),
             Self::Edge(StatusCode::TOO_MANY_REQUESTS) => Class::Unavailable,
             Self::Edge(status) if status.is_server_error() => Class::Unavailable,
-            // Presigned addresses end; what a store answers says nothing of the homeserver's decision.
+            // A presigned URL may have expired, so a store's error is not the homeserver's decision.
             Self::Elsewhere(_) => Class::Unavailable,
             Self::Edge(_)
             | Self::TooManyRedirects(_)
@@ -85,22 +86,22 @@ impl ClientError {
     }
 }
 
-/// A homeserver's error: status, and what its JSON says. Its texts are short and steer no terminal,
-/// but may repeat the access token: show them by [`safe_text`], with the token.
+/// An error of a homeserver. The texts are short and have no control characters, but they may contain the
+/// access token: pass them through [`safe_text()`], with the token, before you show them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The HTTP status.
     pub status: StatusCode,
-    /// `M_…`, empty where the body was no Matrix error.
+    /// The error code, `M_…`; empty if the body is not a Matrix error.
     pub errcode: String,
-    /// The sentence for people, often empty.
+    /// The message for people; empty if there is none.
     pub error: String,
-    /// The `Retry-After` header in seconds, where it came.
+    /// The `Retry-After` header, in seconds, if there is one.
     pub retry_after_secs: Option<u64>,
 }
 
 impl Refusal {
-    /// Reads the body of an error response; leaves out a body that is no Matrix error.
+    /// Reads the body of an error response. Ignores a body that is not a Matrix error.
     pub fn read(status: StatusCode, retry_after_secs: Option<u64>, body: &[u8]) -> Self {
         #[derive(Default, Deserialize)]
         struct Record {
@@ -125,7 +126,7 @@ impl Refusal {
     }
 }
 
-/// `403 M_FORBIDDEN: You may not` with what there is of it.
+/// Writes `403 M_FORBIDDEN: You may not`, without the parts that are empty.
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.status.as_u16())?;
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_homeservers_words_are_relayed() {
+    fn the_homeservers_messages_are_shown() {
         let shown = |status, body| refusal(status, body).to_string();
         assert_eq!(
             shown(403, r#"{"errcode":"M_FORBIDDEN","error":"Not for\u001b[31m you\n"}"#),
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_of_the_others() {
+    fn classes_of_other_errors() {
         let status = |code| StatusCode::from_u16(code).unwrap();
         for (error, class) in [
             (ClientError::Edge(status(502)), Class::Unavailable),

@@ -1,21 +1,22 @@
-//! Under which name a download is saved when its user gives none.
+//! The file name of a download if its user gives none (`spec/msc4097.md`, section 9.10).
 
 use super::safe_text::is_showable;
 use crate::protocol::{Disposition, FileName, MediaId};
 
-/// Longest name in bytes: file systems end at 255, and temporary names need room.
+/// The length limit of a name, in bytes. The limit of file systems is 255, and temporary names are longer.
 const MAX_NAME_BYTES: usize = 200;
 
-/// Device names of Windows, which no file can have there, whatever its extension
+/// Device names of Windows. No file can have such a name there, with or without an extension
 /// (learn.microsoft.com, "Naming Files, Paths, and Namespaces").
 const RESERVED: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
-/// The same, followed by one digit. Windows takes the superscript ones of Latin-1 for digits.
+/// Device names that end in one digit. To Windows, the superscript digits of Latin-1 are digits too.
 const RESERVED_NUMBERED: [&str; 2] = ["COM", "LPT"];
 
-/// A file name for media, from its `Content-Disposition` or else its id.
+/// Returns a file name for media, from the `Content-Disposition` or, without one, the media id.
 ///
-/// The uploader chose the first, so it is cut to a plain name that is safe in any folder, script or
-/// terminal: no path, no hidden file, no option, no control or direction-changing characters.
+/// The uploader chose the name in the header, so it is reduced to a name that is safe in any folder, script
+/// or terminal: not a path, a hidden file or an option, and without characters that control a terminal or
+/// change the direction of text.
 pub fn safe_file_name(content_disposition: Option<&str>, media_id: &MediaId) -> String {
     let given = content_disposition.and_then(|header| Disposition::parse(header).file_name);
     let named = given.as_ref().and_then(|name| clean(name.as_str()));
@@ -36,7 +37,7 @@ fn clean(name: &str) -> Option<String> {
     (!kept.is_empty()).then_some(kept)
 }
 
-/// What some file systems or shells read as more than a character of a name.
+/// Replaces characters with a special meaning to some file systems or shells.
 fn replaced(char: char) -> char {
     if "<>:\"|?*".contains(char) { '_' } else { char }
 }
@@ -64,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_names_stay() {
+    fn ordinary_names_are_kept() {
         for name in [
             "x.png",
             "two words.tar.gz",
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_would_be_more_than_a_name() {
+    fn dangerous_names_are_changed() {
         for (given, saved) in [
             ("../../etc/passwd", "passwd"),
             ("C:\\Windows\\x.dll", "x.dll"),
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_name_the_media_id() {
+    fn the_media_id_is_the_name_if_there_is_none() {
         assert_eq!(saved_as("inline"), "AbC");
         assert_eq!(safe_file_name(None, &MediaId::parse("-x").unwrap()), "_x");
         assert_eq!(named(&format!("{}.png", "a".repeat(400))).len(), MAX_NAME_BYTES);

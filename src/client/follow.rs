@@ -1,16 +1,16 @@
-//! The rules of a client: which request comes next, given what came back.
+//! The order of a client's requests (`spec/msc4097.md`, sections 9.1 to 9.6).
 //!
-//! 1. Ask for the media config, with the access token: it names the edge. Without it, do not opt in.
-//! 2. Ask for the media, opted in, with the access token. Only the answer header makes an answer;
-//!    without it the body is the media, whatever it looks like.
-//! 3. Check the answer. If its link leads to another edge, read the media config again, once. Refuse any
-//!    other wrong answer and ask without opting in.
-//! 4. Follow the answer's link, to the advertised edge only, without the access token.
-//! 5. On 404 or 409 never retry the link: ask for a new answer, once; then ask without opting in. On 502
-//!    or 504 ask without opting in.
+//! 1. Ask for the media config, with the access token. It names the edge. Without an edge, do not opt in.
+//! 2. Ask for the media, opted in, with the access token. Only the answer header makes a response an answer;
+//!    any other body is the media.
+//! 3. Check the answer. If its link does not lead to the advertised edge, read the media config again, once.
+//!    If the answer is wrong in another way, ask without opting in.
+//! 4. Follow the link, without the access token.
+//! 5. On 404 or 409 ask for a new answer, once; after that ask without opting in. Never try the same link
+//!    again. On 502 or 504 ask without opting in.
 //!
-//! Plain redirects (307 without the answer header) are followed for at most [`MAX_REDIRECTS`](super::MAX_REDIRECTS) hops;
-//! the access token stays on the homeserver's web origin.
+//! The client follows at most [`MAX_REDIRECTS`](super::MAX_REDIRECTS) plain redirects in a row (3xx without
+//! the answer header). The access token stays on the homeserver's web origin.
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -22,26 +22,26 @@ use super::{RangeRequest, Reason, Refusal, Request};
 use crate::protocol::{Algorithm, Answer, AnswerError, Delivery, Object, ObjectInfo, OptIn, Protection};
 use crate::protocol::{WebOrigin, decimal, field_text, header};
 
-/// How many answers a client follows before it asks without opting in.
+/// The maximum number of answers in a download. After that the client asks without opting in.
 const MAX_ANSWERS: u8 = 2;
 
-/// How often a client reads the media config: again once, if an answer leads to another edge.
+/// The maximum number of media configs in a download. The second one follows an answer with another edge.
 const MAX_CONFIGS: u8 = 2;
 
 const CONFIG_PATH: &str = "/_matrix/client/v1/media/config";
 
-/// What a user wants.
+/// The media that a user wants.
 #[derive(Clone, Debug)]
 pub struct DownloadRequest {
-    /// Which media.
+    /// The media.
     pub object: Object,
-    /// How to opt in; `None` for plain media. With `verbatim`, a link without a key is accepted.
+    /// The opt-in; `None` for plain media. With `verbatim`, the client accepts a link without a key.
     pub opt_in: Option<OptIn>,
-    /// Only this part of it.
+    /// The part of the media; `None` for the whole.
     pub range: Option<RangeRequest>,
 }
 
-/// The first request of a download.
+/// Begins a download. Returns its first request.
 pub fn start(homeserver: HomeserverUrl, download: DownloadRequest) -> Exchange {
     let opt_in = download.opt_in;
     let plan = Plan { homeserver, download, answers: 0, configs: 0 };
@@ -51,18 +51,18 @@ pub fn start(homeserver: HomeserverUrl, download: DownloadRequest) -> Exchange {
     }
 }
 
-/// What comes after the head of a response.
+/// The step after the head of a response.
 #[derive(Debug)]
 pub enum NextStep {
-    /// Leave this response; send the next request.
+    /// Drop this response and send the next request.
     Send(Exchange),
-    /// Read this response's body as a document.
+    /// Read the body of this response as a document.
     Read(Document),
-    /// This response's body is the media.
+    /// Save the body of this response: it is the media.
     Save(Box<Media>),
 }
 
-/// One request, and what to make of the head of its response.
+/// A request whose response is still to come.
 #[derive(Debug)]
 pub struct Exchange {
     plan: Plan,
@@ -71,7 +71,7 @@ pub struct Exchange {
     reason: Reason,
 }
 
-/// A body to read whole, at most [`Document::MAX_BYTES`] of it.
+/// A response whose whole body must be read, up to [`Document::MAX_BYTES`].
 #[derive(Debug)]
 pub struct Document {
     plan: Plan,
@@ -85,34 +85,34 @@ enum DocumentKind {
     Refusal { status: StatusCode, retry_after_secs: Option<u64> },
 }
 
-/// The media are coming.
+/// A response whose body is the media.
 #[derive(Debug)]
 pub struct Media {
-    /// Turns the response's body into the bytes that were asked for.
+    /// Checks and decrypts the body.
     pub body: Body,
     /// The media type.
     pub content_type: String,
-    /// Disposition and file name.
+    /// The disposition and file name, as in the header `Content-Disposition`.
     pub content_disposition: Option<String>,
-    /// How it travels.
+    /// The way in which the media travel.
     pub delivered_by: DeliveredBy,
-    /// Why the origin serves plainly what was asked for encrypted, if it says so: a word like
-    /// `too_small`. It comes from outside: show it by [`safe_text`](super::safe_text).
+    /// The origin's reason for serving the media plainly although the client opted in, such as `too-small`.
+    /// The text comes from outside: pass it through [`safe_text()`](super::safe_text()) before you show it.
     pub plain_reason: Option<String>,
 }
 
-/// How media reach the client.
+/// The way in which media reach the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveredBy {
-    /// By a link, encrypted.
+    /// Through a link, encrypted.
     Encrypted(Algorithm),
-    /// By a link, as stored: the media are ciphertext already.
+    /// Through a link, as stored, because the media are ciphertext already.
     Verbatim,
-    /// As from any homeserver.
+    /// As any homeserver serves them.
     Plain,
 }
 
-/// What stays the same over a download, and the numbers of answers and of media configs so far.
+/// The parameters of a download, and the numbers of answers and media configs so far.
 #[derive(Debug)]
 struct Plan {
     homeserver: HomeserverUrl,
@@ -121,15 +121,14 @@ struct Plan {
     configs: u8,
 }
 
-/// How the client opts in, and the only edge whose links it follows: a client that knows no edge
-/// does not opt in.
+/// An opt-in, and the only edge whose links the client follows. Without an edge a client does not opt in.
 #[derive(Clone, Debug)]
 struct OptedIn {
     opt_in: OptIn,
     edge: WebOrigin,
 }
 
-/// What a request was, so that its response can be understood.
+/// The kind of a request, which decides how its response is read.
 #[derive(Debug)]
 enum Asked {
     Config(OptIn),
@@ -138,20 +137,20 @@ enum Asked {
 }
 
 impl Exchange {
-    /// The request to send.
+    /// Returns the request to send.
     pub fn request(&self) -> &Request {
         &self.request
     }
 
-    /// Why.
+    /// Returns the reason for the request.
     pub fn reason(&self) -> Reason {
         self.reason
     }
 
-    /// Understands the head of the response.
+    /// Reads the head of the response.
     ///
     /// # Errors
-    /// Whatever ends the download here; an error of the homeserver comes from [`Document::read`].
+    /// The error that ends the download. An error of the homeserver comes from [`Document::read`].
     pub fn receive(self, status: StatusCode, headers: &HeaderMap) -> Result<NextStep, ClientError> {
         let Self { plan, asked, request, .. } = self;
         match asked {
@@ -166,14 +165,13 @@ impl Exchange {
 }
 
 impl Document {
-    /// How much of the body to read; what is longer is no document of this protocol. The longest
-    /// real ones are about 3 KiB.
+    /// The size limit of the body, in bytes. Documents of this protocol are much shorter.
     pub const MAX_BYTES: usize = 64 * 1024;
 
-    /// Understands the body.
+    /// Reads the body.
     ///
     /// # Errors
-    /// The homeserver's error.
+    /// The homeserver's error, if the document is one.
     pub fn read(self, body: &[u8]) -> Result<Exchange, ClientError> {
         let Self { mut plan, kind } = self;
         match kind {
@@ -240,8 +238,8 @@ impl Plan {
         Exchange { plan: self, asked, request, reason }
     }
 
-    /// Wants the whole object from now on. Servers may refuse every range of an empty one with 416
-    /// (RFC 9110 section 15.5.17); to its user it is an object like any other.
+    /// Drops the range, for an empty object. Servers may refuse every range of it with 416 (RFC 9110 section
+    /// 15.5.17), but an empty object is not an error to the user.
     fn whole(mut self) -> Self {
         self.download.range = None;
         self
@@ -258,11 +256,11 @@ impl Plan {
         status: StatusCode,
         headers: &HeaderMap,
     ) -> Result<NextStep, ClientError> {
-        // Elsewhere the header means nothing: only the homeserver gives answers.
+        // Only the homeserver sends answers. The header has no meaning in responses of other servers.
         if headers.contains_key(header::ANSWER) && trail.party == Party::Homeserver {
             let fits = |opted_in: &OptedIn| {
                 let delivery = opted_in.opt_in.delivery;
-                // Once: of two values nobody can say which one counts.
+                // With two values, nobody can tell which one counts.
                 headers.get_all(header::ANSWER).iter().eq([delivery.as_str()])
                     && status == answer_status(delivery)
             };
@@ -354,7 +352,7 @@ impl Plan {
     }
 }
 
-/// The status under which each delivery's answer comes.
+/// Returns the status of an answer.
 fn answer_status(delivery: Delivery) -> StatusCode {
     match delivery {
         Delivery::Redirect => StatusCode::TEMPORARY_REDIRECT,
@@ -362,7 +360,7 @@ fn answer_status(delivery: Delivery) -> StatusCode {
     }
 }
 
-/// Returns the object's length as a 416 tells it: `Content-Range: bytes */1234`.
+/// Reads the object's length from a 416: `Content-Range: bytes */1234`.
 fn size_of_unsatisfied(headers: &HeaderMap) -> Option<u64> {
     let range = headers.get(http::header::CONTENT_RANGE).and_then(|value| value.to_str().ok());
     range.and_then(|range| range.rsplit_once('/')).and_then(|(_, size)| decimal(size))

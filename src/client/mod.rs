@@ -1,15 +1,16 @@
-//! The client: asks the homeserver, follows the link, decrypts.
+//! The rules of a client (`spec/msc4097.md`, section 9), without I/O.
 //!
-//! **Confidential only, not authenticated.** Decrypting proves nothing about who wrote the bytes:
-//! TLS carries integrity. What is checked is the length, and that the sealed metadata opens with
-//! the answer's key and says what the answer said; no byte is released before that.
+//! **Confidential only, not authenticated.** Decryption does not prove who wrote the bytes; TLS provides
+//! integrity. Before the client releases a byte, it checks that the answer's key opens the sealed metadata,
+//! and that the metadata equals the answer's. It also checks the length of the body.
 //!
-//! In scope: the rules of a client, as values that do no I/O. [`follow`] says which request comes
-//! next and what to make of a response's head, [`Body`] turns the body that then arrives into
-//! plaintext, chunk by chunk and in place; [`public_link::assess`] says whether media have a URL that works
-//! without an account; [`safe_text`] makes text from outside fit to be shown. Out of scope: sockets, files, terminals (the command line client,
-//! `src/bin/cloakroom/`), and the decryption of end-to-end encrypted attachments, whose keys are in
-//! the event: to this protocol they are bytes like any others.
+//! - [`follow`] decides which request comes next, and reads the head of each response.
+//! - [`Body`] decrypts the body of the media in place, chunk by chunk.
+//! - [`public_link::assess`] decides whether media have a link that works without an account.
+//! - [`safe_text()`] makes text from outside safe to show.
+//!
+//! The command line client (`src/bin/cloakroom/`) adds sockets, files and the terminal. End-to-end encrypted
+//! attachments stay encrypted: their keys are in the event, and this protocol treats them as any other bytes.
 //!
 //! ```
 //! use cloakroom::client::{Credential, DownloadRequest, HomeserverUrl, follow};

@@ -1,33 +1,34 @@
-//! Whether a link to media works for somebody who has no account (MSC2461 revision 1).
+//! Public links, which work without an account (MSC2461, revision 1; `docs/policy.md`, "Sharing links").
 //!
-//! Such a link is the media's URL on the legacy endpoint of the user's homeserver,
-//! `<homeserver>/_matrix/media/v3/download/<server>/<id>`. It is no link of this protocol: it names the
-//! media, holds no key, and works for as long as the homeserver likes.
+//! A public link is the URL of the media on the legacy endpoint of the user's homeserver:
+//! `<homeserver>/_matrix/media/v3/download/<server>/<id>`. It does not belong to the MSC4097 protocol: it
+//! names the media, has no token and no key, and works for as long as the homeserver allows.
 
 use serde::Deserialize;
 
 use crate::policy::{Asked, Decision, Locality, Token, Unauthenticated, published};
 use crate::protocol::{Endpoint, ServerName};
 
-/// What a link is worth.
+/// A public link that may be shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PublicLink {
-    /// No policy forbids it. Whether it works is found out by an anonymous request for the media.
+    /// No policy forbids the link. An anonymous request for the media shows whether it works.
     Untested,
-    /// It works.
+    /// The link works.
     Works {
-        /// Whether the homeserver says that it will go on to work (`m.local`), or merely lets it pass now.
+        /// Whether the homeserver promises that the link keeps working (`m.local`).
         promised: bool,
     },
 }
 
-/// Why there is nothing to share.
+/// The reason why media have no public link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoPublicLink {
-    /// The homeserver's policy is against it. Never `m.unspecified` or no policy, which are against nothing.
+    /// The homeserver's policy forbids it. The policy is never `Unset` or `Unspecified`, which forbid
+    /// nothing.
     #[error("the homeserver's policy is {}: {}", .0.as_str(), meaning(*.0))]
     Policy(Unauthenticated),
-    /// No policy forbids it, and still the media came to nobody without an account.
+    /// No policy forbids it, but an anonymous request did not get the media.
     #[error(
         "the homeserver gives them to people with an account only, which is the rule for new media since \
          Matrix 1.11"
@@ -35,22 +36,23 @@ pub enum NoPublicLink {
     AccountsOnly,
 }
 
-/// Decides whether a link may be given to somebody without an account.
+/// Decides whether media have a public link.
 ///
-/// - `config` is the body of the media config, `None` where the user may not read it (guests);
-/// - `locality` is whose media these are, see [`locality`];
-/// - `served` is whether an anonymous request got them on the legacy endpoint, `None` before it was
-///   made: ask first without, and make the request only for [`PublicLink::Untested`].
+/// - `config` is the body of the media config, or `None` if the user may not read it (guests).
+/// - `locality` says whether the media belong to the user's homeserver, see [`locality`].
+/// - `served` says whether an anonymous request on the legacy endpoint got the media. Call first with `None`,
+///   and make the request only if the result is [`PublicLink::Untested`].
 ///
 /// # Errors
-/// Why it would not work, in words for the user. A copy in a cache (`m.cached`) is no reason to share:
-/// it may be gone, or in another data centre, when somebody follows the link.
+/// The reason why there is no public link, in words for the user. Under `m.cached` there is none: when
+/// somebody follows the link, the object may have left the cache, or another data centre may serve the
+/// request.
 pub fn assess(
     config: Option<&[u8]>,
     locality: Locality,
     served: Option<bool>,
 ) -> Result<PublicLink, NoPublicLink> {
-    // What cannot be read is no policy, as among homeservers.
+    // A policy that cannot be read does not count, as between homeservers.
     let policy = config.and_then(published).unwrap_or_default();
     let asked = Asked { endpoint: Endpoint::Legacy, token: Token::Absent, locality, cached: false };
     match (policy.decide(asked), served) {
@@ -61,8 +63,9 @@ pub fn assess(
     }
 }
 
-/// Whose media are those of `server`, for the user whom `GET /_matrix/client/v3/account/whoami` names
-/// (`{"user_id":"@alice:example.org"}`)? `None` where the document names nobody.
+/// Returns whether media of `server` belong to the homeserver of the user. `whoami` is the body of
+/// `GET /_matrix/client/v3/account/whoami`: `{"user_id":"@alice:example.org"}`. Returns `None` if it has no
+/// valid user id.
 pub fn locality(whoami: &[u8], server: &ServerName) -> Option<Locality> {
     #[derive(Deserialize)]
     struct Whoami {
@@ -74,7 +77,7 @@ pub fn locality(whoami: &[u8], server: &ServerName) -> Option<Locality> {
     Some(if own == *server { Locality::Local } else { Locality::Remote })
 }
 
-/// Why a policy refuses what it refuses.
+/// Returns the consequence of a policy, in words for the user.
 fn meaning(policy: Unauthenticated) -> &'static str {
     match policy {
         Unauthenticated::Nothing => "it gives nothing to people without an account",
@@ -98,7 +101,7 @@ mod tests {
     const PROMISED: Result<PublicLink, NoPublicLink> = Ok(PublicLink::Works { promised: true });
     const FROZEN: Result<PublicLink, NoPublicLink> = Err(NoPublicLink::AccountsOnly);
 
-    /// Not tried, refused, served.
+    /// Returns the results before an anonymous request, after a refused one, and after a served one.
     fn shares(config: Option<&str>, locality: Locality) -> [Result<PublicLink, NoPublicLink>; 3] {
         [None, Some(false), Some(true)].map(|served| assess(config.map(str::as_bytes), locality, served))
     }
@@ -128,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_says_whose_media_are_local() {
+    fn the_users_homeserver_decides_which_media_are_local() {
         let of =
             |whoami: &str, server: &str| locality(whoami.as_bytes(), &ServerName::parse(server).unwrap());
         let alice = r#"{"user_id":"@alice:example.org:8448","device_id":"D"}"#;

@@ -1,4 +1,4 @@
-//! The one range of bytes that a client asks for.
+//! The range of bytes that a client requests.
 
 use std::str::FromStr;
 
@@ -7,24 +7,24 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::protocol::{ByteRange, Requested};
 
-/// A text that is no range of bytes.
+/// The text is not a range of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected START-END (both included), START- or -SUFFIX, in bytes: 0-1023, 1024-, -500")]
 pub struct RangeRequestError;
 
-/// One range of an object whose length is not known yet: `0-1023`, `1024-` or `-500`.
+/// A range of an object of unknown length: `0-1023`, `1024-` or `-500`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RangeRequest(HeaderMap);
 
 impl RangeRequest {
-    /// The value of the `Range` header (RFC 9110 section 14.2): `bytes=0-1023`.
+    /// Returns the value of the `Range` header (RFC 9110 section 14.2): `bytes=0-1023`.
     pub fn to_header(&self) -> Option<HeaderValue> {
         self.0.get(RANGE).cloned()
     }
 
-    /// The bytes that are meant of an object of `size` bytes; `None` if it has none of them.
+    /// Returns the range for an object of `size` bytes, or `None` if the object has no byte of it.
     ///
-    /// By the code that servers of this protocol read the header with: both sides agree.
+    /// The edge reads the header with the same code, so both sides agree.
     pub fn resolve(&self, size: u64) -> Option<ByteRange> {
         match Requested::from_headers(&self.0, size) {
             Requested::Part(range) => Some(range),
@@ -39,7 +39,7 @@ impl FromStr for RangeRequest {
     fn from_str(text: &str) -> Result<Self, RangeRequestError> {
         let value = HeaderValue::from_str(&format!("bytes={text}")).map_err(|_| RangeRequestError)?;
         let range = Self(HeaderMap::from_iter([(RANGE, value)]));
-        // Of the longest object there can be, every range that means something has bytes.
+        // A valid range has bytes in the longest possible object.
         if range.resolve(u64::MAX).is_some() { Ok(range) } else { Err(RangeRequestError) }
     }
 }
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_range() {
+    fn other_texts_are_refused() {
         for text in ["", "-", "5", "9-5", "a-b", "0-1,5-6", "-0", "0x1-2", "1-2\n", "99999999999999999999-"] {
             assert_eq!(text.parse::<RangeRequest>(), Err(RangeRequestError), "{text:?}");
         }

@@ -1,47 +1,47 @@
-//! Why a request is sent.
+//! Reasons of requests, for verbose output.
 
 use http::StatusCode;
 
 use super::NotAdvertised;
 use crate::protocol::AnswerError;
 
-/// Why a request is sent: a sentence for whoever watches.
+/// The reason why the client sends a request, in words for its user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
-    /// The first request.
+    /// The download begins, opted in.
     #[error("asking the homeserver for its edge")]
     Start,
-    /// The user does not want to opt in.
+    /// The download begins, without opting in.
     #[error("asking for plain media")]
     PlainRequested,
     /// The homeserver advertises encrypted delivery.
     #[error("asking for media by encrypted delivery")]
     Advertised,
-    /// It does not.
+    /// The homeserver does not advertise a suitable delivery.
     #[error("asking for plain media: {0}")]
     NotAdvertised(NotAdvertised),
-    /// An answer came.
+    /// The response was an answer.
     #[error("following the answer's link")]
     Answered,
     /// The link gave 404 or 409.
     #[error("asking for a new answer: the link gave {}", .0.as_u16())]
     LinkGone(StatusCode),
-    /// So did the link of the new answer.
+    /// The link of the new answer gave 404 or 409 too.
     #[error("asking for plain media: the new link gave {} too", .0.as_u16())]
     LinkGoneAgain(StatusCode),
-    /// The link gave 502 or 504: the edge cannot get the object.
+    /// The link gave 502 or 504, because the edge cannot get the object.
     #[error("asking for plain media: the link gave {}", .0.as_u16())]
     EdgeFailed(StatusCode),
-    /// The answer's link leads to an edge that is not the advertised one, which may have changed.
+    /// The answer's link does not lead to the advertised edge. The edge may have moved.
     #[error("asking the homeserver for its edge again: the answer's link leads to another one")]
     OtherEdge,
-    /// The answer was refused.
+    /// The client refused the answer.
     #[error("asking for plain media: {0}")]
     AnswerRefused(AnswerError),
-    /// A plain redirect.
+    /// The response was a plain redirect.
     #[error("following a redirect")]
     Redirected,
-    /// The range was refused with 416, and the media have no bytes at all.
+    /// The response was 416, and the media have no bytes at all.
     #[error("asking without the range: the media are empty")]
     Empty,
 }

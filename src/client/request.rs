@@ -1,4 +1,4 @@
-//! One request of a client: where it goes, and with which credential.
+//! The requests of a client: URL, party and credential.
 
 use std::fmt;
 
@@ -9,38 +9,38 @@ use zeroize::Zeroizing;
 use super::ClientError;
 use crate::protocol::{WebOrigin, ascii_reference};
 
-/// Longest chain of plain redirects.
+/// The maximum number of plain redirects in a row (`spec/msc4097.md`, section 9.3).
 pub const MAX_REDIRECTS: u8 = 10;
 
-/// A request to send with `GET`. `Debug` does not show the URL, which may be a link.
+/// A `GET` request. `Debug` does not show the URL, because it may be a link.
 pub struct Request {
     pub(super) url: Zeroizing<String>,
     pub(super) party: Party,
     pub(super) range: Option<HeaderValue>,
 }
 
-/// Whom a request goes to.
+/// The recipient of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Party {
     /// The user's homeserver.
     Homeserver,
-    /// The edge that it advertises.
+    /// The edge that the homeserver advertises.
     Edge,
-    /// Where it redirected to.
+    /// A server to which the homeserver redirected.
     Elsewhere(WebOrigin),
 }
 
-/// What a request proves its sender with.
+/// The credential of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credential {
     /// The user's access token, in the `Authorization` header.
     AccessToken,
-    /// Nothing: no access token, cookie or user name.
+    /// No credential: no access token, no cookie, no user name.
     None,
 }
 
 impl Party {
-    /// Returns what requests to this party carry: the access token goes to the homeserver only.
+    /// Returns the credential for requests to this party. Only the homeserver gets the access token.
     pub fn credential(&self) -> Credential {
         match self {
             Self::Homeserver => Credential::AccessToken,
@@ -50,22 +50,22 @@ impl Party {
 }
 
 impl Request {
-    /// Returns the URL. It may be a link: not for logs.
+    /// Returns the URL. It may be a link, so do not log it.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Returns whom the request goes to.
+    /// Returns the recipient.
     pub fn party(&self) -> &Party {
         &self.party
     }
 
-    /// Returns what the request must carry.
+    /// Returns the credential to send.
     pub fn credential(&self) -> Credential {
         self.party.credential()
     }
 
-    /// Returns the `Range` header.
+    /// Returns the `Range` header to send, if there is one.
     pub fn range(&self) -> Option<&HeaderValue> {
         self.range.as_ref()
     }
@@ -88,18 +88,21 @@ impl fmt::Display for Party {
     }
 }
 
-/// Where the redirects have led so far.
+/// The state of a chain of plain redirects.
 pub(super) struct Trail {
     pub(super) url: Zeroizing<String>,
-    /// The homeserver until a redirect leaves its web origin, then never again.
+    /// The homeserver, until a redirect leaves its web origin. It never becomes the homeserver again.
     pub(super) party: Party,
     pub(super) origin: WebOrigin,
     pub(super) hops: u8,
 }
 
 impl Trail {
-    /// Takes the next hop of a plain redirect. The access token goes along as long as every hop stays
-    /// on the homeserver's web origin.
+    /// Follows one plain redirect (`spec/msc4097.md`, section 9.3). The party stays the homeserver, and so
+    /// gets the access token, only while every hop stays on the homeserver's web origin.
+    ///
+    /// # Errors
+    /// Too many redirects, no usable `Location`, or a redirect from https to http.
     pub(super) fn hop(self, headers: &HeaderMap) -> Result<Self, ClientError> {
         if self.hops == MAX_REDIRECTS {
             return Err(ClientError::TooManyRedirects(MAX_REDIRECTS));
@@ -113,7 +116,7 @@ impl Trail {
         if self.origin.is_https() && !origin.is_https() {
             return Err(ClientError::InsecureRedirect);
         }
-        // Once away, always away: a foreign server cannot send the token anywhere by redirecting back.
+        // Even after a redirect back to the homeserver: a foreign server must not direct the token.
         let party = match self.party {
             Party::Homeserver if origin == self.origin => Party::Homeserver,
             _ => Party::Elsewhere(origin.clone()),

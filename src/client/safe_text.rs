@@ -1,22 +1,22 @@
-//! Text from outside, made safe to show: on a terminal, in a log, in a message.
+//! Makes text from outside safe to show: on a terminal, in a log, in a message.
 //!
-//! Homeservers, edges, uploaders and file systems choose error texts, file names, media types, host
-//! names and paths. Any of them may repeat the access token, steer a terminal, or never end.
+//! Homeservers, edges, uploaders and file systems choose error texts, file names, media types, host names and
+//! paths. Such a text may contain the access token, control a terminal, or be very long.
 
 use crate::protocol::AccessToken;
 
-/// Stands for the access token, or for a piece of it.
+/// The text that replaces the access token, or a piece of it.
 const HIDDEN: &str = "[access token]";
 
-/// Shortest piece of a token that is hidden. A text may have been cut in the middle of it. Shorter
-/// pieces give little away, and hiding them would tear ordinary words apart.
+/// The length of the shortest piece of a token that is replaced, in characters. A text may contain only a
+/// piece, because it was cut. Shorter pieces reveal little, and ordinary words may contain them too.
 const MIN_PIECE_CHARS: usize = 12;
 
 /// Returns `text` as one line that is safe to show.
 ///
 /// - Control characters, line breaks and characters that change the direction of text are dropped.
 /// - At most `max_chars` characters remain; `…` marks the cut.
-/// - The access token, in any case of its letters, is replaced, and so are pieces of it.
+/// - The access token and pieces of it are replaced, in upper and lower case.
 pub fn safe_text(text: &str, token: Option<&AccessToken>, max_chars: usize) -> String {
     let mut shown: Vec<char> =
         text.chars().filter(|char| is_showable(*char)).take(max_chars.saturating_add(1)).collect();
@@ -30,8 +30,8 @@ pub fn safe_text(text: &str, token: Option<&AccessToken>, max_chars: usize) -> S
     }
 }
 
-/// Whether a character only shows itself. With characters that change the direction of text,
-/// `exe.png` can look like `gnp.exe`.
+/// Returns whether a character is safe to show. Control characters and line separators are not, nor are
+/// characters that change the direction of text: they can make `exe.png` look like `gnp.exe`.
 pub(super) fn is_showable(char: char) -> bool {
     let separates_lines = matches!(char, '\u{2028}' | '\u{2029}');
     // Unicode's property Bidi_Control.
@@ -56,7 +56,7 @@ fn hide(text: &[char], token: &[char]) -> String {
     shown
 }
 
-/// Returns how many characters at the start of `text` stand somewhere in the token.
+/// Returns the length of the longest beginning of `text` that is a part of the token, in characters.
 fn longest_piece(text: &[char], token: &[char]) -> usize {
     let common = |tail: &[char]| {
         text.iter().zip(tail).take_while(|(one, other)| one.eq_ignore_ascii_case(other)).count()
@@ -77,14 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn the_token_is_hidden_wherever_it_stands() {
+    fn the_token_is_replaced_everywhere() {
         for (text, safe) in [
             (TOKEN.to_owned(), HIDDEN.to_owned()),
             (format!("no user has '{TOKEN}'"), format!("no user has '{HIDDEN}'")),
-            // As in a host name, and between characters that are not shown.
+            // In lower case, as in a host name; and with invisible characters inside.
             (TOKEN.to_lowercase(), HIDDEN.to_owned()),
             (TOKEN.replace("abc", "a\u{1b}b\u{202e}c"), HIDDEN.to_owned()),
-            // Cut before it came here, at either end.
+            // Cut at either end.
             (format!("x {}", &TOKEN[..20]), format!("x {HIDDEN}")),
             (TOKEN[8..].to_owned(), HIDDEN.to_owned()),
             (format!("{TOKEN}{TOKEN}"), format!("{HIDDEN}{HIDDEN}")),
@@ -92,14 +92,14 @@ mod tests {
         ] {
             assert_eq!(shown(&text), safe, "{text}");
         }
-        // A cut through the token leaves at most a few of its characters.
+        // The limit cuts the token.
         assert_eq!(shown(&format!("{}{TOKEN}", "x".repeat(50))), format!("{}{HIDDEN}…", "x".repeat(50)));
         let short = AccessToken::new("abc");
         assert_eq!(safe_text("an abc, and ab", short.as_ref(), 60), format!("an {HIDDEN}, and ab"));
     }
 
     #[test]
-    fn what_steers_a_terminal_is_dropped() {
+    fn control_characters_are_dropped() {
         assert_eq!(shown("Not for\u{1b}[31m you\r\n\u{9b}1m\u{7}\u{8}"), "Not for[31m you1m");
         assert_eq!(shown("\u{202e}gnp.exe\u{2066}\u{200f}\u{61c}\u{2028}"), "gnp.exe");
         assert_eq!(
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_length_is_bounded_in_characters() {
+    fn the_length_is_limited_in_characters() {
         assert_eq!(shown(&"\u{444}".repeat(80)), "\u{444}".repeat(80));
         assert_eq!(shown(&"\u{444}".repeat(81)), format!("{}…", "\u{444}".repeat(79)));
     }

@@ -1,4 +1,4 @@
-//! What is accepted, and what is said of the rest.
+//! Accepted values, and the errors for all others.
 
 use super::*;
 
@@ -34,7 +34,7 @@ fn defaults() {
 }
 
 #[test]
-fn every_wrong_variable_is_named_with_what_it_may_be() {
+fn every_wrong_variable_is_reported_with_its_allowed_values() {
     insta::assert_snapshot!(messages(&[
         ("ROLE", "Both"),
         ("HOMESERVER_URL", "http://synapse:8008"),
@@ -69,11 +69,11 @@ fn every_wrong_variable_is_named_with_what_it_may_be() {
 }
 
 #[test]
-fn the_largest_redirect_is_not_below_the_smallest() {
+fn redirect_max_bytes_is_not_below_redirect_min_bytes() {
     assert_eq!(read(&[]).unwrap().redirect_max_bytes, 68_719_476_735);
     assert_eq!(read(&[("REDIRECT_MAX_BYTES", "65536")]).unwrap().redirect_max_bytes, 65_536);
     insta::assert_snapshot!(messages(&[("REDIRECT_MAX_BYTES", "65535")]), @r#"REDIRECT_MAX_BYTES is "65535", but must be REDIRECT_MIN_BYTES or more, or no object would be redirected"#);
-    // How operators switch links off.
+    // Operators switch links off in this way.
     assert!(read(&[("REDIRECT_MIN_BYTES", "18446744073709551615")]).is_ok());
 }
 
@@ -96,7 +96,7 @@ fn session_secrets_are_two_different_ones_of_32_bytes_and_never_shown() {
 }
 
 #[test]
-fn a_number_has_digits_only() {
+fn a_number_has_only_digits() {
     for (name, right) in [("GRANT_TTL_SECS", "60"), ("REDIRECT_MIN_BYTES", "0"), ("CACHE_TTL_SECS", "60")] {
         assert!(read(&[(name, right)]).is_ok());
         for wrong in ["+60", "-60", " 60", "60 ", "60s", "6e1", ""] {
@@ -106,7 +106,7 @@ fn a_number_has_digits_only() {
 }
 
 #[test]
-fn an_origin_is_written_as_in_the_url_of_a_request() {
+fn a_web_origin_must_be_canonical() {
     for good in
         ["https://a.example", "https://a.example:8443/", "https://a.example:80", "http://localhost:443"]
     {

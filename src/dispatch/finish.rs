@@ -1,4 +1,4 @@
-//! The one place that finishes a reply: no reply leaves without it.
+//! Finishes replies: the only place that every reply passes through.
 
 use http::header::{CACHE_CONTROL, REFERRER_POLICY};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -7,8 +7,8 @@ use super::Host;
 use crate::ports::{Body, Reply, ReplyBody};
 use crate::protocol::header;
 
-/// Adds what every reply of a host carries, and takes the body away where HTTP allows none: from replies to
-/// `HEAD`, and from statuses that have none.
+/// Adds the headers that every reply of a host carries. Removes the body where HTTP allows none: from replies
+/// to `HEAD`, and under the statuses 204, 205 and 304.
 #[must_use]
 pub fn finish<B: Body>(mut reply: Reply<B>, host: Host, method: &Method) -> Reply<B> {
     match host {

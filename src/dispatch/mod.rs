@@ -1,9 +1,9 @@
-//! Dispatch: which request is this, and who serves it?
+//! Dispatch: decides which request this is and who serves it.
 //!
 //! The host decides first, because it is a security boundary: the edge's host serves redirect links and
-//! nothing of the homeserver, every other host serves the homeserver and no links. Then the path decides
-//! ([`path`] knows its spellings), then the method. [`decide`] does no I/O; [`serve`] carries the decision out,
-//! and every reply leaves through [`finish`].
+//! nothing of the homeserver, and every other host serves the homeserver and no links. Then the method and
+//! the path decide; `path` handles the spellings of a path. [`decide`] does no I/O. [`serve()`] carries out
+//! the decision, and every reply leaves through [`finish()`].
 
 mod finish;
 mod path;
@@ -22,19 +22,19 @@ use crate::config::{Config, ConfigError, Misconfigured, Role, RoleName};
 use crate::origin::advertise::Document;
 use crate::protocol::{AccessToken, Route, WebOrigin};
 
-/// Whose host a request came to. It decides which headers every reply carries.
+/// The host that a request came to. It decides which headers every reply carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Host {
     /// The edge's own host.
     Edge,
-    /// The homeserver's host, which the origin stands in front of.
+    /// The homeserver's host, where the origin stands in front of the homeserver.
     Homeserver,
 }
 
 /// Who serves a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Service<'a> {
-    /// The edge serves a redirect link, with this service account.
+    /// The edge serves a redirect link, with the access token of this service account.
     Link(&'a AccessToken),
     /// The origin serves media. The path is in canonical form.
     Media(Cow<'a, str>),
@@ -42,29 +42,29 @@ pub enum Service<'a> {
     Document(Document, Cow<'a, str>),
     /// The homeserver serves everything else.
     PassThrough(&'a WebOrigin),
-    /// A CORS preflight, answered without looking at anything else.
+    /// The reply to a CORS preflight, which depends on nothing else in the request.
     Preflight,
-    /// `/_cloakroom/health`.
+    /// The reply to `/_cloakroom/health`.
     Health {
         /// The role of this deployment.
         role: RoleName,
-        /// What is wrong with the configuration, for requests to this host.
+        /// The configuration errors that concern this host.
         errors: Cow<'a, [ConfigError]>,
     },
-    /// Nothing is here.
+    /// 404: nothing is here.
     NotFound,
-    /// The edge knows no such method.
+    /// 405: the edge does not serve this method.
     MethodNotAllowed,
-    /// A path that another server could read as one to media, but that we do not serve.
+    /// 404: another server could read this path as a path to media, but we do not serve it.
     AmbiguousPath,
-    /// The configuration is wrong, for requests to this host.
+    /// 500, with the configuration errors that concern this host.
     Misconfigured(Cow<'a, [ConfigError]>),
 }
 
-/// A host and who serves it.
+/// The decision about a request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision<'a> {
-    /// Whose host it is.
+    /// The host that the request came to.
     pub host: Host,
     /// Who serves the request.
     pub service: Service<'a>,
@@ -132,18 +132,18 @@ fn at_homeserver<'a>(config: &'a Config, method: &Method, url: &Url<'a>) -> Serv
         Route::Config if reads => Service::Document(Document::MediaConfig, path),
         Route::Versions if reads => Service::Document(Document::Versions, path),
         Route::Media(_) => Service::PassThrough(&config.homeserver),
-        // A preflight reads nothing.
+        // A preflight reads no media.
         _ if path::may_name_media(url.path) && *method != Method::OPTIONS => Service::AmbiguousPath,
         _ => Service::PassThrough(&config.homeserver),
     }
 }
 
-/// The path to judge: as it was written where that is one of ours, else in canonical form.
+/// Returns the path to decide by: as written if it is one of our routes, otherwise in canonical form.
 fn routed(path: &str) -> Cow<'_, str> {
     if matches!(Route::of(path), Route::Other) { path::canonical(path) } else { Cow::Borrowed(path) }
 }
 
-/// What is known of a deployment that is not, or not for this host, configured as it should be.
+/// What is known of a deployment whose configuration is wrong, in general or for this host.
 struct Place<'a> {
     role: RoleName,
     homeserver: Option<&'a WebOrigin>,
@@ -151,13 +151,14 @@ struct Place<'a> {
     errors: Cow<'a, [ConfigError]>,
 }
 
-/// Serves no media, but proxies other requests if `HOMESERVER_URL` is usable.
+/// Decides while the configuration is wrong: we serve no media, but still proxy other requests if
+/// `HOMESERVER_URL` is usable.
 fn while_misconfigured<'a>(place: Place<'a>, method: &Method, url: &Url<'a>) -> Decision<'a> {
     let Place { role, homeserver, edge, errors } = place;
     let host = match (role, edge) {
         (RoleName::Edge, _) => Host::Edge,
         (_, Some(edge)) if edge.authority() == url.authority => Host::Edge,
-        // Any host may be the edge's.
+        // The edge's host is not known, so this may be it.
         (_, None) if !url.path.starts_with("/_matrix/") => Host::Edge,
         _ => Host::Homeserver,
     };
@@ -167,7 +168,7 @@ fn while_misconfigured<'a>(place: Place<'a>, method: &Method, url: &Url<'a>) -> 
     let service = match (host, route) {
         (_, Route::Health) => Service::Health { role, errors },
         (_, Route::Internal) => Service::NotFound,
-        // Otherwise a web page could not read what is wrong.
+        // Without this reply, a web page could not read the error.
         (Host::Edge, _) | (_, Route::Media(_)) if *method == Method::OPTIONS => Service::Preflight,
         (Host::Homeserver, _) if !is_media => match homeserver {
             Some(homeserver) if homeserver.authority() != url.authority => Service::PassThrough(homeserver),

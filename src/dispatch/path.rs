@@ -1,18 +1,20 @@
-//! Spellings of a path. Another server may read `//`, `%2e%2e`, `\` or `DOWNLOAD` as something else than we
-//! do, so a path that anybody could take for one to media is judged in canonical form or refused.
+//! Spellings of a path. Another server may read `//`, `%2e%2e`, `\` or `DOWNLOAD` differently from us. So we
+//! judge a path in canonical form, or refuse it, if any server could take it for a path to media.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// How often a path may be percent-encoded before we stop decoding it.
+/// How many times we percent-decode a path before we refuse it.
 const MAX_DECODINGS: usize = 4;
 
-/// How deep beneath `_matrix` the segment `media` may lie: `client/unstable/org.matrix.msc3916/media`.
+/// How many segments below `_matrix` the segment `media` may lie, as in
+/// `client/unstable/org.matrix.msc3916/media`.
 const MEDIA_DEPTH: usize = 4;
 
-/// The path with empty segments merged and percent-encoded letters, digits, `-`, `.`, `_` and `~` decoded
-/// (RFC 3986 section 6.2.2.2). Dot segments that appear by decoding are resolved.
+/// Returns the canonical form of a path: without empty segments, and with percent-encoded letters, digits,
+/// `-`, `.`, `_` and `~` decoded (RFC 3986 section 6.2.2.2). Dot segments that appear by decoding are
+/// resolved.
 pub(super) fn canonical(path: &str) -> Cow<'_, str> {
     if is_plain(path) {
         return Cow::Borrowed(path);
@@ -21,15 +23,15 @@ pub(super) fn canonical(path: &str) -> Cow<'_, str> {
     Cow::Owned(resolve(&decoded))
 }
 
-/// Whether a path holds nothing that could be spelled in another way.
+/// Returns whether a path is clearly in canonical form already. May return `false` for a canonical path.
 fn is_plain(path: &str) -> bool {
     !path.contains("//") && !path.contains('%') && !path.contains("/.")
 }
 
-/// Whether some server could read the path as one to media: after any number of percent-decodings, with
-/// backslashes for slashes, path parameters (`;x`) dropped and letters of any case, it has a segment `media`
-/// and later one that is `download` or `thumbnail`. Server-to-server paths are left out: they are
-/// authenticated by a signature, and no policy concerns them.
+/// Returns whether some server could read the path as a path to media: after any number of percent-decodings,
+/// in any case, with backslashes read as slashes and path parameters (`;x`) dropped, it has a segment `media`
+/// and, later, a segment `download` or `thumbnail`. Server-to-server paths do not count: a signature
+/// authenticates them, and no policy concerns them.
 pub(super) fn may_name_media(path: &str) -> bool {
     let mut reading = path.to_owned();
     for _ in 0..MAX_DECODINGS {
@@ -42,7 +44,7 @@ pub(super) fn may_name_media(path: &str) -> bool {
         }
         reading = decoded;
     }
-    // Nobody encodes a path so often for a good reason.
+    // There is no good reason to encode a path so many times.
     true
 }
 
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_some_server_might_read_as_media() {
+    fn paths_that_some_server_might_read_as_media() {
         for path in [
             "/_matrix/media//v3/download/a/b",
             "/_matrix/media/v3/DOWNLOAD/a/b",

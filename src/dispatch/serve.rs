@@ -1,4 +1,4 @@
-//! Carries a decision out.
+//! Carries out a decision.
 
 use http::header::ALLOW;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -10,17 +10,17 @@ use crate::origin::{self, ClientRequest, advertise};
 use crate::ports::{Platform, Reply};
 use crate::protocol::{MatrixError, Query, Route, WebOrigin, header};
 
-/// The headers of an incoming request that somebody looks at.
+/// A set of headers to read from an incoming request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderSet {
-    /// Those that the origin looks at.
+    /// The headers that the origin reads.
     Client,
-    /// Those that the edge looks at.
+    /// The headers that the edge reads.
     Link,
 }
 
 impl HeaderSet {
-    /// Their names.
+    /// Returns the names of the headers.
     pub fn names(self) -> &'static [HeaderName] {
         match self {
             Self::Client => &origin::READ_HEADERS,
@@ -29,41 +29,42 @@ impl HeaderSet {
     }
 }
 
-/// A request as it came in. `headers` reads those of one set: most requests need few.
+/// An incoming request.
 #[expect(missing_debug_implementations, reason = "a URL may be a link")]
 pub struct Request<'a, F: Fn(HeaderSet) -> HeaderMap> {
-    /// Any method.
+    /// The method, which may be any.
     pub method: Method,
-    /// The URL, normalised.
+    /// The URL, normalised by the platform.
     pub url: Url<'a>,
-    /// Reads headers.
+    /// Reads the headers of one set, because most requests need few.
     pub headers: F,
 }
 
-/// The configuration, with the platform that serves it; or everything that is wrong with it.
+/// The configuration and the platform, or everything that is wrong with the configuration.
 #[expect(missing_debug_implementations, reason = "a platform has nothing to show")]
 pub enum Settings<'a, P> {
-    /// Ready to serve.
+    /// The configuration is usable.
     Ready(&'a P, &'a Config),
-    /// Misconfigured.
+    /// The configuration is wrong.
     Wrong(&'a Misconfigured),
 }
 
-/// What becomes of a request.
+/// What the platform has to do for a request.
 #[derive(Debug)]
 pub enum Served<B> {
-    /// Send this.
+    /// Send this reply.
     Reply(Reply<B>),
-    /// Hand the request on to the homeserver, and its response back.
+    /// Pass the request on to the homeserver, and its response back to the client.
     PassThrough {
-        /// Where to.
+        /// The homeserver's web origin.
         homeserver: WebOrigin,
-        /// Whose host the request came to.
+        /// The host that the request came to.
         host: Host,
     },
 }
 
-/// Serves a request. `log` is told what is wrong for requests to this host only.
+/// Serves a request. If the configuration is usable, but wrong for the request's host, passes each error to
+/// `log`.
 pub async fn serve<P: Platform, F: Fn(HeaderSet) -> HeaderMap>(
     settings: Settings<'_, P>,
     request: &Request<'_, F>,
@@ -84,7 +85,7 @@ pub async fn serve<P: Platform, F: Fn(HeaderSet) -> HeaderMap>(
             edge::link(platform, config, account, &link).await
         }
         (Service::Media(path), Some((platform, config))) => match Route::of(&path) {
-            // Boxed, so that a link's future is not as large as these.
+            // Boxed, because otherwise a link's future would be as large as this one.
             Route::Media(path) => Box::pin(origin::media(platform, config, &client(request), path)).await,
             _ => Reply::error(&MatrixError::not_found()),
         },
@@ -114,7 +115,7 @@ fn client<F: Fn(HeaderSet) -> HeaderMap>(request: &Request<'_, F>) -> ClientRequ
     }
 }
 
-/// Replies that ask nobody.
+/// Returns the reply of a service that needs neither the homeserver nor a store.
 fn own_reply<B>(service: Service<'_>, host: Host) -> Reply<B> {
     match service {
         Service::Preflight => preflight(),
@@ -133,7 +134,7 @@ fn own_reply<B>(service: Service<'_>, host: Host) -> Reply<B> {
             reply.headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
             reply
         }
-        // The others ask somebody, and are served before.
+        // `serve` handles the others.
         Service::NotFound
         | Service::Link(_)
         | Service::Media(_)
@@ -145,14 +146,14 @@ fn own_reply<B>(service: Service<'_>, host: Host) -> Reply<B> {
     }
 }
 
-/// A reply to a CORS preflight.
+/// Returns the reply to a CORS preflight.
 fn preflight<B>() -> Reply<B> {
     let mut reply = Reply::empty(StatusCode::NO_CONTENT);
     header::insert_preflight(&mut reply.headers);
     reply
 }
 
-/// Names the variables and nothing else: their values are for the log.
+/// Returns an error that names the wrong variables and nothing else. Their values are for the log.
 fn misconfigured(errors: &[ConfigError]) -> MatrixError {
     let names: Vec<&str> = errors.iter().map(|error| error.variable).collect();
     let message =

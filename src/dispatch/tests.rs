@@ -1,4 +1,4 @@
-//! Who serves which request, and what every reply carries.
+//! Tests: who serves which request, and which headers every reply carries.
 
 use std::cell::RefCell;
 
@@ -13,7 +13,7 @@ const EDGE: &str = "https://media.example.net";
 const HOMESERVER: &str = "https://matrix.example.org";
 const MEDIA: &str = "/_matrix/client/v1/media/download/example.org/abc";
 
-/// The decision as one word.
+/// Returns the decision as one word.
 fn service(settings: Result<&Config, &Misconfigured>, method: &Method, url: &str) -> (Host, &'static str) {
     let Decision { host, service } = decide(settings, method, &Url::split(url));
     let word = match service {
@@ -43,7 +43,7 @@ fn the_host_decides_first() {
         (&edge, EDGE, (Host::Edge, "link")),
         (&edge, HOMESERVER, (Host::Edge, "link")),
         (&origin, HOMESERVER, (Host::Homeserver, "pass")),
-        // It would call itself, or get users' tokens.
+        // The edge's host must not get users' tokens, and a Worker at `HOMESERVER_URL` would call itself.
         (&origin, EDGE, (Host::Edge, "misconfigured")),
         (&both, "https://synapse.example.org", (Host::Homeserver, "misconfigured")),
         (&both, "https://media.example.net:8443", (Host::Homeserver, "pass")),
@@ -87,13 +87,13 @@ fn on_the_homeservers_host_the_path_decides() {
         ("POST", "/_matrix/media/v3/upload", "pass"),
         ("GET", "/_matrix/federation/v1/media/download/x", "pass"),
         ("GET", "/_matrix/client/v3/sync", "pass"),
-        // Other spellings, judged in canonical form ...
+        // Other spellings are judged in canonical form ...
         ("GET", "//_matrix/media/v3/download/a.org/b", "media"),
         ("GET", "/_matrix/media//v3/download/a.org/b", "media"),
         ("GET", "/_matrix/media/v3/%64ownload/a.org/b", "media"),
         ("GET", "/_matrix//client/v1/media/config", "config"),
         ("GET", "//_cloakroom/object/1/x", "404"),
-        // ... or refused, where only another server might read them so.
+        // ... or refused, if only another server might read them as media.
         ("GET", "/_matrix/media/v3%2Fdownload/a.org/b", "ambiguous"),
         ("GET", "/_matrix/media/v3/Download/a.org/b", "ambiguous"),
         ("GET", "/_matrix/media/v3/thumbnail/a.org/b/c", "ambiguous"),
@@ -149,7 +149,7 @@ fn reply(settings: Settings<'_, Fakes>, method: Method, url: &str) -> Reply<Fake
 }
 
 #[test]
-fn every_reply_of_the_edge_has_its_headers_and_no_reply_to_head_a_body() {
+fn every_reply_of_the_edge_has_its_headers_and_head_replies_have_no_body() {
     let fakes = Fakes::with_object(b"some bytes of media");
     let config = config(&[]);
     let wrong = config.clone().misconfigured(ConfigError::missing_key_store());
@@ -197,14 +197,14 @@ fn no_reply_to_head_has_a_body() {
         let get = reply(Settings::Ready(&fakes, &config), Method::GET, &url);
         assert!(!read(get).unwrap().is_empty(), "{path}");
     }
-    // A status without a body: the runtime would refuse to make such a response.
+    // The runtime refuses to make a response with this status and a body.
     let fakes = Fakes::new(|_| response(204, &[], b""));
     let url = format!("{HOMESERVER}/_matrix/client/versions");
     assert!(matches!(reply(Settings::Ready(&fakes, &config), Method::GET, &url).body, ReplyBody::Empty));
 }
 
 #[test]
-fn what_is_wrong_for_one_host_is_logged_and_named() {
+fn a_configuration_error_for_one_host_is_logged_and_named() {
     let fakes = Fakes::with_object(b"x");
     let config = config(&[]);
     let logged = RefCell::new(Vec::new());

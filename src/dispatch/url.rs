@@ -2,17 +2,17 @@
 
 use std::borrow::Cow;
 
-/// The URL of an incoming request. The platform has normalised it as the URL standard says: scheme and host
-/// are in lower case, dot segments are resolved.
+/// The URL of an incoming request. The platform has normalised it by the URL standard: scheme and host are in
+/// lower case, and dot segments are resolved.
 #[derive(Debug)]
 pub struct Url<'a> {
-    /// `host[:port]` without the dot that a host may end in: `example.org.` names the same host.
+    /// `host[:port]`, without a trailing dot of the host: `example.org.` names the same host.
     pub authority: Cow<'a, str>,
-    /// `/…`, still percent-encoded.
+    /// The path, still percent-encoded: `/…`.
     pub path: &'a str,
     /// The query, still percent-encoded, without the question mark.
     pub query: &'a str,
-    /// Path and query as they were written.
+    /// Path and query as written.
     pub path_and_query: &'a str,
 }
 
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_is_split_and_the_dot_after_the_host_dropped() {
+    fn a_url_is_split_and_loses_the_trailing_dot_of_its_host() {
         for (url, expected) in [
             ("https://a.org/x?y=z#f", ("a.org", "/x", "y=z", "/x?y=z")),
             ("https://a.org.:8443/x", ("a.org:8443", "/x", "", "/x")),

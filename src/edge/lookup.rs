@@ -1,18 +1,18 @@
-//! Step 1: the grant under the token.
+//! Step 1: looks up the grant under the token.
 
 use super::respond::EdgeError;
 use crate::ports::Platform;
 use crate::protocol::{Grant, RedirectToken};
 
-/// Reads `/<token>` and looks its grant up. What is malformed, unknown, expired or of another
-/// version is not found, and nothing outside tells these apart.
+/// Parses the path `/<token>` and looks up the token's grant. Malformed, unknown and expired tokens, and
+/// records of another version, all give the same `NotFound`, so that a client cannot tell them apart.
 ///
 /// # Errors
 /// `NotFound`, or `KeyStore` if the key store cannot be reached.
 pub(crate) async fn grant<P: Platform>(platform: &P, path: &str) -> Result<Grant, EdgeError> {
     let token = path.strip_prefix('/').ok_or(EdgeError::NotFound)?;
     let token = RedirectToken::parse(token).map_err(|_| EdgeError::NotFound)?;
-    // The form decides where a grant is read: never in the key store for a sealed one.
+    // The token's form decides where its grant is. The key store has none for a sealed token.
     let name = token.record_name().ok_or(EdgeError::NotFound)?;
     let record = platform.get(&name).await.map_err(|_| EdgeError::KeyStore)?;
     let grant = Grant::from_json(&record.ok_or(EdgeError::NotFound)?).map_err(|_| EdgeError::NotFound)?;

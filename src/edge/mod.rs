@@ -1,13 +1,14 @@
-//! The edge: behind a host name of its own. A request for a link goes through these steps:
+//! The edge: serves redirect links, on its own host. A request for a link goes through these steps:
 //!
-//! 1. [`lookup`]: the grant under the token; unknown, malformed and expired are the same 404;
-//! 2. [`open`]: the object, from the cache or with the service account from the homeserver, checked
-//!    against the grant's pins;
-//! 3. encrypt: a [`Window`](crate::cipher::Window) onto the body with the grant's keystream;
-//! 4. [`respond`]: headers that tell nothing of the object but its length.
+//! 1. [`lookup`] finds the grant under the token. Unknown, malformed and expired tokens all return the same
+//!    404.
+//! 2. [`open`] opens the object, from the cache or from the homeserver with the service account, and checks
+//!    it against the grant's pins.
+//! 3. A [`Window`](crate::cipher::Window) onto the body encrypts it with the grant's keystream.
+//! 4. [`respond`] adds headers that reveal nothing of the object but its length.
 //!
-//! In scope: tokens and nothing else. Out of scope: who may have a token (`origin`). The edge never
-//! looks at `Authorization`.
+//! The edge serves tokens and nothing else, and never looks at `Authorization`. `origin` decides who gets a
+//! token.
 
 pub mod lookup;
 pub mod open;
@@ -21,21 +22,21 @@ use crate::config::Config;
 use crate::ports::{Platform, Reply};
 use crate::protocol::{AccessToken, Grant, Requested};
 
-/// The headers of a request that the edge looks at.
+/// The request headers that the edge reads.
 pub static READ_HEADERS: [HeaderName; 2] = [RANGE, IF_RANGE];
 
-/// A request for a link, as far as the edge looks at it.
+/// A request for a link: the parts that the edge reads.
 #[expect(missing_debug_implementations, reason = "the path is a redirect token")]
 pub struct LinkRequest<'a> {
     /// `GET` or `HEAD`.
     pub method: Method,
-    /// The path of the URL.
+    /// The path of the URL: `/<token>` if it is a link.
     pub path: &'a str,
-    /// At least those of [`READ_HEADERS`] that are there.
+    /// The request's headers, at least those of [`READ_HEADERS`].
     pub headers: HeaderMap,
 }
 
-/// Serves a `GET` or `HEAD` of a redirect link; fetches objects with the service account `account`.
+/// Serves a `GET` or `HEAD` of a redirect link. Fetches objects with the service account's token, `account`.
 pub async fn link<P: Platform>(
     platform: &P,
     config: &Config,
@@ -69,8 +70,8 @@ async fn serve<P: Platform>(
     }
 }
 
-/// What `Range` comes to, once `If-Range` has had its say: one token's bytes never change, so its
-/// `ETag` decides alone.
+/// Returns the range to serve, from `Range` and `If-Range`. A link's bytes never change, so its `ETag` alone
+/// decides about `If-Range`.
 fn requested(headers: &HeaderMap, grant: &Grant) -> Requested {
     if headers.contains_key(IF_RANGE) {
         let condition: Option<IfRange> = headers.typed_get();

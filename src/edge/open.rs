@@ -1,4 +1,4 @@
-//! Step 2: opens the granted object, and remembers objects that cannot be served by a link.
+//! Step 2: opens the granted object, and remembers objects that a link cannot serve.
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use zeroize::Zeroizing;
@@ -9,13 +9,13 @@ use crate::objects::{Answer, Asked, OpenError, Opened, Opening, Purpose, Sent, a
 use crate::ports::{Account, Body, Platform, UpstreamError, UpstreamRequest, UpstreamResponse};
 use crate::protocol::{AccessToken, ByteRange, Change, Content, Grant, Requested};
 
-/// For how long the origin serves an object as not opted in that the edge could not serve, in seconds.
+/// How long the origin serves an object as not opted in after the edge could not serve it, in seconds.
 const REFUSED_SECS: u64 = 600;
 
-/// Opens the granted object at `range`. The result may be whole although a range was asked for.
+/// Opens the granted object at `range`. The result may be the whole object although `range` is given.
 ///
 /// # Errors
-/// `Changed` if no source has the object that was granted; the store's failures otherwise.
+/// `Changed` if the object is not the granted one, otherwise the failure of the store.
 pub(crate) async fn object<P: Platform>(
     platform: &P,
     config: &Config,
@@ -46,7 +46,7 @@ pub(crate) async fn object<P: Platform>(
     let requested = range.map_or(Requested::Whole, Requested::Part);
     match opening.from_homeserver(platform, response, &|_| requested).await {
         Ok(Sent::Opened(opened)) => Ok(opened),
-        // The pins exclude both: the length is known, and the range lies within it.
+        // The pins exclude both cases: they fix the length, and the range lies within it.
         Ok(Sent::Unsized(_, body)) => {
             body.cancel();
             Err(EdgeError::Changed(Change::Length))
@@ -59,8 +59,8 @@ pub(crate) async fn object<P: Platform>(
     }
 }
 
-/// Remembers an object that cannot be served by a link: from now on the origin serves it as not opted in, for a
-/// while. If the record cannot be stored, the next link gives the same error.
+/// Remembers an object that a link cannot serve, so that the origin serves it as not opted in for
+/// [`REFUSED_SECS`]. If the record cannot be stored, the next link gives the same error.
 pub(crate) async fn remember_refusal<P: Platform>(platform: &P, grant: &Grant, error: EdgeError) {
     if matches!(error, EdgeError::Refused | EdgeError::Changed(_)) {
         let _ = platform.put(&grant.object.refusal_name(), "1", REFUSED_SECS).await;
@@ -74,17 +74,17 @@ fn unreachable(error: UpstreamError) -> EdgeError {
     }
 }
 
-/// What an answer that is not the object means. A client never sees any of it.
+/// Returns the error for a response that is not the object. The client sees nothing of the response.
 fn refused<B: Body>(answer: Answer, response: UpstreamResponse<B>) -> EdgeError {
     let status = response.status;
     response.body.cancel();
     match answer {
-        // A coded body hides the object's length.
+        // A content coding hides the object's length.
         Answer::Encoded => EdgeError::Changed(Change::Length),
         Answer::Elsewhere => EdgeError::Refused,
         Answer::Error => match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => EdgeError::Refused,
-            // The range lies in the object that was granted: the store has a shorter one now.
+            // The range lies within the granted object, so the store's object is shorter now.
             StatusCode::RANGE_NOT_SATISFIABLE => EdgeError::Changed(Change::Length),
             StatusCode::GATEWAY_TIMEOUT => EdgeError::TimedOut,
             _ => EdgeError::Unreachable,

@@ -1,4 +1,4 @@
-//! Step 4: responses that tell nothing of the object but its length.
+//! Step 4: builds responses that reveal nothing of the object but its length.
 
 use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -8,22 +8,22 @@ use crate::objects::Opened;
 use crate::ports::{Event, Platform, Reply};
 use crate::protocol::{ByteRange, Change, Content, Grant, MatrixError, Metadata, header};
 
-/// Why a link gives no bytes. The reasons are for the log; a client learns a status.
+/// Why a link gives no bytes. The log gets the reason; the client gets a status and a general message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EdgeError {
-    /// No grant under this token, or none any more.
+    /// There is no grant under this token, or it has expired.
     #[error("Not found")]
     NotFound,
     /// The key store cannot be reached.
     #[error("The key store cannot be reached. Try again")]
     KeyStore,
-    /// The object is no longer the one that was granted.
+    /// The object is no longer the granted one.
     #[error("The media has changed since this link was made. Ask the homeserver again")]
     Changed(Change),
-    /// The service account was refused the object.
+    /// The homeserver refused the object to the service account.
     #[error("The media store refused this media. Ask the homeserver again: it will be served without a link")]
     Refused,
-    /// The store cannot be reached, or sent something that is not the object.
+    /// The store cannot be reached, or did not send the object.
     #[error("The media store cannot be reached. Try again")]
     Unreachable,
     /// The store did not answer in time.
@@ -61,7 +61,7 @@ impl EdgeError {
     }
 }
 
-/// Logs the reason and returns a Matrix error.
+/// Logs the reason and returns the Matrix error for the client.
 pub(crate) fn error<P: Platform>(platform: &P, error: EdgeError) -> Reply<P::Body> {
     if let Some(event) = error.event() {
         platform.log(event);
@@ -69,24 +69,24 @@ pub(crate) fn error<P: Platform>(platform: &P, error: EdgeError) -> Reply<P::Bod
     Reply::error(&MatrixError::new(error.status(), error.errcode(), error.to_string()))
 }
 
-/// `HEAD`: the headers that `GET` would have, from the grant alone.
+/// Returns the reply to a `HEAD`: the headers of the `GET`, from the grant alone.
 pub(crate) fn headers_only<B>(grant: &Grant, range: Option<ByteRange>) -> Result<Reply<B>, EdgeError> {
     Ok(Reply::media_head(media_headers(grant)?, grant.pins.size, range))
 }
 
-/// 200 or 206 with the bytes, encrypted under the grant's key where it has one.
+/// Returns a 200 or 206 with the object's bytes, encrypted if the grant has a key.
 pub(crate) fn media<B>(grant: &Grant, opened: Opened<B>) -> Result<Reply<B>, EdgeError> {
     let keystream = match &grant.content {
         Content::Encrypted(key) => Some(Keystream::body(key)),
         Content::Verbatim | Content::Plain => None,
     };
-    // An object beyond the keystream is never granted.
+    // The origin grants no object that is longer than the keystream.
     opened.into_reply(media_headers(grant)?, keystream).map_err(|_| EdgeError::NotFound)
 }
 
-/// The headers of a link's bytes, but for lengths and ranges.
+/// Returns the headers of a link's bytes, except those for lengths and ranges.
 fn media_headers(grant: &Grant) -> Result<HeaderMap, EdgeError> {
-    // With those that `dispatch::finish` adds.
+    // This leaves room for the headers that `dispatch::finish` adds.
     let mut headers = HeaderMap::with_capacity(16);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.extend(HeaderValue::from_str(&grant.etag).ok().map(|etag| (ETAG, etag)));
@@ -103,7 +103,8 @@ fn media_headers(grant: &Grant) -> Result<HeaderMap, EdgeError> {
     Ok(headers)
 }
 
-/// The value of the link header: what the bytes are.
+/// Returns the value of the header `Org-Matrix-Msc4097-Link`, which says what the bytes are (specification
+/// section 8.3).
 fn link_word(content: &Content) -> &'static str {
     match content {
         Content::Encrypted(_) => "encrypted",
@@ -112,7 +113,7 @@ fn link_word(content: &Content) -> &'static str {
     }
 }
 
-/// A plain link is followed by clients that know nothing of us: they need type and file name.
+/// Inserts type and file name, which clients of a plain link need because they do not know this protocol.
 fn insert_plain_metadata(headers: &mut HeaderMap, grant: &Grant) {
     let Ok(metadata) = serde_json::from_str::<Metadata>(&grant.metadata) else { return };
     if let Ok(content_type) = HeaderValue::from_str(&metadata.content_type) {

@@ -1,4 +1,4 @@
-//! The edge over fakes: what a token gives, and what nobody learns.
+//! Tests of the edge over fakes: what a link gives, and what it does not reveal.
 
 use futures_executor::block_on;
 use http::StatusCode;
@@ -89,7 +89,7 @@ fn the_link_gives_ciphertext_and_no_name_or_type() {
 }
 
 #[test]
-fn a_second_download_asks_nobody() {
+fn a_second_download_comes_from_the_cache() {
     let fakes = Fakes::with_object(MEDIA);
     let path = store(&fakes, &grant(encrypted(), 27, Some("1")));
     get(&fakes, &path, &[]);
@@ -101,7 +101,7 @@ fn a_second_download_asks_nobody() {
 }
 
 #[test]
-fn a_range_is_the_slice_of_the_whole_whoever_cuts_it() {
+fn a_range_is_a_slice_of_the_whole_cut_by_the_homeserver_or_the_edge() {
     let ignores = Fakes::with_object(MEDIA);
     let honours = Fakes::new(|seen| match seen.range.as_deref() {
         Some("bytes=3-9") => {
@@ -143,7 +143,7 @@ fn a_part_that_does_not_fit_is_followed_by_a_request_for_the_whole() {
 }
 
 #[test]
-fn a_part_that_has_more_than_was_asked_for_is_cut() {
+fn a_part_that_is_larger_than_requested_is_cut() {
     let fakes = Fakes::new(|_| {
         response(206, &[("content-range", "bytes 1-20/27"), ("content-length", "20")], &MEDIA[1..21])
     });
@@ -155,7 +155,7 @@ fn a_part_that_has_more_than_was_asked_for_is_cut() {
 }
 
 #[test]
-fn a_homeserver_that_sends_parts_only_is_a_502_and_asked_twice() {
+fn a_homeserver_that_sends_only_parts_is_asked_twice_and_is_a_502() {
     let fakes = Fakes::new(|_| {
         response(206, &[("content-range", "bytes 4-10/27"), ("content-length", "7")], &MEDIA[4..11])
     });
@@ -167,7 +167,7 @@ fn a_homeserver_that_sends_parts_only_is_a_502_and_asked_twice() {
 }
 
 #[test]
-fn conditions_of_a_range() {
+fn a_range_gets_206_200_or_416() {
     let fakes = Fakes::with_object(MEDIA);
     let path = store(&fakes, &grant(encrypted(), 27, Some("1")));
     let status = |headers: &[(&'static str, &str)]| get(&fakes, &path, headers).status.as_u16();
@@ -200,7 +200,7 @@ fn head_is_answered_from_the_grant() {
 }
 
 #[test]
-fn unknown_malformed_expired_and_foreign_records_are_one_and_the_same_404() {
+fn unknown_malformed_expired_and_foreign_tokens_all_return_the_same_404() {
     let fakes = Fakes::with_object(MEDIA);
     let path = store(&fakes, &grant(encrypted(), 27, Some("1")));
     let shown = |path: &str| {
@@ -225,7 +225,7 @@ fn unknown_malformed_expired_and_foreign_records_are_one_and_the_same_404() {
 }
 
 #[test]
-fn an_object_that_changed_is_a_409_and_is_served_as_not_opted_in_for_a_while() {
+fn a_changed_object_is_a_409_and_is_then_served_as_not_opted_in() {
     let with =
         |headers: &'static [(&'static str, &'static str)]| Fakes::new(move |_| response(200, headers, MEDIA));
     for (fakes, pinned, change) in [
@@ -251,7 +251,7 @@ fn an_object_that_changed_is_a_409_and_is_served_as_not_opted_in_for_a_while() {
 }
 
 #[test]
-fn a_cached_copy_under_another_tag_is_never_encrypted_under_the_key() {
+fn a_cached_copy_with_another_tag_is_never_encrypted() {
     let fakes = Fakes::new(|_| response(200, &[("content-length", "27"), ("etag", "\"v1\"")], MEDIA));
     for (cached_etag, pinned, expected) in
         [(None, Some("\"v1\""), 200), (Some("W/\"a\""), Some("\"v1\""), 200), (Some("1"), None, 409)]
@@ -274,7 +274,7 @@ fn a_cached_copy_under_another_tag_is_never_encrypted_under_the_key() {
 }
 
 #[test]
-fn answers_that_are_neither_an_error_nor_the_media_are_a_502_and_no_refusal() {
+fn odd_responses_and_server_errors_are_a_502_and_no_refusal() {
     for status in [201, 204, 300, 301, 302, 303, 304, 305, 306, 500, 503] {
         let fakes = Fakes::new(move |_| response(status, &[("location", "https://s3.example/x")], MEDIA));
         let path = store(&fakes, &grant(encrypted(), 27, None));
@@ -284,7 +284,7 @@ fn answers_that_are_neither_an_error_nor_the_media_are_a_502_and_no_refusal() {
 }
 
 #[test]
-fn a_homeserver_with_legacy_endpoints_only_is_asked_there_and_remembered() {
+fn a_homeserver_with_only_legacy_endpoints_is_asked_there_and_remembered() {
     let fakes = Fakes::new(|seen| {
         if seen.path.starts_with("/_matrix/client/v1/") {
             return response(404, &[], br#"{"errcode":"M_UNRECOGNIZED","error":"?"}"#);
@@ -305,7 +305,7 @@ fn a_homeserver_with_legacy_endpoints_only_is_asked_there_and_remembered() {
 }
 
 #[test]
-fn a_stale_cache_is_passed_over() {
+fn a_stale_cached_copy_is_ignored() {
     let fakes = Fakes::with_object(MEDIA);
     let stale =
         ObjectInfo { size: Some(3), content_type: String::new(), content_disposition: None, etag: None };
@@ -315,7 +315,7 @@ fn a_stale_cache_is_passed_over() {
 }
 
 #[test]
-fn a_store_that_refuses_is_a_502_and_is_remembered() {
+fn a_refusal_of_the_store_is_a_502_and_is_remembered() {
     for status in [401, 403, 404, 307] {
         let headers = [("location", "https://s3.example/x")];
         let fakes = Fakes::new(move |_| response(status, &headers, b"secret words of the store"));
@@ -332,7 +332,7 @@ fn a_store_that_refuses_is_a_502_and_is_remembered() {
 }
 
 #[test]
-fn failures_of_the_stores() {
+fn failing_stores_are_a_502_or_504() {
     for (error, status) in [
         (UpstreamError::Unreachable, 502),
         (UpstreamError::TimedOut, 504),
@@ -368,7 +368,7 @@ fn a_short_body_never_looks_complete() {
 }
 
 #[test]
-fn a_range_too_far_in_to_skip_fills_the_cache_first() {
+fn a_range_too_far_into_the_object_fills_the_cache_first() {
     let size: usize = 64 * 1024 * 1024 + 10;
     let fakes = Fakes::with_object(&vec![1; size]);
     let path = store(&fakes, &grant(encrypted(), size as u64, Some("1")));
@@ -383,7 +383,7 @@ fn a_range_too_far_in_to_skip_fills_the_cache_first() {
 }
 
 #[test]
-fn a_range_too_far_in_to_skip_does_not_fill_twice_what_is_being_filled() {
+fn a_range_too_far_into_the_object_starts_no_second_fill() {
     let size: usize = 64 * 1024 * 1024 + 10;
     let fakes = Fakes::with_object(&vec![1; size]);
     fakes.filling.set(true);

@@ -1,11 +1,11 @@
-//! What an answer of the homeserver to a request for media is worth: one table for every kind of request.
+//! Classifies the homeserver's responses to requests for media: one table for every kind of request.
 
 use http::header::LOCATION;
 use http::{HeaderMap, StatusCode};
 
 use crate::protocol::{ascii_reference, is_encoded};
 
-/// What was asked of the homeserver.
+/// The kind of request that the homeserver got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// `GET` of the whole object.
@@ -18,27 +18,27 @@ pub enum Asked {
     ConditionalHead,
 }
 
-/// What the answer is.
+/// What a response of the homeserver is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The whole object, or with `HEAD` its headers.
+    /// The whole object or, in response to a `HEAD`, its headers.
     Whole,
-    /// A part of the object, whether or not one was asked for.
+    /// A part of the object, even if the request asked for none.
     Part,
     /// The object has not changed.
     NotModified,
-    /// The object is elsewhere: `Location` says where.
+    /// A redirect to the object, with a `Location`.
     Elsewhere,
     /// An error of the homeserver.
     Error,
-    /// Media in a coding that nobody asked for, and that the platform did not decode: bytes that are not what the
-    /// headers say.
+    /// Media in a content coding that we did not ask for and that the platform does not decode. The other
+    /// headers do not describe such bytes.
     Encoded,
-    /// Neither an error nor media: 502 to the client, whatever it was.
+    /// Neither media nor a redirect nor an error. The client gets a 502.
     Nonsense,
 }
 
-/// Judges an answer by its status and headers (specification section 8.1).
+/// Classifies a response by its status and headers (specification section 8.1).
 pub fn judge(asked: Asked, status: StatusCode, headers: &HeaderMap) -> Answer {
     let is_get = matches!(asked, Asked::Get | Asked::GetRange);
     match status {
@@ -63,13 +63,14 @@ mod tests {
 
     use super::*;
 
-    /// One row of the table: a status, and what it is to `GET`, `GET` with `Range`, `HEAD` and conditional `HEAD`.
+    /// One row of the table: a status, and what it means after a `GET`, a `GET` with `Range`, a `HEAD` and a
+    /// conditional `HEAD`.
     type Row = (u16, [Answer; 4]);
 
     const ASKED: [Asked; 4] = [Asked::Get, Asked::GetRange, Asked::Head, Asked::ConditionalHead];
 
     #[test]
-    fn the_table() {
+    fn every_status_after_every_kind_of_request() {
         use Answer::{Elsewhere, Error, Nonsense, NotModified, Part, Whole};
         let rows: [Row; 5] = [
             (200, [Whole; 4]),
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn codings() {
+    fn content_codings() {
         for (coding, encoded) in [
             ("identity", false),
             ("Identity", false),

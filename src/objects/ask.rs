@@ -9,19 +9,21 @@ use super::answer::{Answer, Asked, judge};
 use crate::ports::{Account, Body, Platform, UpstreamError, UpstreamRequest, UpstreamResponse};
 use crate::protocol::Object;
 
-/// How long an isolate remembers that the homeserver has no authenticated media endpoints: an hour, so that an
-/// upgrade of the homeserver is noticed.
+/// How long an isolate remembers that the homeserver has no authenticated media endpoints: one hour, so that
+/// it notices an upgrade of the homeserver.
 const REMEMBERED_MS: u64 = 60 * 60 * 1000;
 
-/// The longest error that is read: Matrix errors are far below 1 KiB.
+/// The longest error body that is read: 64 KiB. Matrix errors are far below 1 KiB.
 const ERROR_BYTES: usize = 64 * 1024;
 
-/// Sends a request for an object and judges the answer. If the homeserver does not know the authenticated endpoint,
-/// a request of the service account is sent to the legacy one (MSC3916). A client's is not: the legacy endpoint
-/// would not look at its token.
+/// Sends a request for an object and classifies the response.
+///
+/// If the homeserver does not know the authenticated endpoint (MSC3916), a request of the service account
+/// goes to the legacy one. A client's request does not, because the legacy endpoint ignores the client's
+/// token.
 ///
 /// # Errors
-/// The homeserver gave no answer at all.
+/// [`UpstreamError`] if the homeserver sent no usable response.
 pub async fn ask<P: Platform>(
     platform: &P,
     object: &Object,
@@ -33,13 +35,14 @@ pub async fn ask<P: Platform>(
         Account::Service(_) => ask_either(platform, object, request).await?,
     };
     if response.status == StatusCode::OK {
-        // It means nothing there, and would be taken for the length of the whole.
+        // `Content-Range` means nothing in a 200, but `ObjectInfo` would read the object's length from it.
         response.headers.remove(CONTENT_RANGE);
     }
     Ok((judge(asked, response.status, &response.headers), response))
 }
 
-/// Asks on the endpoint that is known to be there, and on the other one if it turns out not to be.
+/// Sends a request to the authenticated endpoint, or to the legacy one if this isolate remembers that the
+/// homeserver has no other. Tries the other endpoint if the response says that this one does not exist.
 async fn ask_either<P: Platform>(
     platform: &P,
     object: &Object,
@@ -51,7 +54,7 @@ async fn ask_either<P: Platform>(
         if response.status != StatusCode::NOT_FOUND {
             return Ok(response);
         }
-        // Perhaps the homeserver was upgraded, or what we remember was a mistake.
+        // The homeserver may have been upgraded, or our memory may be wrong.
         response.body.cancel();
         forget_missing_authenticated_media(platform);
         return platform.send(authenticated).await;
@@ -67,8 +70,10 @@ async fn ask_either<P: Platform>(
     Ok(response)
 }
 
-/// Finds out whether the homeserver has legacy media endpoints only, and remembers it if so. Asks for the media
-/// config, without a token: what is said of one object may be a remote homeserver's word, relayed.
+/// Finds out whether the homeserver has only legacy media endpoints, and remembers it if so.
+///
+/// It asks for the media config, without a token. An error about one object proves nothing, because the
+/// homeserver may relay it from a remote homeserver.
 pub async fn find_missing_authenticated_media<P: Platform>(platform: &P) -> bool {
     let request = UpstreamRequest {
         method: Method::GET,
@@ -89,20 +94,20 @@ pub async fn find_missing_authenticated_media<P: Platform>(platform: &P) -> bool
     is_missing
 }
 
-/// Whether this isolate remembers that the homeserver has legacy media endpoints only.
+/// Returns whether this isolate remembers that the homeserver has only legacy media endpoints.
 pub fn lacks_authenticated_media<P: Platform>(platform: &P) -> bool {
     let until_ms = platform.memory(|memory| memory.legacy_only_until_ms);
-    // Asking for the time costs more than the comparison.
+    // Reading the clock costs more than the first comparison.
     until_ms > 0 && until_ms > platform.now_ms()
 }
 
-/// Forgets it again.
+/// Forgets that the homeserver has only legacy media endpoints.
 pub fn forget_missing_authenticated_media<P: Platform>(platform: &P) {
     platform.memory(|memory| memory.legacy_only_until_ms = 0);
 }
 
-/// Returns whether an error says that the homeserver does not know the endpoint (`M_UNRECOGNIZED`), and the response,
-/// readable again.
+/// Returns whether an error response says that the homeserver does not know the endpoint (`M_UNRECOGNIZED`).
+/// Also returns the response, with a body that can be read again.
 pub async fn unrecognized<B: Body>(response: UpstreamResponse<B>) -> (bool, UpstreamResponse<B>) {
     #[derive(Deserialize)]
     struct MatrixError {
@@ -110,7 +115,7 @@ pub async fn unrecognized<B: Body>(response: UpstreamResponse<B>) -> (bool, Upst
     }
     let UpstreamResponse { status, mut headers, body } = response;
     let bytes = body.bytes(ERROR_BYTES).await.unwrap_or_default();
-    // Read to its end, it has the length that it has.
+    // The new body may have another length: it is empty if the old one could not be read.
     headers.remove(CONTENT_LENGTH);
     let error: Option<MatrixError> = serde_json::from_slice(&bytes).ok();
     let is_unrecognized = error.is_some_and(|error| error.errcode == "M_UNRECOGNIZED");

@@ -1,4 +1,4 @@
-//! Work for after the response: what the cache gets.
+//! Runs background tasks, which fill the cache after the response.
 
 use http::StatusCode;
 
@@ -7,7 +7,7 @@ use super::ask::ask;
 use crate::ports::{BackgroundTask, Body as _, Event, Platform, UpstreamRequest};
 use crate::protocol::{Object, ObjectInfo};
 
-/// Runs a task and returns whether the cache has its object now. Logs failures.
+/// Runs a task and returns whether its object, or object info, is in the cache now. Logs a failure.
 pub async fn run<P: Platform>(platform: &P, task: BackgroundTask<P::Body>) -> bool {
     let cached = match task {
         BackgroundTask::Put(object, info, body) => platform.put_object(&object, &info, body).await,
@@ -20,7 +20,7 @@ pub async fn run<P: Platform>(platform: &P, task: BackgroundTask<P::Body>) -> bo
     cached
 }
 
-/// Gets an object and puts it into the cache: only a complete 200 of a known length.
+/// Requests an object and puts it into the cache, if the response is a 200 of known length.
 async fn fill<P: Platform>(platform: &P, object: &Object, request: UpstreamRequest) -> bool {
     let Ok((answer, response)) = ask(platform, object, &request, Asked::Get).await else { return false };
     let info = ObjectInfo::from_headers(&response.headers);

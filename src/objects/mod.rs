@@ -1,12 +1,13 @@
-//! Objects: the one way to open an object at a range, for plain delivery and for links.
+//! Objects: the only way to open an object at a range, for plain delivery and for links.
 //!
-//! 1. [`ask`](ask()) sends a request to the homeserver and [`judge`]s the answer.
-//! 2. [`Need::plan`] decides how to serve what was asked for from what the homeserver sends.
-//! 3. [`Opening`] carries the plan out: from the cache, or from the homeserver, with one more request where a
-//!    part does not fit. It returns a [`Source`]: a body that knows which bytes it covers.
-//! 4. [`run`] does the work for after the response: the cache gets its copy.
+//! 1. [`ask`](ask()) sends a request to the homeserver and classifies the response with [`judge`].
+//! 2. [`Need::plan`] decides how to serve the requested bytes from what the homeserver sends.
+//! 3. [`Opening`] carries out the plan, from the cache or from the homeserver. If the homeserver sends a part
+//!    that does not fit, it asks once more. It returns a [`Source`]: a body that knows which bytes of the
+//!    object it covers.
+//! 4. [`run`] puts objects into the cache after the response.
 //!
-//! Out of scope: who may have the object (`origin`), and encryption (`edge`).
+//! `origin` decides who may have an object, and `edge` encrypts it.
 
 mod answer;
 mod ask;

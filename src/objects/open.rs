@@ -1,4 +1,4 @@
-//! Opens an object at a range: from the cache, or from what the homeserver sends.
+//! Opens an object at a range, from the cache or from the homeserver's response.
 
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
@@ -10,57 +10,59 @@ use super::source::{Opened, Source};
 use crate::ports::{BackgroundTask, Body, Event, Platform, UpstreamError, UpstreamRequest, UpstreamResponse};
 use crate::protocol::{ByteRange, Change, Object, ObjectInfo, Pins, Requested, decimal};
 
-/// An object to open.
+/// An object to open, and how to open it.
 #[expect(missing_debug_implementations, reason = "requests hold tokens")]
 pub struct Opening<'a> {
-    /// Which object.
+    /// The object.
     pub object: &'a Object,
-    /// Makes the `GET` of the whole object, with the account that asks.
+    /// Builds the `GET` request for the whole object, with the account that asks.
     pub whole: &'a dyn Fn() -> UpstreamRequest,
-    /// What the object must be, if it was granted.
+    /// What the object must match, if a grant pins it.
     pub pins: Option<&'a Pins>,
     /// What the bytes are for.
     pub purpose: Purpose,
-    /// The largest object that is cached.
+    /// The length of the largest object that is cached, in bytes.
     pub cache_max_bytes: u64,
 }
 
-/// An object that the homeserver sends.
+/// An object that the homeserver sends, opened.
 #[derive(Debug)]
 pub enum Sent<B> {
-    /// Its length is known.
+    /// An object of known length, at the requested range.
     Opened(Opened<B>),
-    /// Its length is not known: only everything can be served, as it comes.
+    /// An object of unknown length. It can only be served whole, as it arrives.
     Unsized(ObjectInfo, B),
-    /// The range lies beyond its end.
+    /// An object that ends before the requested range, with its length in bytes.
     BeyondEnd(ObjectInfo, u64),
 }
 
 /// Why an object cannot be opened.
 #[derive(Debug)]
 pub enum OpenError<B> {
-    /// The homeserver gave no answer at all.
+    /// The homeserver sent no usable response.
     Unreachable(UpstreamError),
-    /// The homeserver's answer is not the object.
+    /// The homeserver's response is not the object.
     Refused(Answer, UpstreamResponse<B>),
-    /// The object is not the one that was granted.
+    /// The object is not the granted one.
     Changed(Change),
-    /// A body that is read whole broke off, stopped, or had another length than promised.
+    /// A body that must be read whole broke off, stalled or had another length than promised. Or the
+    /// homeserver sent an unusable part in response to a request for the whole object.
     Broken,
 }
 
-/// What comes after a response.
+/// What follows a response.
 enum Step<B> {
     /// Serve this.
     Done(Sent<B>),
     /// Ask again, for the whole object.
     AskWhole,
-    /// The cache was filled, or the time for it is over: open the range there.
+    /// The fill of the cache has ended, or the wait for it has. Open this range from the cache.
     Filled(Option<ByteRange>),
 }
 
-/// What a 200 or 206 sends; `None` for a part that does not say of what, or not how long it is. Without a
-/// `Content-Length` the runtime would send a part that breaks off in an orderly way as if it were complete.
+/// Returns what a 200 or 206 sends. Returns `None` for a 206 without a usable `Content-Range` or
+/// `Content-Length`: without a `Content-Length`, the runtime cannot tell a truncated part from a complete one
+/// if the connection closes in an orderly way.
 fn given(status: StatusCode, headers: &HeaderMap) -> Option<Given> {
     if status != StatusCode::PARTIAL_CONTENT {
         return Some(Given::Whole);
@@ -75,8 +77,8 @@ impl Opening<'_> {
         size <= self.cache_max_bytes
     }
 
-    /// Opens the object at a range, or whole, from the cache. `None` if the cache does not have the object that
-    /// `pins` describe.
+    /// Opens the object at a range, or whole, from the cache. Returns `None` if the cache does not have the
+    /// object that `pins` describes.
     pub async fn from_cache<P: Platform>(
         &self,
         platform: &P,
@@ -89,7 +91,7 @@ impl Opening<'_> {
         }
         let cached = platform.open(self.object, range).await?;
         if pins.check(&cached.info).is_err() {
-            // The homeserver knows better what is true now.
+            // The homeserver decides which copy is current.
             cached.body.cancel();
             return None;
         }
@@ -100,11 +102,12 @@ impl Opening<'_> {
         Some(Opened { info: cached.info, source: Source { body, covers }, size, range })
     }
 
-    /// Opens the object from a 200 or 206 of the homeserver. `resolve` says what was asked for, once the
-    /// object's info is known. Asks again, once, without a range where a part does not fit.
+    /// Opens the object from a 200 or 206 of the homeserver. `resolve` tells the requested range, once the
+    /// object's info is known. If the response is a part that does not fit, asks once more, for the whole
+    /// object.
     ///
     /// # Errors
-    /// [`OpenError`].
+    /// [`OpenError`], with the response if it is not the object.
     pub async fn from_homeserver<P: Platform>(
         &self,
         platform: &P,
@@ -123,7 +126,7 @@ impl Opening<'_> {
                 {
                     return Ok(Sent::Opened(opened));
                 }
-                // It could not be filled, or not in time: everything, which a client must be ready for.
+                // The fill failed or took too long. Open the whole object, which every client must accept.
                 let response = self.ask_whole(platform).await?;
                 self.open(platform, response, &|_| Requested::Whole).await?
             }
@@ -144,7 +147,8 @@ impl Opening<'_> {
         let UpstreamResponse { status, headers, body } = response;
         let info = ObjectInfo::from_headers(&headers);
         let Some(given) = given(status, &headers) else {
-            // A part that does not describe itself says nothing about the object either.
+            // The pins are not checked: a part that does not describe itself does not describe the object
+            // either.
             body.cancel();
             return Ok(Step::AskWhole);
         };
@@ -176,7 +180,7 @@ impl Opening<'_> {
                 (body, range, cache)
             }
             Plan::FillFirst => match platform.fill(self.object, (self.whole)()) {
-                // Another request is filling it: everything, from the answer that is here.
+                // Another request is filling the cache. Open the whole object from this response.
                 None => (body, None, Caching::None),
                 Some(filled) => {
                     body.cancel();

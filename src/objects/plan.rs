@@ -1,39 +1,39 @@
-//! How to serve what was asked for from what the homeserver sent: a pure decision.
+//! Decides how to serve the requested bytes from what the homeserver sends, without I/O.
 
 use crate::protocol::ByteRange;
 
-/// Objects up to this size that are cached, are read whole, served and then cached; larger ones are streamed,
-/// and the cache gets a copy of its own: 1 MiB.
+/// The largest cacheable object that is read into memory, served and then cached from there: 1 MiB. Larger
+/// objects are streamed, and a separate request fills the cache.
 pub const BUFFER_BYTES: u64 = 1024 * 1024;
 
-/// Bodies up to this size that are encrypted are read whole, whether or not they are cached: below it a stream
-/// of our own costs more than it saves (`docs/performance.md`). 256 KiB.
+/// The largest body that is read into memory before it is encrypted, cacheable or not: 256 KiB. Up to this
+/// size, an encrypting stream costs more than it saves (`docs/performance.md`).
 pub const SMALL_BYTES: u64 = 256 * 1024;
 
-/// The largest range offset that is reached by reading and discarding: 64 MiB.
+/// The largest range offset reached by reading and discarding: 64 MiB.
 pub const SKIP_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What the bytes are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Plaintext to a client that the homeserver authorised. It is ready for a shorter part than it asked for.
+    /// Plaintext for an authorised client. The client may get a shorter part than it asked for.
     Plain,
-    /// A redirect link, as stored. Its client is promised the exact range.
+    /// A redirect link to the bytes as stored. The client gets the exact range or the whole object.
     Link,
-    /// A redirect link, encrypted. Its client is promised the exact range.
+    /// A redirect link to encrypted bytes. The client gets the exact range or the whole object.
     EncryptedLink,
 }
 
-/// What is to be served.
+/// What to serve.
 #[derive(Clone, Copy, Debug)]
 pub struct Need {
     /// The object's length in bytes.
     pub size: u64,
-    /// The range; `None` for everything.
+    /// The requested range; `None` for the whole object.
     pub range: Option<ByteRange>,
     /// Whether the object may be cached.
     pub cacheable: bool,
-    /// What for.
+    /// What the bytes are for.
     pub purpose: Purpose,
 }
 
@@ -46,42 +46,42 @@ pub enum Given {
     Part(ByteRange),
 }
 
-/// How to serve it.
+/// How to serve the requested bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
     /// Read the body into memory, check its length, and serve it from there.
     Buffer {
-        /// What to answer with.
+        /// The range to respond with; `None` for the whole object.
         range: Option<ByteRange>,
         /// What the cache gets.
         cache: Caching,
     },
     /// Stream the body.
     Stream {
-        /// What to answer with.
+        /// The range to respond with; `None` for the whole object.
         range: Option<ByteRange>,
         /// What the cache gets.
         cache: Caching,
     },
-    /// Fill the cache first and open the range there. Where that cannot be done, answer with everything.
+    /// Fill the cache first and open the range there. If that fails, serve the whole object.
     FillFirst,
     /// Ask again, for the whole object.
     AskWhole,
 }
 
-/// What the cache gets, after the response.
+/// What the cache gets after the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caching {
     /// Nothing.
     None,
-    /// The body that is served, from memory.
+    /// The served body, from memory.
     ThisBody,
-    /// The whole object, by a request of its own: no slow client can harm that copy.
+    /// The whole object, by a separate request, so that a slow client cannot spoil the copy.
     Fill,
 }
 
 impl Need {
-    /// Decides how to serve the need from what the homeserver sends.
+    /// Decides how to serve the requested bytes from what the homeserver sends.
     pub fn plan(self, given: Given) -> Plan {
         match given {
             Given::Whole => self.plan_whole(),
@@ -106,7 +106,8 @@ impl Need {
         if self.cacheable { Caching::Fill } else { Caching::None }
     }
 
-    /// The whole comes, and the range lies too far into it. A client must be ready for everything instead.
+    /// Plans for a range that starts too far into a whole body. Every client must accept the whole object
+    /// instead.
     fn beyond_reach(self) -> Plan {
         match self.purpose {
             Purpose::Link | Purpose::EncryptedLink if self.cacheable => Plan::FillFirst,
@@ -116,7 +117,8 @@ impl Need {
         }
     }
 
-    /// A part describes itself, so what it has is served as far as it fits (RFC 9110 section 15.3.7).
+    /// Plans for a part. A part describes itself, so it is served as far as it fits (RFC 9110
+    /// section 15.3.7).
     fn plan_part(self, part: ByteRange) -> Plan {
         let Some(range) = self.range.and_then(|range| range.intersection(part)) else {
             return Plan::AskWhole;
@@ -136,7 +138,8 @@ impl Need {
         }
     }
 
-    /// Whether a body of this length is cheaper to encrypt whole than as a stream.
+    /// Returns whether to encrypt a body of `length` bytes in one piece, which is cheaper than a stream for
+    /// small bodies.
     pub fn is_small(self, length: u64) -> bool {
         length <= SMALL_BYTES && self.purpose == Purpose::EncryptedLink
     }

@@ -8,31 +8,31 @@ use crate::cipher::{Keystream, KeystreamEnd, Window};
 use crate::ports::{Reply, ReplyBody};
 use crate::protocol::{ByteRange, ObjectInfo};
 
-/// A body, and which bytes of an object it covers.
+/// A body, and the bytes of an object that it covers.
 #[derive(Debug)]
 pub struct Source<B> {
-    /// Exactly the bytes of `covers`; fewer or more are an error.
+    /// The bytes of `covers`. Fewer or more bytes are an error.
     pub body: B,
-    /// Offsets in the object.
+    /// The covered range: offsets in the object, in bytes.
     pub covers: Range<u64>,
 }
 
-/// An object of a known length, opened at what a client asked for.
+/// An object of known length, opened at the requested range.
 #[derive(Debug)]
 pub struct Opened<B> {
-    /// What is known of the object.
+    /// The object's info.
     pub info: ObjectInfo,
-    /// Where the bytes come from.
+    /// The body.
     pub source: Source<B>,
     /// The length of the whole object in bytes.
     pub size: u64,
-    /// Which bytes to answer with: one range (206), or everything (200).
+    /// The range to respond with (206); `None` for the whole object (200).
     pub range: Option<ByteRange>,
 }
 
 impl<B> Opened<B> {
-    /// Returns 200, or 206 for a range, with these headers and the object's bytes, encrypted if there is a
-    /// keystream.
+    /// Returns a 200, or a 206 for a range, with `headers` and the object's bytes. Encrypts the bytes if
+    /// there is a `keystream`.
     ///
     /// # Errors
     /// `KeystreamEnd` if the bytes lie beyond the end of the keystream.

@@ -1,8 +1,9 @@
-//! What tells clients and remote homeservers about us: `/_matrix/client/versions` and the media config, each with
-//! a few members added to what the homeserver says.
+//! The documents that advertise us to clients and remote homeservers: `/_matrix/client/versions` and the
+//! media config. We add a few members to what the homeserver sends.
 //!
-//! While a policy is set, the media config can be read without a token: remote homeservers have none, and it is
-//! there that they learn the policy. The homeserver would refuse them, so the service account asks.
+//! While a policy is set, anybody can read the media config without a token, because remote homeservers learn
+//! the policy there and have no token. The homeserver would refuse such a request, so we ask with the service
+//! account.
 
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, VARY};
 use http::{HeaderMap, Method, StatusCode};
@@ -18,21 +19,21 @@ use crate::ports::{
     Account, Body as _, Event, Platform, Reply, ReplyBody, UpstreamRequest, UpstreamResponse,
 };
 use crate::protocol::{
-    Algorithm, Delivery, MatrixError, ObjectInfo, PREFIX, Session, ascii_reference, header, is_encoded,
-    without_ours,
+    Algorithm, Delivery, MatrixError, ObjectInfo, PREFIX, SESSION_DELIVERY, Session, ascii_reference, header,
+    is_encoded, without_ours,
 };
 
-/// A document longer than this is not read; both are a few hundred bytes in practice.
+/// The longest document that is read: 256 KiB. In practice, both have a few hundred bytes.
 const DOCUMENT_BYTES: usize = 256 * 1024;
 
-/// Where the homeserver keeps it for the service account.
+/// The path of the media config, for requests with the service account.
 const CONFIG_PATH: &str = "/_matrix/client/v1/media/config";
-/// Asks for a session.
+/// The query parameter that asks for a session.
 const SESSION_PARAMETER: &str = "org.matrix.msc4097.session";
-/// MSC2461 revision 1.
+/// The member of the media config that tells the policy (MSC2461, revision 1).
 const POLICY_MEMBER: &str = "m.media.unauthenticated";
 
-/// Which document.
+/// A document that advertises us, with the members that we add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Document {
     /// `unstable_features["org.matrix.msc4097"] = true`.
@@ -41,8 +42,9 @@ pub enum Document {
     MediaConfig,
 }
 
-/// Asks the homeserver for the document with the client's own token and adds our members. What is
-/// not a JSON object under a 200, or says that it is too long, is relayed as it came.
+/// Asks the homeserver for the document, with the client's own token, and adds our members. Relays the
+/// homeserver's body unchanged if it is not a JSON object with a 200, or if its `Content-Length` is too
+/// large.
 pub async fn document<P: Platform>(
     platform: &P,
     config: &Config,
@@ -50,13 +52,14 @@ pub async fn document<P: Platform>(
     (path, query): (&str, &str),
     document: Document,
 ) -> Reply<P::Body> {
+    let is_v1 = path == CONFIG_PATH;
     let anonymous = bearer_token(&client.headers).is_none() && !has_query_token(&client.query);
     let is_public =
         anonymous && document == Document::MediaConfig && config.unauthenticated.advertised().is_some();
     let service_account = config.role.service_account().filter(|_| is_public);
     let (path, account, client_ip) = if let Some(token) = service_account {
-        // Nothing of an anonymous request goes along with the service account's token: with the address,
-        // the homeserver would take strangers' for the account's own.
+        // We send nothing of an anonymous request along with the service account's token: the homeserver
+        // would take a stranger's address for one of the account's own.
         (CONFIG_PATH.to_owned(), Account::Service(token.clone()), None)
     } else {
         let query = without_ours(query);
@@ -80,13 +83,14 @@ pub async fn document<P: Platform>(
     if service_account.is_some()
         && matches!(response.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
     {
-        // That is about the service account's token, not about the one that the remote homeserver did not send.
+        // The error is about the service account's token. The remote homeserver sent none.
         response.body.cancel();
         platform.log(Event::ServiceAccountRefused);
         return Reply::error(&MatrixError::missing_token());
     }
     if is_encoded(&response.headers) {
-        // The platform has decoded what it can. The rest could not be read: nobody asked for it.
+        // The platform has decoded the codings that it knows. We cannot read the others, and did not ask for
+        // them.
         response.body.cancel();
         return bad_gateway("the homeserver sent its document in a content coding that nobody asked for");
     }
@@ -102,7 +106,7 @@ pub async fn document<P: Platform>(
         && let Ok(Value::Object(mut members)) = serde_json::from_slice(&body)
     {
         extend(&mut members, config, document);
-        let session = (document == Document::MediaConfig && path == CONFIG_PATH)
+        let session = (document == Document::MediaConfig && is_v1)
             .then(|| begin_session(platform, config, client))
             .flatten();
         if let Some(session) = session {
@@ -181,16 +185,16 @@ fn extend(members: &mut Map<String, Value>, config: &Config, document: Document)
     }
 }
 
-/// Returns the member of the media config: `deliveries`, `algs`, `edge`, `min_size`, and `max_size` where there is
-/// such a limit (specification, section 2).
+/// Returns our member of the media config: `deliveries`, `algs`, `edge`, `min_size`, and `max_size` if there
+/// is such a limit (specification section 2).
 pub fn about_us(config: &Config) -> Value {
-    let with_answer = Delivery::WITH_ANSWER.map(Delivery::as_str).into_iter();
-    let deliveries: Vec<_> = with_answer.chain(config.sessions.as_ref().map(|_| Delivery::SESSION)).collect();
+    let with_answer = Delivery::ALL.map(Delivery::as_str).into_iter();
+    let deliveries: Vec<_> = with_answer.chain(config.sessions.as_ref().map(|_| SESSION_DELIVERY)).collect();
     let mut about = json!({
         "deliveries": deliveries,
         "algs": Algorithm::ALL.map(Algorithm::as_str),
         "edge": config.edge.as_str(),
-        // Sizes on the wire are those of objects that could be linked.
+        // The specification wants sizes below 2^36.
         "min_size": config.redirect_min_bytes.min(REDIRECT_LIMIT_BYTES),
     });
     if let (Value::Object(about), true) = (&mut about, config.redirect_max_bytes < REDIRECT_LIMIT_BYTES) {

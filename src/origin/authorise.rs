@@ -1,4 +1,4 @@
-//! Step 1: the homeserver decides, on every request, for that user and that object.
+//! Step 1: asks the homeserver, which decides about this user and this object on every request.
 
 use http::header::{CONTENT_RANGE, IF_NONE_MATCH, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -8,16 +8,16 @@ use crate::objects::{Answer, Asked};
 use crate::ports::{Body as _, Platform, Reply, ReplyBody, UpstreamResponse};
 use crate::protocol::{MatrixError, ObjectInfo, ascii_reference, header};
 
-/// The homeserver allows it.
+/// What the homeserver says when it allows the request.
 pub(crate) enum Allowed<B> {
-    /// With the info of the object.
+    /// It tells the object's info.
     Info(ObjectInfo),
-    /// And sends the client elsewhere itself (a presigned URL): relayed as it is.
+    /// It redirects the client to the object itself, such as to a presigned URL. Relayed as it is.
     Redirected(Reply<B>),
 }
 
-/// Headers of the homeserver that a client may see where its response is relayed. All others are
-/// dropped: hop-by-hop headers, cookies, and above all any header that would mark an answer.
+/// The homeserver's headers that a relayed response keeps. All others are dropped: hop-by-hop headers,
+/// cookies, and above all any header that would mark an answer.
 const RELAYED: [HeaderName; 6] = [
     http::header::CONTENT_TYPE,
     http::header::CONTENT_DISPOSITION,
@@ -27,12 +27,13 @@ const RELAYED: [HeaderName; 6] = [
     http::header::WWW_AUTHENTICATE,
 ];
 
-/// Asks with `HEAD`. With known info the question is conditional on their `ETag`, verbatim: Synapse
-/// reads the whole file to answer a plain `HEAD`, and almost nothing for a conditional one.
+/// Asks with a `HEAD`. If the object's info is known, the `HEAD` is conditional on the info's `ETag`,
+/// verbatim: Synapse reads the whole file to answer a plain `HEAD`, and almost nothing for a conditional one.
 ///
 /// # Errors
-/// The reply to a client that is refused: the homeserver's own, from a `GET`, because a `HEAD` has
-/// no body and losing `soft_logout` would cost users their keys.
+/// The reply to a refused client. It is the homeserver's own response to a `GET`, because an error in
+/// response to a `HEAD` has no body. A client that misses `soft_logout` in the body would delete its user's
+/// keys.
 pub(crate) async fn head<P: Platform>(
     visit: &Visit<'_, P>,
     known: Option<&ObjectInfo>,
@@ -57,13 +58,13 @@ pub(crate) async fn head<P: Platform>(
             None => repeat_as_get(visit, response, known).await,
         },
         (Answer::Elsewhere, _) => Ok(Allowed::Redirected(relay(response))),
-        // What has no media under `GET` has no info of media under `HEAD`.
+        // Any other response to a `HEAD` tells nothing about the media.
         _ => repeat_as_get(visit, response, known).await,
     }
 }
 
-/// The info that a `HEAD` tells, unless it contradicts what a `GET` has shown: there are servers that say
-/// `Content-Length: 0` to every `HEAD`.
+/// Returns the info from a `HEAD`, unless it contradicts what a `GET` has shown: some servers send
+/// `Content-Length: 0` in response to every `HEAD`.
 fn believable(headers: &HeaderMap, known: Option<&ObjectInfo>) -> Option<ObjectInfo> {
     let told = ObjectInfo::from_headers(headers);
     match (told.size, known) {
@@ -74,7 +75,7 @@ fn believable(headers: &HeaderMap, known: Option<&ObjectInfo>) -> Option<ObjectI
     }
 }
 
-/// Asks with `GET`, and reads its headers only: the client is refused, or the `HEAD` tells nothing.
+/// Asks with a `GET` and reads only the headers, because the client is refused or the `HEAD` tells nothing.
 async fn repeat_as_get<P: Platform>(
     visit: &Visit<'_, P>,
     head: UpstreamResponse<P::Body>,
@@ -82,7 +83,7 @@ async fn repeat_as_get<P: Platform>(
 ) -> Result<Allowed<P::Body>, Denied<P::Body>> {
     let mut passed = visit.request.passed.clone();
     if head.status == StatusCode::GATEWAY_TIMEOUT {
-        // The media is not uploaded yet, and the HEAD has waited for it already.
+        // The media is not uploaded yet, and the `HEAD` has waited for it already.
         passed = passed.with_timeout_ms(0);
     }
     head.body.cancel();
@@ -98,18 +99,20 @@ async fn repeat_as_get<P: Platform>(
     }
 }
 
-/// 502 that says what is wrong with the homeserver's response.
+/// Returns a 502 that says what is wrong with the homeserver's response.
 pub(crate) fn bad_gateway<B>(message: &str) -> Reply<B> {
     Reply::error(&MatrixError::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", message))
 }
 
-/// Relays what is not media (an error, a redirect): status, body and the few headers that matter.
+/// Relays a response that is not media (an error or a redirect): its status, its body and the headers of
+/// [`RELAYED`].
 pub(crate) fn relay<B>(response: UpstreamResponse<B>) -> Reply<B> {
     let mut headers = HeaderMap::new();
     for name in RELAYED {
         let belongs = match name {
             LOCATION => response.status.is_redirection(),
-            // Here it says how long the object is; anywhere else it would make a part of an error.
+            // In a 416 it tells the object's length. Elsewhere it would present an error as a part of the
+            // media.
             CONTENT_RANGE => response.status == StatusCode::RANGE_NOT_SATISFIABLE,
             _ => true,
         };

@@ -1,4 +1,4 @@
-//! Step 3: a key, a token, a grant; then the grant goes into the key store.
+//! Step 3: mints a key, a token and a grant, and injects the grant into the key store.
 
 use super::Visit;
 use crate::cipher::{KEYSTREAM_BYTES, Key};
@@ -9,22 +9,22 @@ use crate::protocol::{
     Algorithm, Content, Grant, Metadata, ObjectInfo, OptIn, Pins, PlainReason, RedirectToken, SessionSecret,
 };
 
-/// How much longer the key store keeps a grant than it is good for, so that a download that began
-/// in time finds it from another data centre too.
+/// How many seconds the key store keeps a grant after its expiry, so that a download that began in time finds
+/// the grant from another data centre too.
 const STORE_SLACK_SECS: u64 = 60;
 
-/// A grant and the token that names it, not yet in the key store.
+/// A grant and its token, before the grant is in the key store.
 #[derive(Debug)]
 pub struct Minted {
-    /// Names the grant.
+    /// The token that names the grant.
     pub token: RedirectToken,
-    /// What it gives.
+    /// The grant.
     pub grant: Grant,
-    /// The same metadata that the grant holds as JSON.
+    /// The metadata, which the grant holds as JSON.
     pub metadata: Metadata,
 }
 
-/// Mints for a client that opted in.
+/// Mints a grant for a client that opted in.
 ///
 /// # Errors
 /// The reason why the client is served plainly.
@@ -62,10 +62,10 @@ pub(crate) fn for_session<P: Platform>(
     Ok(mint(visit, token, content, size, info))
 }
 
-/// Mints a time-limited plaintext link for a client that did not opt in.
+/// Mints a grant for a time-limited plain link, for a client that did not opt in.
 ///
 /// # Errors
-/// The reason why there is none: the same limits hold as for other links.
+/// The reason why there is no link. The limits are the same as for other links.
 pub(crate) fn plain_link<P: Platform>(
     visit: &Visit<'_, P>,
     info: &ObjectInfo,
@@ -74,8 +74,8 @@ pub(crate) fn plain_link<P: Platform>(
     Ok(mint(visit, RedirectToken::from_bytes(random(visit.platform)), Content::Plain, size, info))
 }
 
-/// Returns the object's length, if it is known and a link is worth its key store write. Without a length
-/// there is no grant: it could not be pinned.
+/// Returns the object's length in bytes, if it is known and within the limits for links. A grant must pin the
+/// length, so there is no grant without one.
 ///
 /// # Errors
 /// The reason why there is no link.
@@ -110,10 +110,11 @@ fn mint<P: Platform>(
     Minted { token, grant, metadata }
 }
 
-/// Puts the grant into the key store and waits for it: a link must work once it is out.
+/// Injects the grant into the key store and waits until it is stored: a link must work as soon as the client
+/// has it.
 ///
 /// # Errors
-/// `NotAvailable` if that cannot be done, or if the edge is known to be refused the object.
+/// `NotAvailable` if the key store fails, or if the edge could not serve the object a short time ago.
 pub(crate) async fn inject<P: Platform>(visit: &Visit<'_, P>, minted: &Minted) -> Result<(), PlainReason> {
     let refused = minted.grant.object.refusal_name();
     if matches!(visit.platform.get(&refused).await, Ok(Some(_))) {

@@ -1,15 +1,16 @@
-//! The origin: in front of the homeserver. A request goes through these steps:
+//! The origin: stands in front of the homeserver. A request for media goes through these steps:
 //!
-//! 0. the operator's policy ([`crate::policy`]) and, for remote media, its homeserver's ([`remote`])
-//!    may refuse; they only ever narrow;
-//! 1. [`authorise`]: the homeserver decides, for this user and this object, on every request;
-//! 2. [`plain`]: who did not opt in gets the plaintext, from the cache where it is cached; or
-//! 3. [`mint`]: a key, a token, a grant; then `inject`: the grant into the key store, awaited;
-//! 4. [`redirect`]: the answer.
+//! 0. The operator's policy ([`crate::policy`]) may refuse the request and, for remote media, so may the
+//!    policy of the media's homeserver ([`remote`]). Policies only narrow what the homeserver allows.
+//! 1. [`authorise`]: the homeserver decides about this user and this object, on every request.
+//! 2. [`plain`]: a client that did not opt in gets the plaintext, from the cache if it is there. Steps 3 and
+//!    4 are for a client that did.
+//! 3. [`mint`]: the origin makes a key, a token and a grant, injects the grant into the key store, and waits
+//!    until it is stored.
+//! 4. [`redirect`]: the client gets the answer.
 //!
-//! In scope: the media endpoints, authenticated and legacy, and the documents that advertise us. Out
-//! of scope: links ([`crate::edge`]), and everything else that is routed here, which `platform`
-//! passes through untouched.
+//! The origin serves the media endpoints, authenticated and legacy, and the documents that advertise us.
+//! [`crate::edge`] serves links, and `platform` passes everything else through untouched.
 
 pub mod advertise;
 pub mod authorise;
@@ -31,49 +32,49 @@ use crate::ports::{
     UpstreamResponse,
 };
 use crate::protocol::{
-    AccessToken, Algorithm, Delivery, Endpoint, MatrixError, MediaPath, MediaRequest, ObjectInfo, OptIn,
-    Passed, PlainReason, Query, SessionSecret, StaleSession, header,
+    AccessToken, Algorithm, Endpoint, MatrixError, MediaPath, MediaRequest, ObjectInfo, OptIn, OptInKind,
+    Passed, PlainReason, Query, SessionId, SessionSecret, StaleSession, header,
 };
 
-/// The header in which Cloudflare says who the client is.
+/// The header in which Cloudflare sends the client's address.
 pub const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
-/// The headers of a request that the origin looks at.
+/// The request headers that the origin reads.
 pub static READ_HEADERS: [HeaderName; 5] = [AUTHORIZATION, RANGE, IF_RANGE, IF_NONE_MATCH, CLIENT_ADDRESS];
 
-/// A client's request, as far as the origin looks at it.
+/// A client's request: the parts that the origin reads.
 #[expect(missing_debug_implementations, reason = "headers and query hold access tokens")]
 pub struct ClientRequest {
-    /// `GET` or `HEAD`; other methods pass through.
+    /// `GET` or `HEAD`. Requests with other methods pass through to the homeserver.
     pub method: Method,
     /// The decoded query.
     pub query: Query,
-    /// At least those of [`READ_HEADERS`] that are there.
+    /// The request's headers, at least those of [`READ_HEADERS`].
     pub headers: HeaderMap,
     /// The client's address, as the platform saw it.
     pub client_ip: Option<String>,
 }
 
-/// One media request on its way through the steps.
+/// A media request on its way through the steps.
 pub(crate) struct Visit<'a, P> {
     pub platform: &'a P,
     pub config: &'a Config,
     pub client: &'a ClientRequest,
     pub request: MediaRequest,
-    /// The token, if it came in the header; one in the query travels in `request.passed`.
+    /// The token from the header. A token from the query is in `request.passed`.
     token: Option<AccessToken>,
-    /// Whether a token was presented, in the header or in the query.
+    /// Whether the client presented a token, in the header or in the query.
     presented: Token,
-    /// Whether the homeserver is known to have no authenticated media endpoint. Only for requests with a token
-    /// on a legacy endpoint: those are upgraded to the authenticated one where there is one.
+    /// Whether we ask on the legacy endpoint because the homeserver has no authenticated one. Only for
+    /// requests with a token on a legacy endpoint, which we otherwise upgrade to the authenticated one.
     legacy_only: bool,
 }
 
 /// Why a client gets no media.
 pub(crate) enum Denied<B> {
-    /// This is the reply.
+    /// The reply to send.
     Reply(Reply<B>),
-    /// This is the reply, unless the other generation of endpoints has the media.
+    /// The reply to send, unless the other kind of endpoint, authenticated or legacy, has the media.
     OtherEndpoint(Reply<B>),
 }
 
@@ -90,7 +91,7 @@ pub async fn media<P: Platform>(
     client: &ClientRequest,
     path: MediaPath<'_>,
 ) -> Reply<P::Body> {
-    // Before anything else, even where path and parameters are wrong.
+    // A missing token comes before all other errors, even if path and parameters are wrong.
     let token = bearer_token(&client.headers);
     let presented =
         if token.is_some() || has_query_token(&client.query) { Token::Presented } else { Token::Absent };
@@ -112,7 +113,7 @@ pub async fn media<P: Platform>(
         Err(Denied::OtherEndpoint(reply)) => reply,
     };
     if visit.legacy_only {
-        // Perhaps the homeserver was upgraded, or what we remember was a mistake.
+        // The homeserver may have been upgraded, or our memory may be wrong.
         objects::forget_missing_authenticated_media(platform);
     } else if !objects::find_missing_authenticated_media(platform).await {
         return reply;
@@ -124,19 +125,22 @@ pub async fn media<P: Platform>(
     }
 }
 
-/// What a client gets: the table of deliveries.
+/// What a client gets, if the object allows it.
 enum Wanted {
-    /// The media. The reason is there if the client opted in.
+    /// The media, with the reason if the client opted in.
     Plain(Option<PlainReason>),
-    /// The headers of the media, to a client whose `GET` would be given an answer if the object's length allows.
+    /// The headers of the media, for a client whose `GET` would get an answer if the object's length allows.
     HeadOfOptedIn,
+    /// An answer.
     Answer(OptIn),
+    /// A redirect to a link whose key the client derives.
     SessionRedirect(SessionSecret, Algorithm),
+    /// A redirect to a plain link.
     PlainRedirect,
 }
 
 impl Wanted {
-    /// Why the client is sent to where the homeserver redirects it.
+    /// Returns why an opted-in client gets the homeserver's own redirect.
     fn reason_for_redirect(&self) -> Option<PlainReason> {
         match self {
             Self::Plain(reason) => *reason,
@@ -148,7 +152,8 @@ impl Wanted {
     }
 }
 
-/// Says in a response why a client that opted in is served plainly. Errors have their own reason.
+/// Adds the header that says why an opted-in client is served plainly. Errors do not get it, because they say
+/// themselves what is wrong (specification section 3.2).
 fn explain<B>(mut reply: Reply<B>, reason: Option<PlainReason>) -> Reply<B> {
     let serves = matches!(
         reply.status,
@@ -167,7 +172,7 @@ fn explain<B>(mut reply: Reply<B>, reason: Option<PlainReason>) -> Reply<B> {
 }
 
 impl<P: Platform> Visit<'_, P> {
-    /// Policies first: what they refuse, the homeserver is not asked for.
+    /// Applies the policies, then serves. The homeserver is not asked about requests that a policy refuses.
     async fn admit_and_serve(&self) -> Result<Reply<P::Body>, Denied<P::Body>> {
         let locality = self.locality();
         let mut asked =
@@ -181,8 +186,8 @@ impl<P: Platform> Visit<'_, P> {
             Decision::Authorise | Decision::Pass => {}
         }
         if self.legacy_only {
-            // The legacy endpoint looks at no token, so a bad one must be found out here: with it any policy
-            // could be got around.
+            // The legacy endpoint ignores tokens, so we check the token here. Otherwise a made-up token would
+            // get around every policy.
             remote::whoami(self).await?;
         }
         self.serve().await
@@ -193,7 +198,7 @@ impl<P: Platform> Visit<'_, P> {
         if local { Locality::Local } else { Locality::Remote }
     }
 
-    /// Whether the cache holds the object's bytes, all of them.
+    /// Returns whether the cache has all of the object's bytes.
     async fn is_cached(&self) -> bool {
         match self.platform.open(&self.request.object, None).await {
             Some(cached) => {
@@ -204,7 +209,8 @@ impl<P: Platform> Visit<'_, P> {
         }
     }
 
-    /// `Err` is the reply to somebody who was not authorised, whatever the reason.
+    /// Lets the homeserver authorise the request, then serves it. The `Err` is the reply to a client that
+    /// gets no media.
     async fn serve(&self) -> Result<Reply<P::Body>, Denied<P::Body>> {
         let known = self.platform.get_info(&self.request.object).await;
         let wanted = self.wanted();
@@ -225,7 +231,7 @@ impl<P: Platform> Visit<'_, P> {
             }
         };
         if known.as_ref() != Some(&info) && info.size.is_some() {
-            // The next question can be conditional, even if the bytes are never cached here.
+            // With the info, the next `HEAD` can be conditional, even if the bytes are never cached here.
             self.platform
                 .run_in_background(BackgroundTask::PutInfo(self.request.object.clone(), info.clone()));
         }
@@ -251,8 +257,8 @@ impl<P: Platform> Visit<'_, P> {
         }
     }
 
-    /// Returns why the media, of the length `size`, are served plainly. A `HEAD` is told what its `GET` would be
-    /// told, as far as that can be seen without minting.
+    /// Returns why media of `size` bytes are served plainly. A `HEAD` gets the reason that its `GET` would
+    /// get, as far as we can tell without minting.
     fn reason_for(&self, wanted: &Wanted, size: Option<u64>) -> Option<PlainReason> {
         match wanted {
             Wanted::Plain(reason) => *reason,
@@ -261,19 +267,22 @@ impl<P: Platform> Visit<'_, P> {
         }
     }
 
-    /// Only a `GET` can be given a link: a `HEAD` asks for the media's headers, and minting for it
-    /// would cost a write. A client that opted in never gets a plain redirect, whether or not it can be
-    /// honoured: in a browser it could not see what it got.
+    /// Decides what the client gets.
+    ///
+    /// Only a `GET` can get a link. A `HEAD` asks for the media's headers, and minting for it would cost a
+    /// write. A client that opted in never gets a plain redirect of ours, even if we cannot honour what it
+    /// asks for: a script in a browser could not see what it got.
     fn wanted(&self) -> Wanted {
         let is_get = self.client.method == Method::GET;
         match self.request.opt_in {
             Err(reason) => Wanted::Plain(Some(reason)),
             Ok(Some(_)) if self.presented == Token::Absent => Wanted::Plain(Some(PlainReason::NoToken)),
-            Ok(Some(opt_in)) => match self.session_secret(opt_in.delivery) {
+            Ok(Some(OptInKind::Answer(opt_in))) if is_get => Wanted::Answer(opt_in),
+            Ok(Some(OptInKind::Answer(_))) => Wanted::HeadOfOptedIn,
+            Ok(Some(OptInKind::Session(opt_in))) => match self.session_secret(opt_in.session) {
+                Ok(secret) if is_get => Wanted::SessionRedirect(secret, opt_in.alg),
+                Ok(_) => Wanted::HeadOfOptedIn,
                 Err(reason) => Wanted::Plain(Some(reason)),
-                Ok(_) if !is_get => Wanted::HeadOfOptedIn,
-                Ok(Some(secret)) => Wanted::SessionRedirect(secret, opt_in.alg),
-                Ok(None) => Wanted::Answer(opt_in),
             },
             Ok(None) if is_get && self.config.plain_redirect && self.request.allow_redirect => {
                 Wanted::PlainRedirect
@@ -288,19 +297,18 @@ impl<P: Platform> Visit<'_, P> {
         Ok(redirect::answer(self.config, opt_in.delivery, &minted))
     }
 
-    /// Returns the secret of the session that a request names; `None` if its delivery needs no session.
+    /// Returns the secret of the session that the request names.
     ///
     /// # Errors
     /// The reason why the client is served plainly.
-    fn session_secret(&self, delivery: Delivery) -> Result<Option<SessionSecret>, PlainReason> {
-        let Delivery::Session(id) = delivery else { return Ok(None) };
+    fn session_secret(&self, id: Option<SessionId>) -> Result<SessionSecret, PlainReason> {
         let sessions = self.config.sessions.as_ref().ok_or(PlainReason::NotSupported)?;
         let token = access_token(self.client);
         let opened = id
             .zip(token.as_ref())
             .ok_or(StaleSession)
             .and_then(|(id, token)| sessions.masters.open(id, token, self.platform.now_ms()));
-        opened.map(Some).map_err(|StaleSession| PlainReason::StaleSession)
+        opened.map_err(|StaleSession| PlainReason::StaleSession)
     }
 
     async fn session_redirect(
@@ -320,14 +328,17 @@ impl<P: Platform> Visit<'_, P> {
         Ok(redirect::without_answer(self.config, &minted))
     }
 
-    /// A request to the homeserver for this object, with the client's own token: on the authenticated
-    /// endpoint if there is one, so that legacy clients with a token get what is only there; on the
-    /// legacy one without, and where only that knows what was asked (remote media with
-    /// `allow_remote=false`). The legacy endpoint looks at no token: see [`remote::check`].
+    /// Builds a request to the homeserver for this object, with the client's own token.
+    ///
+    /// A request with a token goes to the authenticated endpoint, so that clients of the legacy endpoints get
+    /// all media. A request goes to the legacy endpoint if it has no token, if the homeserver has no
+    /// authenticated endpoint, or for remote media with `allow_remote=false`, which only the legacy endpoint
+    /// knows. The legacy endpoint ignores tokens: see [`remote::check`].
     pub(crate) fn upstream(&self, method: Method) -> UpstreamRequest {
         self.upstream_with(method, &self.request.passed)
     }
 
+    /// Builds the same request with other query parameters.
     pub(crate) fn upstream_with(&self, method: Method, passed: &Passed) -> UpstreamRequest {
         let object = &self.request.object;
         let legacy = self.presented == Token::Absent || self.wants_no_fetch() || self.legacy_only;
@@ -341,7 +352,7 @@ impl<P: Platform> Visit<'_, P> {
         }
     }
 
-    /// Asks the homeserver, and judges its answer.
+    /// Sends a request to the homeserver and classifies the response.
     pub(crate) async fn ask(
         &self,
         request: UpstreamRequest,
@@ -352,8 +363,8 @@ impl<P: Platform> Visit<'_, P> {
             .map_err(|error| self.unreachable(error).into())
     }
 
-    /// Returns what becomes of an answer that is not the media: errors and redirects are relayed, everything
-    /// else is a 502.
+    /// Returns the reply for a response that is not the media. Errors and redirects are relayed, and
+    /// everything else is a 502.
     pub(crate) async fn denied(
         &self,
         answer: Answer,
@@ -362,7 +373,7 @@ impl<P: Platform> Visit<'_, P> {
         match answer {
             Answer::Error if response.status == StatusCode::NOT_FOUND && self.is_upgraded() => {
                 let (is_unrecognized, response) = objects::unrecognized(response).await;
-                // The error of a HEAD has no body that could say it.
+                // An error in response to a `HEAD` has no body, and so no error code.
                 let may_be_elsewhere = is_unrecognized || self.client.method == Method::HEAD;
                 if may_be_elsewhere { Denied::OtherEndpoint(relay(response)) } else { relay(response).into() }
             }
@@ -383,26 +394,26 @@ impl<P: Platform> Visit<'_, P> {
         }
     }
 
-    /// Whether the client asked on a legacy endpoint and the homeserver is asked on the authenticated one.
+    /// Returns whether the client asked on a legacy endpoint and we ask on the authenticated one.
     fn is_upgraded(&self) -> bool {
         let is_legacy = self.request.endpoint == Endpoint::Legacy && self.presented == Token::Presented;
         is_legacy && !self.wants_no_fetch() && !self.legacy_only
     }
 
-    /// Whether the homeserver must not fetch the media from its own server: only the legacy endpoints know
-    /// `allow_remote=false`.
+    /// Returns whether the homeserver must not fetch the media from a remote homeserver. Only the legacy
+    /// endpoints know `allow_remote=false`.
     fn wants_no_fetch(&self) -> bool {
         !self.request.allow_remote && self.locality() == Locality::Remote
     }
 
-    /// The homeserver gave no answer that can be used.
+    /// Logs that the homeserver sent no usable response, and returns the error for the client.
     pub(crate) fn unreachable(&self, error: UpstreamError) -> Reply<P::Body> {
         self.platform.log(Event::HomeserverUnreachable);
         Reply::error(&upstream_error(error))
     }
 }
 
-/// 502 or 504 that says what is wrong.
+/// Returns a 502 or 504 that says what went wrong.
 pub fn upstream_error(error: UpstreamError) -> MatrixError {
     let status = match error {
         UpstreamError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
@@ -411,7 +422,7 @@ pub fn upstream_error(error: UpstreamError) -> MatrixError {
     MatrixError::new(status, "M_UNKNOWN", error.to_string())
 }
 
-/// `Authorization: Bearer <token>` (RFC 6750).
+/// Returns the token of `Authorization: Bearer <token>` (RFC 6750).
 pub fn bearer_token(headers: &HeaderMap) -> Option<AccessToken> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
@@ -424,7 +435,8 @@ pub(crate) fn access_token(client: &ClientRequest) -> Option<AccessToken> {
     bearer_token(&client.headers).or_else(in_query)
 }
 
-/// `?access_token=`, also if it is given twice (which is refused later, as 400).
+/// Returns whether the query has an `access_token`. A repeated one counts too, and is refused later with a
+/// 400.
 fn has_query_token(query: &Query) -> bool {
     !matches!(query.get("access_token"), Ok(None | Some("")))
 }

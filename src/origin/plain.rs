@@ -1,4 +1,4 @@
-//! Step 2 for clients that did not opt in: the plaintext, whole or a range of it, authorised.
+//! Step 2: serves the plaintext, whole or a range of it, to an authorised client that gets no answer.
 
 use headers::{ETag, HeaderMapExt as _, IfNoneMatch, IfRange};
 use http::header::{
@@ -12,10 +12,10 @@ use crate::objects::{Answer, Asked, OpenError, Opened, Opening, Purpose, Sent};
 use crate::ports::{Body as _, Platform, Reply, ReplyBody, UpstreamRequest, UpstreamResponse};
 use crate::protocol::{Disposition, ObjectInfo, Pins, Requested, header};
 
-/// Serves the cached object to a client that is allowed to have it, or gets it.
+/// Serves the object to an authorised client, from the cache or else from the homeserver.
 ///
 /// # Errors
-/// [`Denied`], by the homeserver.
+/// [`Denied`], with the reply to a client that gets no media.
 pub(crate) async fn from_cache<P: Platform>(
     visit: &Visit<'_, P>,
     info: &ObjectInfo,
@@ -39,15 +39,15 @@ pub(crate) async fn from_cache<P: Platform>(
     from_homeserver(visit).await
 }
 
-/// One `GET` with the client's own token is both authorisation and body.
+/// Requests the object with the client's own token. One `GET` both authorises the client and gets the body.
 ///
 /// # Errors
-/// [`Denied`], by the homeserver.
+/// [`Denied`], with the reply to a client that gets no media.
 pub(crate) async fn from_homeserver<P: Platform>(
     visit: &Visit<'_, P>,
 ) -> Result<Reply<P::Body>, Denied<P::Body>> {
     let mut request = visit.upstream(visit.client.method.clone());
-    // With If-Range the answer depends on an ETag that is not known yet: ask for the whole.
+    // With `If-Range`, the response depends on an `ETag` that we do not know yet. So we ask for the whole.
     let asks_range = visit.client.method == Method::GET && !visit.client.headers.contains_key(IF_RANGE);
     let range = Requested::one_range(&visit.client.headers).filter(|_| asks_range).cloned();
     let asked = match (&visit.client.method, &range) {
@@ -58,7 +58,7 @@ pub(crate) async fn from_homeserver<P: Platform>(
     request.headers.extend(range.map(|range| (RANGE, range)));
     let (mut answer, mut response) = visit.ask(request, asked).await?;
     if is_empty_object(&response) {
-        // An empty object is a normal object, whole for every range.
+        // An empty object is a normal object: a request for any range of it gets the whole.
         response.body.cancel();
         (answer, response) = visit.ask(visit.upstream(Method::GET), Asked::Get).await?;
     }
@@ -91,13 +91,13 @@ pub(crate) async fn from_homeserver<P: Platform>(
     }
 }
 
-/// Whether the homeserver found no range in the object because the object has no bytes.
+/// Returns whether the homeserver refused the range because the object has no bytes.
 fn is_empty_object<B>(response: &UpstreamResponse<B>) -> bool {
     let unsatisfied = response.headers.get(CONTENT_RANGE).is_some_and(|range| range == "bytes */0");
     response.status == StatusCode::RANGE_NOT_SATISFIABLE && unsatisfied
 }
 
-/// How to open the object for this client: with its own token.
+/// Returns how to open the object for this client, with its own token.
 fn opening<'a, P: Platform>(visit: &'a Visit<'_, P>, whole: &'a dyn Fn() -> UpstreamRequest) -> Opening<'a> {
     Opening {
         object: &visit.request.object,
@@ -108,7 +108,7 @@ fn opening<'a, P: Platform>(visit: &'a Visit<'_, P>, whole: &'a dyn Fn() -> Upst
     }
 }
 
-/// 304, 416 and `HEAD` need no body.
+/// Returns the reply if it needs no body: a 304, a 416 or the reply to a `HEAD`.
 fn answered_by_headers<P: Platform>(
     visit: &Visit<'_, P>,
     info: &ObjectInfo,
@@ -135,7 +135,7 @@ fn answered_by_headers<P: Platform>(
     None
 }
 
-/// What the request's `Range` comes to, once `If-Range` has had its say.
+/// Returns the range to serve, from `Range` and `If-Range`.
 fn requested<P: Platform>(visit: &Visit<'_, P>, info: &ObjectInfo) -> Requested {
     let Some(size) = info.size else { return Requested::Whole };
     if visit.client.method != Method::GET {
@@ -155,7 +155,7 @@ fn entity_tag<P>(visit: &Visit<'_, P>, info: &ObjectInfo) -> Option<ETag> {
     info.entity_tag(&visit.request.object).parse::<ETag>().ok()
 }
 
-/// The headers of every plain response with media, but for lengths and ranges.
+/// Returns the headers of every plain response with media, except those for lengths and ranges.
 fn media_headers<P>(visit: &Visit<'_, P>, info: &ObjectInfo) -> HeaderMap {
     let mut headers = HeaderMap::new();
     header::insert_media_safety(&mut headers);
@@ -182,8 +182,8 @@ fn content_type(info: &ObjectInfo) -> HeaderValue {
         .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"))
 }
 
-/// 200 or 206 with the plaintext.
+/// Returns a 200 or 206 with the plaintext.
 fn media<B>(headers: HeaderMap, opened: Opened<B>) -> Reply<B> {
-    // Without a keystream there is nothing beyond its end.
+    // This cannot fail, because there is no keystream to end.
     opened.into_reply(headers, None).unwrap_or_else(|_| bad_gateway("the media is too long"))
 }

@@ -1,4 +1,4 @@
-//! Step 4: the answer to a client that opted in, or a plain link to one that did not.
+//! Step 4: builds the answer for a client that opted in, or a plain redirect for one that did not.
 
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -9,7 +9,8 @@ use crate::config::Config;
 use crate::ports::Reply;
 use crate::protocol::{Answer, Content, Delivery, Protection, header};
 
-/// 307 (`redirect`) or 200 (`json`) with the answer as body, marked by the answer header.
+/// Returns a 307 (`redirect`) or a 200 (`json`) with the answer as its body, marked by the answer header
+/// (specification section 4).
 pub(crate) fn answer<B>(config: &Config, delivery: Delivery, minted: &Minted) -> Reply<B> {
     let protection = match &minted.grant.content {
         Content::Encrypted(key) => Protection::Encrypted(key.clone()),
@@ -34,7 +35,7 @@ pub(crate) fn answer<B>(config: &Config, delivery: Delivery, minted: &Minted) ->
     reply
 }
 
-/// 307 without a body and without the answer header. Any client follows it by itself: to plaintext, or with a session
+/// Returns a 307 without a body and without the answer header. Any client can follow it: to plaintext, or with a session
 /// to ciphertext whose key the client derives.
 pub(crate) fn without_answer<B>(config: &Config, minted: &Minted) -> Reply<B> {
     let mut reply = Reply::empty(StatusCode::TEMPORARY_REDIRECT);

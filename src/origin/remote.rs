@@ -1,8 +1,8 @@
-//! Before step 1, for remote media: does the media's own homeserver allow that it is fetched?
+//! Step 0, for remote media: checks whether the policy of the media's own homeserver lets us fetch them.
 //!
-//! The order protects remote homeservers from us: first what is remembered, then the homeserver vouches for the
-//! client's token, and only then may a request cause a lookup. Whoever has no good token causes none,
-//! and reads the homeserver's own 401, also where a rejection is remembered.
+//! The order of the steps protects remote homeservers from us. First we look at what we remember. Then the
+//! homeserver vouches for the client's token. Only then may the request cause a lookup. A request with a bad
+//! token causes no lookup and gets the homeserver's own 401, even if we remember a rejection.
 
 use http::{HeaderMap, Method, StatusCode};
 use zeroize::Zeroizing;
@@ -16,19 +16,22 @@ use crate::policy::{
 use crate::ports::{Account, Body as _, Event, Platform, Reply, UpstreamRequest};
 use crate::protocol::ServerName;
 
-/// How often a request looks whether another one has found its remote homeserver's policy.
+/// How long a request waits before it looks again whether another request has found the policy, in
+/// milliseconds.
 const LOOK_AGAIN_MS: u32 = 100;
 
 const WHOAMI: &str = "/_matrix/client/v3/account/whoami";
 
-/// Lets a request for remote media go on, or not.
+/// Checks whether a request for remote media may go on.
 ///
 /// # Errors
-/// 404 if the remote homeserver rejects access; the homeserver's own error if it does not know the client.
+/// 404 if the remote homeserver's policy rejects access. The homeserver's own error if it does not accept the
+/// client's token.
 pub(crate) async fn check<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Denied<P::Body>> {
     if !visit.request.allow_remote {
-        // The remote homeserver is not to be asked for anything. The homeserver will be asked where it looks at no
-        // token, so a bad one must be found out here: with it any policy could be got around.
+        // We must not ask the remote homeserver for anything. The legacy endpoint will serve the request and
+        // ignores tokens, so we check the token here. Otherwise a made-up token would get around every
+        // policy.
         return whoami(visit).await;
     }
     if visit.config.remote_policy == RemotePolicy::Off {
@@ -37,8 +40,8 @@ pub(crate) async fn check<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Denie
     let server = &visit.request.object.server_name;
     let verdict = match known(visit, server).await {
         Some(Verdict::Rejected) => {
-            // Nobody else will look at the token: without this question a user who is logged out would
-            // read 404, and never learn it.
+            // Nothing else checks the token. Without this request, a logged-out user would get a 404 and
+            // never learn of the logout.
             whoami(visit).await?;
             Verdict::Rejected
         }
@@ -48,7 +51,7 @@ pub(crate) async fn check<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Denie
     verdict.error().map_or(Ok(()), |error| Err(Reply::error(&error).into()))
 }
 
-/// What this isolate remembers, or the key store holds.
+/// Returns the verdict that this isolate remembers, or that the key store has.
 async fn known<P: Platform>(visit: &Visit<'_, P>, server: &ServerName) -> Option<Verdict> {
     let (key, policy) = (record_key(server), visit.config.remote_policy);
     if let Some(verdict) = remembered(visit, &key) {
@@ -66,7 +69,10 @@ fn remembered<P: Platform>(visit: &Visit<'_, P>, key: &str) -> Option<Verdict> {
     visit.platform.memory(|memory| memory.policies.verdict(key, policy, now_ms))
 }
 
-/// The homeserver vouches for the client's token.
+/// Asks the homeserver to vouch for the client's token.
+///
+/// # Errors
+/// The homeserver's own error if it does not accept the token. 502 or 504 if it sends no usable response.
 pub(crate) async fn whoami<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Denied<P::Body>> {
     let request = UpstreamRequest {
         method: Method::GET,
@@ -89,8 +95,9 @@ pub(crate) async fn whoami<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Deni
     }
 }
 
-/// Looks the remote homeserver up, once the homeserver has vouched for the client, and remembers the outcome. A key
-/// store that fails costs a lookup more, no media. A remote homeserver that may not be asked costs nothing at all.
+/// Looks up the remote homeserver's policy, after the homeserver has vouched for the client, and remembers
+/// the verdict. If the key store fails, there will be another lookup, but the media are served. If we may not
+/// ask the remote homeserver, this sends no request at all.
 async fn find_out<P: Platform>(
     visit: &Visit<'_, P>,
     server: &ServerName,
@@ -109,15 +116,15 @@ async fn find_out<P: Platform>(
     let finding = lookup(visit, first, &rules).await;
     let now_ms = platform.now_ms();
     if let Some(record) = Record::of(finding, policy, visit.config.remote_policy_times, now_ms) {
-        // First here, where others wait for it.
+        // The memory comes first, because other requests wait for it.
         platform.memory(|memory| memory.policies.put(key.clone(), record.clone(), now_ms));
         let _ = platform.put(&key, &record.to_json(), record.kv_ttl_secs()).await;
     }
     Ok(finding.verdict)
 }
 
-/// Begins a lookup. `Err` is the verdict without one: what another request has found meanwhile, or
-/// "proceed", as for all that cannot be found out, because this isolate has begun enough of them.
+/// Begins a lookup. The `Err` is the verdict without a lookup: the one that another request has found
+/// meanwhile, or `Proceed` if this isolate has begun too many lookups in this minute.
 async fn begin<P: Platform>(visit: &Visit<'_, P>, key: &str) -> Result<(), Verdict> {
     let platform = visit.platform;
     loop {
@@ -136,6 +143,7 @@ async fn begin<P: Platform>(visit: &Visit<'_, P>, key: &str) -> Result<(), Verdi
     }
 }
 
+/// Carries out a lookup. It fails if it needs another request after [`LOOKUP_TIMEOUT_MS`].
 async fn lookup<P: Platform>(visit: &Visit<'_, P>, first: Lookup, rules: &TargetRules) -> Finding {
     let give_up_ms = visit.platform.now_ms().saturating_add(LOOKUP_TIMEOUT_MS.into());
     let mut progress = Progress::Fetch(first);

@@ -1,4 +1,4 @@
-//! The origin over fakes: what is asked of the homeserver, what is stored, what a client gets.
+//! Tests of the origin over fakes: what it asks the homeserver, what it stores, and what a client gets.
 
 use futures_executor::block_on;
 
@@ -59,7 +59,7 @@ impl Ask<'_> {
     }
 }
 
-/// Fakes whose cache holds the object.
+/// Returns fakes whose cache has the object.
 fn warm() -> Fakes {
     let fakes = Fakes::with_object(MEDIA);
     get("").of(&fakes);
@@ -69,7 +69,7 @@ fn warm() -> Fakes {
 }
 
 #[test]
-fn without_a_token_nobody_is_asked_even_if_all_else_is_wrong() {
+fn without_a_token_the_homeserver_is_not_asked_whatever_else_is_wrong() {
     let fakes = Fakes::with_object(MEDIA);
     for (path, query) in
         [(PATH, ""), ("/_matrix/client/v1/media/thumbnail/a@b/c", "width=x"), (PATH, "access_token=")]
@@ -126,7 +126,7 @@ fn warm_plain_is_one_conditional_head_with_the_etag_verbatim() {
 }
 
 #[test]
-fn what_is_cached_is_refused_to_whom_the_homeserver_refuses() {
+fn a_refusal_of_the_homeserver_holds_for_cached_objects_too() {
     for status in [401, 403, 404, 429] {
         let filled = warm();
         let fakes = Fakes::new(move |seen| {
@@ -152,7 +152,7 @@ fn what_is_cached_is_refused_to_whom_the_homeserver_refuses() {
 }
 
 #[test]
-fn a_304_means_allowed_only_to_a_condition() {
+fn a_304_means_allowed_only_after_a_conditional_request() {
     let fakes = Fakes::new(|_| response(304, &[], b""));
     let reply = get(JSON).of(&fakes);
     assert_eq!(reply.status, 502);
@@ -225,7 +225,7 @@ fn a_broken_small_body_is_an_error_and_is_not_cached() {
 }
 
 #[test]
-fn a_large_object_is_streamed_and_filled_by_a_request_of_its_own() {
+fn a_large_object_is_streamed_and_a_separate_request_fills_the_cache() {
     let large = vec![7; 1024 * 1024 + 1];
     let fakes = Fakes::with_object(&large);
     let reply = get("").of(&fakes);
@@ -241,7 +241,7 @@ fn a_large_object_is_streamed_and_filled_by_a_request_of_its_own() {
 }
 
 #[test]
-fn a_cached_object_that_is_no_longer_true_is_got_again() {
+fn a_stale_cached_object_is_fetched_again() {
     let filled = warm();
     let fakes = Fakes::new(|seen| {
         response(200, &[("content-length", "3")], if seen.method == "HEAD" { b"" } else { b"new" })
@@ -252,7 +252,7 @@ fn a_cached_object_that_is_no_longer_true_is_got_again() {
 }
 
 #[test]
-fn an_unreachable_homeserver_is_said_to_be() {
+fn an_unreachable_homeserver_is_named_in_the_error() {
     for (error, status) in [
         (UpstreamError::Unreachable, 502),
         (UpstreamError::TimedOut, 504),
@@ -269,7 +269,7 @@ fn an_unreachable_homeserver_is_said_to_be() {
 }
 
 #[test]
-fn the_clients_file_name_and_safe_types_only() {
+fn the_clients_file_name_is_used_and_unsafe_types_are_attachments() {
     let fakes = Fakes::new(|_| {
         response(
             200,

@@ -1,10 +1,11 @@
-//! What passes between a task and the loop that drives it: promises one way, what they settle to the other.
+//! The exchange between a task and its driver: the task hands over promises, and the driver returns the
+//! values that they settle to.
 //!
-//! A wait takes a ticket when it hands its promise over, and a value comes back with the ticket of the wait
-//! that it is for. Only that wait can claim it. So neither a late value, nor a task that is resumed while
-//! another one runs, can give a wait what another one asked for.
+//! A wait takes a ticket when it hands over its promise, and the value comes back with the same ticket. Only
+//! the wait with this ticket can claim the value. So no wait can get the value of another one, neither if a
+//! value is late nor if a task is resumed while another one runs.
 //!
-//! Generic over promises and values, so that the tests run natively.
+//! The exchange is generic over promises and values, so that its tests run natively.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -12,18 +13,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::thread::LocalKey;
 
-/// The number of one wait; no two waits of an isolate share one until 2^32 others came between.
+/// The number of a wait. An isolate reuses a number only after almost 2^32 other waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket(u32);
 
 impl Ticket {
-    /// Never 0.
+    /// Returns the number, which is never 0.
     pub(crate) fn number(self) -> u32 {
         self.0
     }
 }
 
-/// A wait that was handed over.
+/// A wait whose promise was handed over.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Awaited<P> {
     pub(crate) ticket: Ticket,
@@ -32,26 +33,29 @@ pub(crate) struct Awaited<P> {
     pub(crate) limit_ms: f64,
 }
 
-/// What one poll of a task led to.
+/// The outcome of polling a task.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Step<P, T> {
+    /// The task has ended.
     Done(T),
+    /// The task waits for a promise.
     Waits(Awaited<P>),
-    /// The task is pending, but handed no promise over: nothing would ever resume it.
+    /// The task is pending but handed over no promise, so that nothing would ever resume it.
     Stuck,
 }
 
-/// A second wait while the task's first one is unsettled or unclaimed.
+/// The error for a second wait while the task's first one is unsettled or unclaimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a task waits for two promises at once")]
 pub(crate) struct SecondWait;
 
+/// What the exchange holds while a task is polled.
 enum Passing<P, V> {
     Settled(Ticket, V),
     Awaited(Awaited<P>),
 }
 
-/// Holds what passes while a task is polled. One per isolate.
+/// Holds what passes between a task and its driver while the task is polled. There is one per isolate.
 pub(crate) struct Exchange<P, V> {
     passing: Cell<Option<Passing<P, V>>>,
     last: Cell<u32>,
@@ -62,13 +66,13 @@ impl<P, V> Exchange<P, V> {
         Self { passing: Cell::new(None), last: Cell::new(0) }
     }
 
-    /// Polls a task with the value that its wait settled to; the first time, without one.
+    /// Polls a task, with the value that its wait settled to. The first poll has no value.
     pub(crate) fn poll<T>(
         &self,
         task: Pin<&mut (impl Future<Output = T> + ?Sized)>,
         settled: Option<(Ticket, V)>,
     ) -> Step<P, T> {
-        // A task may run within another one: that one's turn goes on afterwards as if nothing had happened.
+        // A task may be polled within another one. The outer task must not notice, so its value is put back.
         let outer = self.passing.replace(settled.map(|(ticket, value)| Passing::Settled(ticket, value)));
         let polled = task.poll(&mut Context::from_waker(Waker::noop()));
         match (polled, self.passing.replace(outer)) {
@@ -78,7 +82,7 @@ impl<P, V> Exchange<P, V> {
         }
     }
 
-    /// A ticket that no wait has.
+    /// Returns a ticket that no wait has.
     pub(crate) fn issue(&self) -> Ticket {
         let number = self.last.get().wrapping_add(1).max(1);
         self.last.set(number);
@@ -107,10 +111,10 @@ impl<P, V> Exchange<P, V> {
     }
 }
 
-/// Waits for a promise, for at most `limit_ms`. Only within a task.
+/// Waits for a promise, for at most `limit_ms`. May be called only within a task.
 ///
 /// # Errors
-/// The task waits for another promise already.
+/// [`SecondWait`] if the task waits for another promise already.
 pub(crate) async fn wait<P, V>(
     exchange: &'static LocalKey<Exchange<P, V>>,
     promise: P,
@@ -140,7 +144,7 @@ mod tests {
         EXCHANGE.with(|exchange| exchange.poll(task, settled))
     }
 
-    /// The ticket of the wait that a task is in.
+    /// Returns the ticket of the task's wait, which must be for `promise`.
     fn ticket<T: std::fmt::Debug>(step: Step<Promise, T>, promise: Promise) -> Ticket {
         match step {
             Step::Waits(awaited) => {
@@ -161,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_with_an_old_ticket_reaches_nobody() {
+    fn a_value_with_an_old_ticket_reaches_no_wait() {
         let mut task = pin!(async { Ok::<_, SecondWait>((value("a").await?, value("b").await?)) });
         let a = ticket(poll(task.as_mut(), None), "a");
         let b = ticket(poll(task.as_mut(), Some((a, 1))), "b");
@@ -170,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn tasks_that_take_turns_get_their_own_values() {
+    fn alternating_tasks_get_their_own_values() {
         let mut one = pin!(async { (value("a").await, value("b").await) });
         let mut other = pin!(async { (value("c").await, value("d").await) });
         let a = ticket(poll(one.as_mut(), None), "a");
@@ -183,10 +187,11 @@ mod tests {
     }
 
     #[test]
-    fn a_task_within_a_task_takes_nothing_from_it() {
+    fn a_task_within_a_task_takes_no_value_of_the_outer_one() {
         let mut inner = Box::pin(async { (value("c").await, value("d").await) });
         let outer = async {
-            // Polled before the outer task has claimed its value, and while it hands a promise over.
+            // The inner task is polled before the outer one hands over each of its promises, and after it has
+            // claimed its last value.
             let a = value("a");
             let c = ticket(poll(inner.as_mut(), None), "c");
             let a = a.await;

@@ -1,9 +1,9 @@
-//! Discovery: from a server name to where its media config is read.
+//! Discovery: finds the address of a remote homeserver from its server name.
 //!
-//! Source: server-server API, "Resolving server names", steps 1 to 3 and 6: an explicit port, else
-//! `https://<host>/.well-known/matrix/server`, else port 8448. The `SRV` steps 3.3, 3.4, 4 and 5 are
-//! left out: a Worker has no DNS. A remote homeserver that is found by `SRV` alone is not found here, and so not
-//! obeyed, unless it answers on 8448 too.
+//! The source is the server-server API, "Resolving server names", steps 1 to 3 and 6: an explicit port, or
+//! the document `https://<host>/.well-known/matrix/server`, or port 8448. The `SRV` steps 3.3, 3.4, 4 and 5
+//! are missing, because a Worker cannot query DNS. We do not find a remote homeserver that has only an `SRV`
+//! record, and so do not obey its policy, unless it also answers on port 8448.
 
 use http::StatusCode;
 use serde_json::Value;
@@ -11,44 +11,45 @@ use serde_json::Value;
 use super::{Target, TargetError, TargetRules, TargetUrl};
 use crate::protocol::ServerName;
 
-/// Where homeservers listen if nothing else is said.
+/// The default port of homeservers.
 pub const DEFAULT_PORT: u16 = 8448;
-/// The longest body that is read of any answer: 64 KiB. What is longer counts as failed.
+/// The size limit of a response body: 64 KiB. A longer response counts as failed.
 pub const MAX_BODY_BYTES: usize = 64 << 10;
-/// How long one URL may take, connection to last byte, before it counts as failed: 5 s.
+/// The time limit for one URL, from the connection to the last byte: 5 s. A slower response counts as failed.
 pub const FETCH_TIMEOUT_MS: u32 = 5_000;
-/// After so long no further URL is asked, since a client waits for the lookup: 10 s, then it has failed
-/// ([`super::Finding::FAILED`]). Six slow URLs would take 30 s; with this it is 15 s at most.
+/// The time after which a lookup fetches no further URL and fails ([`super::Finding::FAILED`]): 10 s. A
+/// client waits for the lookup, and six slow URLs would take 30 s. With this limit, a lookup takes 15 s at
+/// most.
 pub const LOOKUP_TIMEOUT_MS: u32 = 10_000;
-/// For so long other requests wait for a lookup of the same remote homeserver; then one of them begins its own. It may
-/// never end: if its client leaves, its request ends there.
+/// How long requests wait for another request's lookup of the same remote homeserver: 5 s. Then one of them
+/// begins its own, because the first may never end: the runtime stops a request whose client leaves.
 pub const LOOKUP_WAIT_MS: u64 = 5_000;
-/// How many lookups one isolate begins in a minute: up to six requests and one KV write each. Whoever
-/// makes server names up gets no more out of us.
+/// The maximum number of lookups that one isolate begins in a minute. Each causes up to six requests and one
+/// KV write, and a client can make up any number of server names.
 pub const LOOKUPS_PER_MINUTE: u32 = 30;
 
 const WELL_KNOWN: &str = "/.well-known/matrix/server";
-/// How many redirects of the well-known document are followed; of other documents, none.
+/// The maximum number of redirects from the well-known document. No other redirect is followed.
 const MAX_REDIRECTS: u8 = 3;
 
-/// What came back for a URL. Redirects are not followed by whoever fetches.
+/// The result of fetching a URL, without following redirects.
 #[derive(Clone, Copy, Debug)]
 pub enum Fetched<'a> {
-    /// A whole answer.
+    /// A complete response.
     Response {
-        /// Its status.
+        /// The status.
         status: StatusCode,
-        /// Its `Location`, verbatim.
+        /// The `Location` header, unchanged.
         location: Option<&'a str>,
-        /// Its body, at most [`MAX_BODY_BYTES`].
+        /// The body, at most [`MAX_BODY_BYTES`] long.
         body: &'a [u8],
     },
-    /// No connection, no valid certificate, too slow, too long, broken off.
+    /// No complete response: no connection, an invalid certificate, too slow, too long, or interrupted.
     Failed,
 }
 
 impl<'a> Fetched<'a> {
-    /// The status and body, where there is a whole answer within the limit.
+    /// Returns status and body of a complete response within [`MAX_BODY_BYTES`].
     pub(super) fn answer(self) -> Option<(StatusCode, &'a [u8])> {
         match self {
             Self::Response { status, body, .. } if body.len() <= MAX_BODY_BYTES => Some((status, body)),
@@ -57,12 +58,12 @@ impl<'a> Fetched<'a> {
     }
 }
 
-/// How far discovery is.
+/// The state of a discovery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Discovery {
-    /// The remote homeserver is here.
+    /// The address of the remote homeserver is known.
     Found(Target),
-    /// A well-known document has to be fetched first.
+    /// A well-known document must be fetched first.
     Ask(WellKnown),
 }
 
@@ -70,13 +71,16 @@ pub enum Discovery {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WellKnown {
     url: TargetUrl,
-    /// The remote homeserver, if the document says nothing.
+    /// The address if the document names no server.
     fallback: Target,
     redirects_left: u8,
 }
 
 impl Discovery {
-    /// Begins. `TargetError` where the name leads to nothing that may be asked.
+    /// Begins a discovery.
+    ///
+    /// # Errors
+    /// The target rule that refuses the server name.
     pub fn of(name: &ServerName, rules: &TargetRules) -> Result<Self, TargetError> {
         let fallback = rules.server(name, DEFAULT_PORT)?;
         if name.port().is_some() || is_ip_literal(name.host()) {
@@ -88,16 +92,18 @@ impl Discovery {
 }
 
 impl WellKnown {
-    /// What to fetch.
+    /// Returns the URL to fetch.
     pub fn url(&self) -> &TargetUrl {
         &self.url
     }
 
-    /// Goes on. A document that cannot be had (unreachable, not 200, too long, redirected too often or
-    /// to where we may not go) or that names no server says nothing: the remote homeserver is on port 8448.
+    /// Continues with the result of fetching the document. If there is none (unreachable, not 200, too long,
+    /// or a redirect that is refused or one too many), or if it names no server, the address is port 8448 of
+    /// the server name.
     ///
-    /// `TargetError` where it says that the remote homeserver is where we may not go: nothing else is asked then,
-    /// since port 8448 would be another server's.
+    /// # Errors
+    /// The target rule that refuses the server named in the document. Port 8448 is no substitute then,
+    /// because it may belong to another server.
     pub fn answered(self, fetched: Fetched<'_>, rules: &TargetRules) -> Result<Discovery, TargetError> {
         if let Some(next) = self.redirected(fetched, rules) {
             return Ok(Discovery::Ask(next));
@@ -123,7 +129,7 @@ impl WellKnown {
     }
 }
 
-/// `{"m.server": "<server name>"}`.
+/// Reads `{"m.server": "<server name>"}`.
 fn delegated_server(body: &[u8]) -> Option<ServerName> {
     let document: Value = serde_json::from_slice(body).ok()?;
     ServerName::parse(document.get("m.server")?.as_str()?).ok()
@@ -196,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_that_says_nothing_means_port_8448() {
+    fn port_8448_is_the_default_without_a_document() {
         let long = format!(r#"{{"m.server":"hs.peer.org","x":"{}"}}"#, "a".repeat(MAX_BODY_BYTES));
         let deep = "[".repeat(MAX_BODY_BYTES);
         let document = br#"{"m.server":"hs.peer.org"}"#;
@@ -233,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delegation_to_where_we_may_not_go_ends_it() {
+    fn a_refused_delegation_ends_the_discovery() {
         for (server, error) in [
             ("127.0.0.1:8448", TargetError::IpLiteral),
             ("[fd00::1]", TargetError::IpLiteral),
@@ -252,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn three_redirects_are_followed_and_a_loop_ends() {
+    fn at_most_three_redirects_are_followed() {
         let mut discovery = start("peer.org");
         let mut asked = Vec::new();
         while let Ok(Discovery::Ask(well_known)) = discovery {

@@ -1,25 +1,25 @@
-//! Hosts that somebody else named: which of them may ever be asked.
+//! Rules for hosts that other people choose: which of them we may send requests to.
 //!
-//! | host | decided |
+//! | host | decision |
 //! |---|---|
-//! | `A-Z a-z 0-9 - _ .` | lower-cased; punycode as written |
+//! | `A-Z a-z 0-9 - _ .` | converted to lower case; punycode stays as it is |
 //! | any other character: `@ # ? / \ %`, white space, Unicode | refused |
-//! | empty labels: leading, doubled and trailing dots | refused |
-//! | labels over 63, names over 253 bytes | refused |
+//! | empty labels: dots at the beginning or end, or two in a row | refused |
+//! | labels over 63 bytes, names over 253 bytes | refused |
 //! | IPv4 and IPv6 literals, public ones too | refused |
-//! | a last label that is a number: `127.1`, `2130706433`, `a.0x7f` | refused: URL parsers make it an IPv4 address |
+//! | a last label that is a number: `127.1`, `2130706433`, `a.0x7f` | refused: an IPv4 address in URLs |
 //! | single labels; `localhost`, `local`, `internal`, `home.arpa` and names under them | refused |
 //! | our own hosts' domains and everything under them | refused |
 //!
-//! `ALLOW_PRIVATE_NETWORK` (development) lifts the rules on addresses and names, never those on form.
+//! `ALLOW_PRIVATE_NETWORK` (for development) lifts the rules about addresses and names, but not those about
+//! syntax.
 //!
-//! **Our own domains** are those of the server name, the homeserver's host and the edge's host, cut to
-//! their last two labels, or three where the last two are a country's registry such as `co.uk`.
-//! There is no public suffix list in here: it would be larger than all the rest. Where an operator
-//! lives under another registry with siblings (`me.duckdns.org`), the siblings are refused too, which
-//! costs nothing but the knowledge of their policy.
+//! **Our own domains** are those of the server name, the homeserver's host and the edge's host, cut to their
+//! last two labels, or to three under a country's registry such as `co.uk`. We do not use the public suffix
+//! list because of its size. If an operator shares another registry with strangers (`me.duckdns.org`), the
+//! strangers are refused too. Then we only miss their policies.
 //!
-//! What no rule here can see is what a name resolves to: a Worker is not told.
+//! A name may resolve to a private address. No rule can see that, because a Worker is not told the address.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -28,13 +28,13 @@ use super::TargetError;
 const MAX_NAME_BYTES: usize = 253;
 const MAX_LABEL_BYTES: usize = 63;
 
-/// Names that are private by registration: RFC 6761, RFC 6762, RFC 8375, and `internal` by ICANN.
+/// Domains that are reserved for private use (RFC 6761, RFC 6762, RFC 8375; `internal` by ICANN).
 const PRIVATE_SUFFIXES: [&str; 4] = ["localhost", "local", "internal", "home.arpa"];
 
-/// Second labels under which countries register names.
+/// The second-level labels under which countries register names.
 const REGISTRY_LABELS: [&str; 7] = ["ac", "co", "com", "edu", "gov", "net", "org"];
 
-/// Which hosts may be asked, by an operator's configuration.
+/// The rules for hosts under an operator's configuration.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HostRules {
     own_domains: Vec<String>,
@@ -46,7 +46,10 @@ impl HostRules {
         Self { own_domains: own_hosts.into_iter().map(own_domain).collect(), allow_private_network }
     }
 
-    /// The host in its one spelling: lower case, addresses as `std` prints them.
+    /// Returns the host in canonical form: names in lower case, addresses as `std` prints them.
+    ///
+    /// # Errors
+    /// The rule that refuses the host.
     pub(super) fn judge(&self, host: &str) -> Result<String, TargetError> {
         let literal = |text: String| self.allow_private_network.then_some(text).ok_or(TargetError::IpLiteral);
         if let Some(address) = host.strip_prefix('[') {
@@ -79,8 +82,8 @@ fn is_label(label: &str) -> bool {
     (1..=MAX_LABEL_BYTES).contains(&label.len()) && label.bytes().all(allowed)
 }
 
-/// Whether the URL standard takes a name with this last label for an IPv4 address: its "ends in a
-/// number checker" (section 3.5).
+/// Returns whether a host with this last label is an IPv4 address in the WHATWG URL standard (section 3.5,
+/// "ends in a number checker").
 fn is_number(label: &str) -> bool {
     let hexadecimal = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     label.bytes().all(|byte| byte.is_ascii_digit()) || label.strip_prefix("0x").is_some_and(hexadecimal)
@@ -90,7 +93,7 @@ fn is_at_or_under(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// The domain that a host of ours is taken to belong to: see the head of this file.
+/// Returns the domain of one of our own hosts, as the module's documentation defines it.
 fn own_domain(host: &str) -> String {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let mut labels = host.rsplit('.');
@@ -112,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_that_may_be_asked() {
+    fn allowed_hosts() {
         for (host, expected) in [
             ("peer.org", "peer.org"),
             ("Peer.ORG", "peer.org"),
@@ -128,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_name() {
+    fn invalid_host_names() {
         let (label, name) = (format!("{}.org", "a".repeat(64)), format!("{}org", "a.".repeat(126)));
         for host in [
             "",
@@ -155,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_in_every_disguise() {
+    fn addresses_in_every_notation() {
         for host in [
             "127.0.0.1",
             "8.8.8.8",
@@ -208,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_development_allows() {
+    fn hosts_allowed_in_development() {
         let judge = |host| HostRules::new(["localhost", "example.com"], true).judge(host);
         for (host, expected) in [
             ("LOCALHOST", Ok("localhost")),
@@ -224,7 +227,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_may_be_asked_has_one_spelling(text in "[a-zA-Z0-9.:@%_\\[\\]\u{e4}-]{0,20}") {
+        fn allowed_hosts_are_canonical(text in "[a-zA-Z0-9.:@%_\\[\\]\u{e4}-]{0,20}") {
             if let Ok(host) = judge(&text) {
                 prop_assert!(host.contains('.') && host.parse::<std::net::IpAddr>().is_err());
                 prop_assert_eq!(&host, &text.to_ascii_lowercase());
@@ -233,7 +236,7 @@ mod tests {
         }
 
         #[test]
-        fn our_own_domains_are_closed(prefix in "([a-zA-Z0-9-]{1,10}\\.){0,4}", upper in any::<bool>()) {
+        fn our_own_domains_are_refused(prefix in "([a-zA-Z0-9-]{1,10}\\.){0,4}", upper in any::<bool>()) {
             let host = format!("{prefix}example.com");
             let host = if upper { host.to_uppercase() } else { host };
             prop_assert_eq!(judge(&host), Err(TargetError::OwnDomain));

@@ -1,11 +1,11 @@
-//! Lookup: one remote homeserver's policy, found out URL by URL.
+//! Lookups, which find out the policy of a remote homeserver.
 //!
-//! Discovery, then `GET /_matrix/media/v3/config` without a token, then, in mode `legacy` and only
-//! where the remote homeserver gives nothing without authentication, `GET /_matrix/client/versions`. At most six
-//! URLs: the well-known document with three redirects, the config, the versions.
+//! A lookup does the discovery, then `GET /_matrix/media/v3/config` without a token. In mode `legacy`, if the
+//! remote homeserver serves nothing without authentication, `GET /_matrix/client/versions` follows. There are
+//! at most six URLs: the well-known document with three redirects, the config, and the versions.
 //!
-//! The first revision of MSC2461 names no path; the later ones say `r0`, which is what `v3` was called
-//! before Matrix 1.1. Redirects of these two are not followed.
+//! The first revision of MSC2461 names no path. The later ones say `r0`, which became `v3` in Matrix 1.1.
+//! A redirect of the config or the versions is not followed.
 
 use http::StatusCode;
 
@@ -17,42 +17,45 @@ use crate::protocol::ServerName;
 const CONFIG: &str = "/_matrix/media/v3/config";
 const VERSIONS: &str = "/_matrix/client/versions";
 
-/// What a lookup wants next.
+/// The next step of a lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Fetch [`Lookup::url`] and say what came back.
+    /// Fetch [`Lookup::url`] and pass the result to [`Lookup::answered`].
     Fetch(Lookup),
-    /// Nothing more.
+    /// The lookup has ended.
     Done(Finding),
 }
 
 /// The outcome of a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What it means for requests.
+    /// The consequence for requests.
     pub verdict: Verdict,
-    /// How much it is worth.
+    /// The basis of the verdict.
     pub source: Source,
 }
 
 impl Finding {
-    /// A lookup that was given up, at whatever step.
+    /// The outcome of a lookup that was abandoned.
     pub const FAILED: Self = Self { verdict: Verdict::Proceed, source: Source::Failed };
 }
 
-/// How a finding came about.
+/// The basis of a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The remote homeserver answered: with a policy, without one, or that it tells only its own users.
+    /// The remote homeserver answered: it published a policy, or none, or refused to tell.
     Answered,
-    /// The remote homeserver was asked, but gave no answer that can be read.
+    /// The remote homeserver was asked, but its response could not be read.
     Failed,
-    /// Nobody was asked: the mode is `off`, or the name leads where we may not go.
+    /// No request was made: the mode is `off`, or the target rules refuse the server name.
     NotAsked,
 }
 
-/// A lookup with a URL to fetch: `GET`, no credentials, no redirects followed, within
-/// [`super::FETCH_TIMEOUT_MS`] and [`super::MAX_BODY_BYTES`]; all of it within [`super::LOOKUP_TIMEOUT_MS`].
+/// A lookup that waits for the response of a URL.
+///
+/// The caller fetches with `GET`, without credentials, without following redirects, and within
+/// [`super::FETCH_TIMEOUT_MS`] and [`super::MAX_BODY_BYTES`]. After [`super::LOOKUP_TIMEOUT_MS`] it fetches
+/// nothing more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookup {
     policy: RemotePolicy,
@@ -67,7 +70,7 @@ enum Step {
 }
 
 impl Lookup {
-    /// Begins a lookup of `server`, which is not our own.
+    /// Begins a lookup of `server`, which must not be our own.
     pub fn start(policy: RemotePolicy, server: &ServerName, rules: &TargetRules) -> Progress {
         if policy == RemotePolicy::Off {
             return done(Verdict::Proceed, Source::NotAsked);
@@ -75,7 +78,7 @@ impl Lookup {
         Self::discovered(policy, Discovery::of(server, rules), Source::NotAsked)
     }
 
-    /// What to fetch.
+    /// Returns the URL to fetch.
     pub fn url(&self) -> &TargetUrl {
         match &self.step {
             Step::Discovery(well_known) => well_known.url(),
@@ -83,7 +86,7 @@ impl Lookup {
         }
     }
 
-    /// Goes on with what came back for [`Lookup::url`].
+    /// Continues with the result of fetching [`Lookup::url`].
     pub fn answered(self, fetched: Fetched<'_>, rules: &TargetRules) -> Progress {
         match self.step {
             Step::Discovery(well_known) => {
@@ -94,7 +97,8 @@ impl Lookup {
         }
     }
 
-    /// `refused` is what it is worth that the remote homeserver is where we may not go.
+    /// Continues after a step of the discovery. `refused` is the source of the finding if the target rules
+    /// refuse the remote homeserver.
     fn discovered(
         policy: RemotePolicy,
         discovery: Result<Discovery, TargetError>,
@@ -112,7 +116,7 @@ impl Lookup {
         let Some((status, body)) = fetched.answer() else { return done(Verdict::Proceed, Source::Failed) };
         match status {
             StatusCode::OK => {}
-            // What nearly every homeserver says: it has no policy to tell without a token.
+            // Nearly every homeserver sends one of these, because it serves its config to its own users only.
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
                 return done(Verdict::Proceed, Source::Answered);
             }
@@ -131,7 +135,8 @@ impl Lookup {
     }
 }
 
-/// The remote homeserver gives nothing without authentication. Can homeservers authenticate themselves there?
+/// Ends a lookup with the versions of a remote homeserver that serves nothing without authentication. The
+/// verdict is `Proceed` if our homeserver can authenticate itself there (MSC3916).
 fn versioned(fetched: Fetched<'_>) -> Progress {
     let authenticated = match fetched.answer() {
         Some((StatusCode::OK, body)) => has_authenticated_federation(body),
@@ -152,7 +157,7 @@ fn done(verdict: Verdict, source: Source) -> Progress {
 mod tests {
     use super::*;
 
-    /// A remote homeserver that answers each URL from a list, in order, and what came of it.
+    /// Runs a lookup against a list of responses, which must be requested in this order.
     fn look_up(policy: RemotePolicy, server: &str, answers: &[(&str, u16, &str)]) -> (Verdict, Source) {
         let rules = TargetRules::new(["example.com"], false);
         let mut answers = answers.iter();
@@ -185,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_way() {
+    fn discovery_config_and_versions() {
         let asked = [
             ("https://peer.org/.well-known/matrix/server", 200, r#"{"m.server":"hs.peer.org:443"}"#),
             ("https://hs.peer.org/_matrix/media/v3/config", 200, NONE),
@@ -197,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn enforced_to_the_letter() {
+    fn enforce_rejects_only_if_nothing_may_be_read() {
         for nothing in [NONE, r#"{"m.media.unauthenticated":"m.all"}"#] {
             assert_eq!(config(RemotePolicy::Enforce, 200, nothing), (Verdict::Rejected, Source::Answered));
         }
@@ -210,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_found_out_means_proceed() {
+    fn an_unreadable_policy_means_proceed() {
         for (status, body, source) in [
             (200, "{}", Source::Answered),
             (401, r#"{"errcode":"M_MISSING_TOKEN"}"#, Source::Answered),
@@ -235,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn legacy_spares_peers_with_authenticated_federation() {
+    fn legacy_lets_authenticated_federation_proceed() {
         for (status, versions, expected) in [
             (200, r#"{"versions":["v1.1","v1.11"]}"#, (Verdict::Proceed, Source::Answered)),
             (200, r#"{"versions":["v1.1"]}"#, (Verdict::Rejected, Source::Answered)),
@@ -249,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_asked() {
+    fn mode_off_and_refused_targets_cause_no_request() {
         let proceed = (Verdict::Proceed, Source::NotAsked);
         assert_eq!(look_up(RemotePolicy::Off, "peer.org", &[]), proceed);
         for name in
@@ -260,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delegation_to_where_we_may_not_go_was_asked_for() {
+    fn a_refused_delegation_is_a_failed_lookup() {
         let asked = [("https://peer.org/.well-known/matrix/server", 200, r#"{"m.server":"127.0.0.1"}"#)];
         assert_eq!(look_up(RemotePolicy::Enforce, "peer.org", &asked), (Verdict::Proceed, Source::Failed));
     }

@@ -1,5 +1,7 @@
-//! Memory: the records that one isolate has at hand, before the key store is asked; and the lookups
-//! that it has begun, because server names are made up as easily as they are asked for.
+//! The records and lookups that one isolate remembers.
+//!
+//! Records in memory spare a read of the key store. Lookups are counted, because clients can make up any
+//! number of server names.
 
 use std::collections::HashMap;
 
@@ -7,38 +9,39 @@ use super::{LOOKUP_WAIT_MS, LOOKUPS_PER_MINUTE, Record, RemotePolicy, Verdict};
 
 const MINUTE_MS: u64 = 60_000;
 
-/// Records by [`super::record_key`], bounded in number and, by their own expiry, in time.
+/// Records by [`super::record_key`], and the lookups of this isolate.
 #[derive(Debug, Default)]
 pub struct Memory {
     records: HashMap<String, Record>,
-    /// Remote homeservers that are being looked up, and since when.
+    /// The keys of the lookups that are under way, and the times at which they began, in milliseconds.
     under_way: Vec<(String, u64)>,
-    /// When the current minute began, and how many lookups did since.
+    /// The time at which the current minute began, in milliseconds, and the number of lookups since then.
     minute: (u64, u32),
 }
 
 /// Whether a lookup may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permit {
-    /// It has begun.
+    /// Yes. The lookup counts as begun.
     Begun,
-    /// Another request is looking this remote homeserver up: its record will be here soon.
+    /// No: another request looks up the same remote homeserver. Its record will be here soon.
     UnderWay,
-    /// Enough for this minute.
+    /// No: the limit for this minute is reached.
     TooMany,
 }
 
 impl Memory {
-    /// How many records are kept: at some 300 bytes each, a third of a megabyte.
+    /// The maximum number of records. They take about 300 bytes each, a third of a megabyte in total.
     pub const CAPACITY: usize = 1024;
 
-    /// The verdict under a key, if one is known that still holds.
+    /// Returns the verdict of the record under `key`, if there is one that is valid for `policy` at `now_ms`.
     pub fn verdict(&self, key: &str, policy: RemotePolicy, now_ms: u64) -> Option<Verdict> {
         self.records.get(key)?.verdict(policy, now_ms)
     }
 
-    /// Begins a lookup, unless this remote homeserver is being looked up or too many began in this minute. It ends
-    /// with [`Memory::put`]; after [`LOOKUP_WAIT_MS`] it is waited for no longer.
+    /// Registers a lookup and returns [`Permit::Begun`], unless another lookup of this remote homeserver is
+    /// under way or the limit of [`LOOKUPS_PER_MINUTE`] is reached. The lookup ends with [`Memory::put`], or
+    /// counts as ended after [`LOOKUP_WAIT_MS`].
     pub fn begin_lookup(&mut self, key: &str, now_ms: u64) -> Permit {
         self.under_way.retain(|(_, since)| now_ms.saturating_sub(*since) < LOOKUP_WAIT_MS);
         if self.under_way.iter().any(|(remote, _)| remote == key) {
@@ -55,8 +58,8 @@ impl Memory {
         Permit::Begun
     }
 
-    /// Keeps a record, with which a lookup has ended. A full memory first forgets what has expired, else
-    /// what expires next.
+    /// Stores a record and ends the lookup of `key`. A full memory drops its expired records, or if none has
+    /// expired, the record that expires next.
     pub fn put(&mut self, key: String, record: Record, now_ms: u64) {
         self.under_way.retain(|(remote, _)| *remote != key);
         let records = &mut self.records;
@@ -85,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_put_is_there_until_it_expires() {
+    fn a_record_is_kept_until_it_expires() {
         let mut memory = Memory::default();
         memory.put("a".into(), record(Verdict::Rejected, 0), 0);
         assert_eq!(memory.verdict("a", POLICY, 999), Some(Verdict::Rejected));
@@ -97,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_memory_forgets_what_expires_next() {
+    fn a_full_memory_drops_the_record_that_expires_next() {
         let mut memory = Memory::default();
         for n in 0..=Memory::CAPACITY {
             let now_ms = u64::try_from(n).unwrap() / 100;
@@ -110,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_memory_forgets_all_that_has_expired() {
+    fn a_full_memory_drops_all_expired_records() {
         let mut memory = Memory::default();
         for n in 0..Memory::CAPACITY {
             memory.put(n.to_string(), record(Verdict::Proceed, 0), 0);
@@ -120,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_has_so_many_lookups() {
+    fn lookups_per_minute_are_limited() {
         let mut memory = Memory::default();
         let mut begin = |n: u32, now_ms| memory.begin_lookup(&n.to_string(), now_ms);
         for n in 0..LOOKUPS_PER_MINUTE {
@@ -131,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_is_looked_up_by_one_request_at_a_time() {
+    fn one_request_at_a_time_looks_up_a_remote_homeserver() {
         let mut memory = Memory::default();
         assert_eq!(memory.begin_lookup("a", 0), Permit::Begun);
         assert_eq!(memory.begin_lookup("a", 1), Permit::UnderWay);
         assert_eq!(memory.begin_lookup("b", 1), Permit::Begun);
         memory.put("a".into(), record(Verdict::Proceed, 2), 2);
         assert_eq!(memory.begin_lookup("a", 3), Permit::Begun, "it may have expired");
-        // Whoever waited for it goes on.
+        // After this time a waiting request begins its own lookup.
         assert_eq!(memory.begin_lookup("a", 3 + LOOKUP_WAIT_MS), Permit::Begun);
     }
 }

@@ -1,28 +1,26 @@
-//! What may be read without authentication, and what remote homeservers say of theirs (MSC2461 revision 1).
+//! Policies for reading media without authentication: ours and those of remote homeservers (MSC2461,
+//! revision 1). `docs/policy.md` describes them for operators.
 //!
-//! Pure: no clock, no network, no platform. A policy only ever narrows. What it lets pass is still
-//! decided by the homeserver, for that user and that object.
+//! A policy only narrows what the homeserver allows: the homeserver still decides every request that a policy
+//! lets pass. The code is pure: it has no clock and no network.
 //!
 //! # Our own policy
 //!
-//! [`Unauthenticated`] is what the operator chose; [`Unauthenticated::decide`] is the one function
-//! that says of a request whether it passes without a token, goes to the homeserver with its token,
-//! or is refused.
+//! The operator chooses an [`Unauthenticated`]. [`Unauthenticated::decide`] decides whether a request passes
+//! without a token, goes to the homeserver with its token, or is refused.
 //!
 //! # The policy of a remote homeserver
 //!
-//! 1. [`RemotePolicy`] says how far a remote homeserver's policy is obeyed.
-//! 2. [`Memory`] and then the key store under [`record_key`] may hold a [`Record`] of this remote homeserver.
-//! 3. Otherwise, once the homeserver has vouched for the client's token and if [`Memory`] gives a
-//!    [`Permit`], a [`Lookup`] names one URL
-//!    after the other and is told what came back: *discovery* (where the remote homeserver is, [`Discovery`]),
-//!    its media config, and in mode `legacy` its versions. [`TargetRules`] judge every URL before
-//!    it is named, redirects and delegations included.
-//! 4. Its [`Finding`] becomes a [`Record`] for 2, and its [`Verdict`] is obeyed. Whatever cannot be
-//!    found out means [`Verdict::Proceed`].
+//! 1. The operator chooses with [`RemotePolicy`] how strictly we obey the policies of remote homeservers.
+//! 2. [`Memory`], or the key store under [`record_key`], may have a [`Record`] of the remote homeserver.
+//! 3. Otherwise a [`Lookup`] begins, after the homeserver has accepted the client's token and if [`Memory`]
+//!    gives a [`Permit`]. The lookup returns one URL after the other and takes each response. First comes the
+//!    [`Discovery`] of the remote homeserver's address, then its media config, then in mode `legacy` its
+//!    versions. [`TargetRules`] check every URL first, redirects and delegations included.
+//! 4. The [`Finding`] becomes a [`Record`] for step 2, and we obey its [`Verdict`]. If the policy cannot be
+//!    read, the verdict is [`Verdict::Proceed`].
 //!
-//! In scope: decisions. Out of scope: who fetches, where records are kept (`platform`), and the
-//! order of a request's checks (`origin`).
+//! `origin` does the requests through `ports`, and decides in which order a request is checked.
 
 mod discovery;
 mod host;

@@ -1,6 +1,8 @@
-//! Records: what is kept of a finding, so that a remote homeserver is asked once in a while and not per request.
+//! Records of findings, so that a remote homeserver is not asked again for each request
+//! (`docs/kv-schema.md`).
 //!
-//! Key `remote:<server name, lower case, port as a number>`, versioned JSON:
+//! The key is `remote:<server name>`, in lower case and with the port as a number. The value is versioned
+//! JSON:
 //! `{"v":1,"policy":"enforce","verdict":"rejected","fetched_ts":1790000000000,"expires_ts":1790003600000}`.
 
 use serde::{Deserialize, Serialize};
@@ -9,33 +11,33 @@ use super::{Finding, RemotePolicy, Source, Verdict};
 use crate::protocol::ServerName;
 
 const VERSION: u8 = 1;
-/// The shortest time for which Workers KV keeps anything, in seconds.
+/// The shortest lifetime of a record that Workers KV accepts, in seconds.
 const KV_MIN_TTL_SECS: u64 = 60;
 
-/// How long findings hold.
+/// How long findings are valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheTimes {
-    /// Where the remote homeserver answered, in milliseconds.
+    /// The time in milliseconds if the remote homeserver answered.
     pub answered_ms: u64,
-    /// Where it did not, in milliseconds.
+    /// The time in milliseconds if it did not answer.
     pub failed_ms: u64,
 }
 
 impl CacheTimes {
-    /// So many seconds where the remote homeserver answered, and a sixth of it where it did not.
+    /// Returns `answered_secs` as the time after an answer, and a sixth of it as the time after a failure.
     pub fn from_secs(answered_secs: u64) -> Self {
         Self { answered_ms: answered_secs * 1000, failed_ms: answered_secs * 1000 / 6 }
     }
 }
 
 impl Default for CacheTimes {
-    /// An hour, and ten minutes.
+    /// Returns one hour after an answer and ten minutes after a failure.
     fn default() -> Self {
         Self { answered_ms: 60 * 60 * 1000, failed_ms: 10 * 60 * 1000 }
     }
 }
 
-/// What is kept of a finding.
+/// The record of a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     policy: RemotePolicy,
@@ -44,7 +46,7 @@ pub struct Record {
     expires_ts: u64,
 }
 
-/// The key under which the record of a remote homeserver is kept: one for all spellings that lead to the same place.
+/// Returns the key for the record of a remote homeserver. All spellings of its server name have the same key.
 pub fn record_key(server: &ServerName) -> String {
     let host = server.host().to_ascii_lowercase();
     match server.port() {
@@ -54,8 +56,8 @@ pub fn record_key(server: &ServerName) -> String {
 }
 
 impl Record {
-    /// Keeps a finding that was made under `policy` at `now_ms` (milliseconds since 1970); `None` where
-    /// nobody was asked: finding that out again costs nothing.
+    /// Makes the record of a finding under `policy` at `now_ms`, in milliseconds since 1970. Returns `None`
+    /// if no request was made, because such a finding costs nothing to repeat.
     pub fn of(finding: Finding, policy: RemotePolicy, times: CacheTimes, now_ms: u64) -> Option<Self> {
         let holds_ms = match finding.source {
             Source::Answered => times.answered_ms,
@@ -66,22 +68,23 @@ impl Record {
         Some(Self { policy, verdict: finding.verdict, fetched_ts: now_ms, expires_ts })
     }
 
-    /// The verdict, if it still holds at `now_ms` and was found under the same `policy`.
+    /// Returns the verdict if the record has not expired at `now_ms` and was made under the same `policy`.
     pub fn verdict(&self, policy: RemotePolicy, now_ms: u64) -> Option<Verdict> {
         (self.policy == policy && now_ms < self.expires_ts).then_some(self.verdict)
     }
 
-    /// When it ends, in milliseconds since 1970.
+    /// Returns the time at which the record expires, in milliseconds since 1970.
     pub fn expires_ts(&self) -> u64 {
         self.expires_ts
     }
 
-    /// The `expirationTtl` to store it with, in seconds; `expires_ts` is what counts.
+    /// Returns the lifetime for the key store, in seconds. It may be longer than until `expires_ts`, which
+    /// readers check.
     pub fn kv_ttl_secs(&self) -> u64 {
         self.expires_ts.saturating_sub(self.fetched_ts).div_ceil(1000).max(KV_MIN_TTL_SECS)
     }
 
-    /// The record's JSON.
+    /// Returns the JSON of the record.
     pub fn to_json(&self) -> String {
         let verdict = match self.verdict {
             Verdict::Proceed => VerdictWord::Proceed,
@@ -93,7 +96,7 @@ impl Record {
         serde_json::to_string(&wire).unwrap_or_default()
     }
 
-    /// Reads a record; `None` for anything but a whole one of this version, which then is looked up anew.
+    /// Reads a record. Returns `None` unless it is complete and of this version; then a lookup replaces it.
     pub fn from_json(json: &str) -> Option<Self> {
         let wire: Wire = serde_json::from_str(json).ok().filter(|wire: &Wire| wire.v == VERSION)?;
         let verdict = match wire.verdict {
@@ -105,7 +108,7 @@ impl Record {
     }
 }
 
-/// The wire form.
+/// The JSON of a record.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
@@ -134,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_record() {
+    fn records_can_be_read_again() {
         let rejected = record(Verdict::Rejected, Source::Answered).unwrap();
         insta::assert_snapshot!(rejected.to_json(), @r#"{"v":1,"policy":"enforce","verdict":"rejected","fetched_ts":1790000000000,"expires_ts":1790003600000}"#);
         let proceed = record(Verdict::Proceed, Source::Failed).unwrap();
@@ -144,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_exactly_a_record_is_none() {
+    fn anything_else_is_not_a_record() {
         let good = record(Verdict::Rejected, Source::Answered).unwrap().to_json();
         for (from, to) in [
             ("\"v\":1", "\"v\":2"),
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_hold_an_hour_and_failures_ten_minutes() {
+    fn answers_are_valid_for_an_hour_and_failures_for_ten_minutes() {
         for (source, holds_ms) in [(Source::Answered, 3_600_000), (Source::Failed, 600_000)] {
             let record = record(Verdict::Rejected, source).unwrap();
             let at = |now_ms| record.verdict(RemotePolicy::Enforce, now_ms);
@@ -174,13 +177,13 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_another_mode_is_none() {
+    fn a_record_of_another_mode_does_not_count() {
         let record = record(Verdict::Rejected, Source::Answered).unwrap();
         assert_eq!(record.verdict(RemotePolicy::Legacy, NOW_MS), None);
     }
 
     #[test]
-    fn short_times_keep_the_stores_minimum() {
+    fn the_lifetime_is_at_least_the_stores_minimum() {
         let times = CacheTimes { answered_ms: 1500, failed_ms: 0 };
         let finding = Finding { verdict: Verdict::Proceed, source: Source::Answered };
         let record = Record::of(finding, RemotePolicy::Legacy, times, NOW_MS).unwrap();

@@ -1,4 +1,4 @@
-//! The remote policy: how far the policy of a remote homeserver is obeyed, and how its documents are read.
+//! The remote policy: how strictly we obey a remote homeserver's policy, and how we read its documents.
 
 use http::StatusCode;
 use serde_json::Value;
@@ -6,19 +6,20 @@ use serde_json::Value;
 use super::Unauthenticated;
 use crate::protocol::{MatrixError, decimal};
 
-/// The first version of the specification with authenticated media over federation (MSC3916).
+/// The first version of the Matrix specification with authenticated media over federation (MSC3916): v1.11.
 const AUTHENTICATED_FEDERATION: (u32, u32) = (1, 11);
 
-/// `REMOTE_POLICY`: how far a remote homeserver's `m.media.unauthenticated` is obeyed.
+/// `REMOTE_POLICY`: how strictly we obey the `m.media.unauthenticated` of a remote homeserver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RemotePolicy {
-    /// To the letter of MSC2461: from a remote homeserver that gives nothing without authentication, nothing is fetched.
+    /// To the letter of MSC2461: we fetch nothing from a remote homeserver that serves nothing without
+    /// authentication.
     #[default]
     Enforce,
-    /// The same, except for remote homeservers that have authenticated media over federation: the homeserver can
-    /// authenticate itself there, which MSC2461 did not know of.
+    /// As `Enforce`, but not for remote homeservers with authenticated media over federation: our homeserver
+    /// can authenticate itself there. MSC2461 is older than such authentication.
     Legacy,
-    /// Not at all: remote homeservers are never asked.
+    /// Not at all. We never ask remote homeservers for their policies.
     Off,
 }
 
@@ -26,7 +27,7 @@ impl RemotePolicy {
     /// Every mode.
     pub const ALL: [Self; 3] = [Self::Enforce, Self::Legacy, Self::Off];
 
-    /// The word in the configuration and in records.
+    /// Returns the value of the variable `REMOTE_POLICY`, which records have too.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Enforce => "enforce",
@@ -35,23 +36,24 @@ impl RemotePolicy {
         }
     }
 
-    /// The inverse of [`RemotePolicy::as_str`].
+    /// Reads a value of the variable; `None` for other text.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|policy| policy.as_str() == text)
     }
 }
 
-/// What a remote homeserver's policy means for a request for its media.
+/// The consequence of a remote homeserver's policy for requests for its media.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The homeserver is asked.
+    /// Ask the homeserver for the media.
     Proceed,
-    /// The homeserver is not asked, and no request for media is made.
+    /// Refuse the request, without asking the homeserver for the media.
     Rejected,
 }
 
 impl Verdict {
-    /// The error that a rejected request is answered with: 404, in the words of MSC2461.
+    /// Returns the error for a rejected request, 404 `M_NOT_FOUND` with the message of MSC2461; `None` for
+    /// `Proceed`.
     pub fn error(self) -> Option<MatrixError> {
         let error =
             || MatrixError::new(StatusCode::NOT_FOUND, "M_NOT_FOUND", "Remote homeserver rejected access");
@@ -59,17 +61,18 @@ impl Verdict {
     }
 }
 
-/// Reads `m.media.unauthenticated` off a media config; `None` where the document cannot be read or
-/// the value is neither text nor null.
+/// Reads `m.media.unauthenticated` from a media config. Returns `None` if the document is not a JSON object
+/// or the value is neither a string nor `null`.
 ///
-/// One word for "nothing" stands in each revision of MSC2461: `m.none` in the first, `m.all` from the
-/// third on. A word that we do not know is read as `m.unspecified` (third revision).
+/// The revisions of MSC2461 have different values for "nothing": `m.none` in the first two, `m.all` from the
+/// third on. We read both as [`Unauthenticated::Nothing`], and an unknown value as `m.unspecified`, as the
+/// third revision says.
 pub fn published(config: &[u8]) -> Option<Unauthenticated> {
     let config: Value = serde_json::from_slice(config).ok()?;
     match config.as_object()?.get("m.media.unauthenticated") {
         None | Some(Value::Null) => Some(Unauthenticated::Unset),
         Some(Value::String(word)) if word == "m.all" => Some(Unauthenticated::Nothing),
-        // Our configuration's word for no policy, not one of the protocol.
+        // `unset` is a value of our variable, but not of the protocol.
         Some(Value::String(word)) if word == Unauthenticated::Unset.as_str() => {
             Some(Unauthenticated::Unspecified)
         }
@@ -80,7 +83,7 @@ pub fn published(config: &[u8]) -> Option<Unauthenticated> {
     }
 }
 
-/// Whether a `/_matrix/client/versions` document lists v1.11 or later; `None` where it cannot be read.
+/// Returns whether a `/_matrix/client/versions` document lists v1.11 or later; `None` if it cannot be read.
 pub(super) fn has_authenticated_federation(versions: &[u8]) -> Option<bool> {
     let document: Value = serde_json::from_slice(versions).ok()?;
     let versions = document.get("versions")?.as_array()?;
@@ -96,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words() {
+    fn values_of_the_variable() {
         for policy in RemotePolicy::ALL {
             assert_eq!(RemotePolicy::parse(policy.as_str()), Some(policy));
         }
@@ -105,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_peer_publishes() {
+    fn published_policies() {
         for (config, expected) in [
             (r#"{"m.upload.size":1}"#, Some(Unauthenticated::Unset)),
             (r#"{"m.media.unauthenticated":null}"#, Some(Unauthenticated::Unset)),
@@ -151,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejection_speaks_in_the_words_of_the_proposal() {
+    fn a_rejection_has_the_message_of_the_proposal() {
         assert_eq!(Verdict::Proceed.error(), None);
         let error = Verdict::Rejected.error().unwrap();
         assert_eq!(error.status, StatusCode::NOT_FOUND);

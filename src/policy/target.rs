@@ -1,81 +1,87 @@
-//! Targets: where a URL that somebody else chose may lead us (no server-side request forgery).
+//! Targets: rules for URLs that other people choose, against server-side request forgery.
 //!
-//! Remote homeservers' server names, their delegations and redirects are chosen by others. Each is judged by one
-//! set of rules, taken apart, and the URL that is fetched is built anew from the parts, so that no
-//! second parser can read it differently.
+//! Strangers choose server names, delegations and redirects. We split each of them into parts, check every
+//! part, and build the URL that we fetch from the checked parts, so that no other parser can read it
+//! differently.
 //!
-//! | what | decided |
+//! | part | decision |
 //! |---|---|
 //! | scheme | `https`; `http` too with `ALLOW_PRIVATE_NETWORK` |
 //! | user name or password (`@` before the path) | refused |
 //! | fragment (`#`) | dropped; `?` and `#` end the host, `?` begins the query |
-//! | white space, control characters, `\`, non-ASCII anywhere | refused |
-//! | ports | 443, and 1024 or more; with `ALLOW_PRIVATE_NETWORK` all but 0; empty or signed ones refused |
-//! | relative paths in a `Location` | refused, except `/path` and `//host/path` |
-//! | hosts | see `host.rs` |
+//! | white space, control characters, `\`, non-ASCII characters | refused |
+//! | port | 443, and 1024 or more; with `ALLOW_PRIVATE_NETWORK` all but 0; empty and signed ones refused |
+//! | relative path in a `Location` | refused, except `/path` and `//host/path` |
+//! | host | see `host.rs` |
 
 use std::fmt;
 
 use super::host::HostRules;
 use crate::protocol::{ServerName, WebOrigin, WebOriginError};
 
-/// Why a target is never fetched. Names the rule, never the URL, which may hold secrets.
+/// The rule that refuses a target. The messages never contain the URL, which may contain secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    /// Not of the form `scheme://host[:port][/path][?query]`, or with characters that no URL has.
+    /// The URL is not `scheme://host[:port][/path][?query]` in printable ASCII, or its port is not a number.
     #[error("not an absolute URL in printable ASCII")]
     Form,
-    /// Another scheme.
+    /// The scheme is not `https`.
     #[error("the scheme is not https")]
     Scheme,
-    /// `user@host`.
+    /// The URL has a user name (`user@host`).
     #[error("the URL holds a user name")]
     UserInfo,
-    /// Not a host name.
+    /// The host is not a host name.
     #[error("the host is not a host name: expected labels of A-Z a-z 0-9 - _ with single dots between")]
     HostName,
-    /// A literal IP address, or a name that URL parsers take for one.
+    /// The host is a literal IP address, or URL parsers read it as one.
     #[error("the host is a literal IP address")]
     IpLiteral,
-    /// `localhost`, a single label, or a name of a private network.
+    /// The host is `localhost`, a single label, or a name of a private network.
     #[error("the host is a name of a private network")]
     PrivateName,
-    /// At or under a domain of our own hosts.
+    /// The host is one of our own domains or a name under it.
     #[error("the host is in our own domain")]
     OwnDomain,
-    /// Below 1024 and not 443.
+    /// The port is below 1024 and not 443.
     #[error("the port is neither 443 nor 1024 or more")]
     Port,
 }
 
-/// A scheme, host and port that may be asked.
+/// A scheme, host and port to which we may send requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target(WebOrigin);
 
-/// A URL that may be fetched. `Debug` shows the target only: paths and queries may be signed.
+/// A URL that we may fetch. `Debug` shows the target only, because paths and queries may contain signatures.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TargetUrl {
     target: Target,
     path_and_query: String,
 }
 
-/// What may be fetched, by an operator's configuration.
+/// The rules for targets under an operator's configuration.
 #[derive(Clone, Debug, Default)]
 pub struct TargetRules(HostRules);
 
 impl TargetRules {
-    /// Rules that refuse the domains of `own_hosts` (host names without ports: those of the server
-    /// name, the homeserver's URL and the edge's URL), unless private networks are allowed.
+    /// Makes rules that refuse the domains of `own_hosts` unless private networks are allowed. `own_hosts`
+    /// are the hosts of the server name, the homeserver's URL and the edge's URL, without ports.
     pub fn new<'h>(own_hosts: impl IntoIterator<Item = &'h str>, allow_private_network: bool) -> Self {
         Self(HostRules::new(own_hosts, allow_private_network))
     }
 
-    /// Judges a server name of the Matrix grammar, reached by https at its port or `default_port`.
+    /// Returns the target of a server name: https, and the name's port or `default_port`.
+    ///
+    /// # Errors
+    /// The rule that refuses it.
     pub fn server(&self, name: &ServerName, default_port: u16) -> Result<Target, TargetError> {
         self.target(true, name.host(), name.port().unwrap_or(default_port))
     }
 
-    /// Judges an absolute URL.
+    /// Reads an absolute URL.
+    ///
+    /// # Errors
+    /// The rule that refuses it.
     pub fn url(&self, text: &str) -> Result<TargetUrl, TargetError> {
         let (origin, rest) = WebOrigin::split(text)?;
         if !origin.is_https() && !self.0.allow_private_network {
@@ -85,7 +91,10 @@ impl TargetRules {
         Ok(target.at(rest))
     }
 
-    /// Judges the `Location` of a redirect from `from`: an absolute URL, `//host/path` or `/path`.
+    /// Reads the `Location` of a redirect from `from`: an absolute URL, `//host/path` or `/path`.
+    ///
+    /// # Errors
+    /// The rule that refuses it.
     pub fn redirect(&self, from: &TargetUrl, location: &str) -> Result<TargetUrl, TargetError> {
         if location.starts_with("//") {
             let scheme = if from.target.0.is_https() { "https" } else { "http" };
@@ -106,7 +115,7 @@ impl TargetRules {
 }
 
 impl Target {
-    /// The URL of a path there, with or without a query; a fragment is dropped.
+    /// Returns the URL of a path on this target, with its query if it has one. A fragment is dropped.
     pub fn at(&self, path_and_query: &str) -> TargetUrl {
         let (path_and_query, _fragment) = path_and_query.split_once('#').unwrap_or((path_and_query, ""));
         let slash = if path_and_query.starts_with('/') { "" } else { "/" };
@@ -125,14 +134,14 @@ impl From<WebOriginError> for TargetError {
     }
 }
 
-/// `scheme://host[:port]`, the port only where it is not the scheme's own.
+/// Writes `scheme://host[:port]`, with the port only if it is not the scheme's default.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-/// The URL to fetch.
+/// Writes the URL.
 impl fmt::Display for TargetUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.target, self.path_and_query)
@@ -160,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_are_built_anew() {
+    fn urls_are_rebuilt_from_their_parts() {
         for (text, expected) in [
             ("https://peer.org", "https://peer.org/"),
             ("HTTPS://Peer.ORG:443/A?b=C#d", "https://peer.org/A?b=C"),
@@ -174,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_that_are_refused() {
+    fn refused_urls() {
         for (text, error) in [
             ("", TargetError::Form),
             ("peer.org/path", TargetError::Form),
@@ -210,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn server_names_of_peers() {
+    fn targets_of_server_names() {
         let server = |name| {
             let name = ServerName::parse(name).unwrap();
             rules().server(&name, 8448).map(|target| target.to_string())
@@ -231,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_development_allows() {
+    fn urls_allowed_in_development() {
         let url = |text| TargetRules::new(["example.com"], true).url(text).map(|url| url.to_string());
         for allowed in [
             "http://localhost:9000/a",
@@ -251,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn redirects_are_judged_where_they_lead() {
+    fn the_targets_of_redirects_are_checked() {
         let from = rules().url("https://peer.org:8448/.well-known/x").unwrap();
         let redirect = |location| rules().redirect(&from, location).map(|url| url.to_string());
         for (location, expected) in [
@@ -277,9 +286,9 @@ mod tests {
     }
 
     proptest! {
-        /// What is let through is https to a name with dots, and reads the same a second time.
+        /// An allowed URL is https, its host is a name with dots, and it is accepted again unchanged.
         #[test]
-        fn what_is_let_through_is_canonical(rest in "[a-zA-Z0-9.:@#?/\\\\%_\\[\\]\u{e4}-]{0,40}") {
+        fn allowed_urls_are_canonical(rest in "[a-zA-Z0-9.:@#?/\\\\%_\\[\\]\u{e4}-]{0,40}") {
             if let Ok(url) = rules().url(&format!("https://{rest}")) {
                 prop_assert!(url.target.0.host().contains('.') && !url.to_string().contains('#'));
                 prop_assert_eq!(rules().url(&url.to_string()), Ok(url));

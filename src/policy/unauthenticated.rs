@@ -1,65 +1,65 @@
-//! `m.media.unauthenticated`: what may be read without a token (MSC2461 revision 1).
+//! `m.media.unauthenticated`: the policy for requests without a token (MSC2461, revision 1).
 
 use http::StatusCode;
 
 use crate::protocol::{Endpoint, MatrixError};
 
-/// The operator's policy for requests without a token on the legacy media endpoints.
+/// A policy for requests without a token on the legacy media endpoints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unauthenticated {
-    /// No policy: nothing is advertised, and the homeserver alone decides.
+    /// No policy. Nothing is advertised, and only the homeserver decides.
     #[default]
     Unset,
-    /// Only what we have in the cache.
+    /// Only objects in our cache may be read.
     Cached,
-    /// Only media of our own server name.
+    /// Only media of our own server name may be read.
     Local,
-    /// Possible, without a promise: as unset, but advertised.
+    /// The same as `Unset`, but advertised: media may be readable, without a promise.
     Unspecified,
-    /// Nothing.
+    /// Nothing may be read.
     Nothing,
 }
 
-/// Whether a request carries an access token. Only the homeserver knows if it is a good one.
+/// Whether a request has an access token. Only the homeserver knows whether the token is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Token {
-    /// None, in header or query.
+    /// There is no token, neither in a header nor in the query.
     Absent,
-    /// Some token, good or bad.
+    /// There is a token, valid or not.
     Presented,
 }
 
-/// Whose media is asked for.
+/// Whether media belong to our own server name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Locality {
-    /// The object's server name is our own.
+    /// The media belong to our own server name.
     Local,
-    /// Another server's.
+    /// The media belong to a remote homeserver.
     Remote,
 }
 
-/// All that the decision depends on besides the policy.
+/// The properties of a request on which the decision depends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// Where the request came to.
+    /// The endpoint that received the request.
     pub endpoint: Endpoint,
-    /// Whether it carries a token.
+    /// Whether the request has a token.
     pub token: Token,
-    /// Whose media it is.
+    /// Whether the media are our own.
     pub locality: Locality,
-    /// Whether we have the object, complete, in our own cache. See [`Unauthenticated::depends_on_cache`].
+    /// Whether our cache has the complete object. See [`Unauthenticated::depends_on_cache`].
     pub cached: bool,
 }
 
-/// What becomes of a request.
+/// The decision about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Not yet allowed: the homeserver is asked on its legacy endpoint, without a token, and only if
-    /// it allows may even a cached copy be used.
+    /// Ask the homeserver on its legacy endpoint, without a token. Nothing may be served before it allows
+    /// the request, not even from the cache.
     Pass,
-    /// The homeserver is asked on its authenticated endpoint, with the client's token.
+    /// Ask the homeserver on its authenticated endpoint, with the client's token.
     Authorise,
-    /// The homeserver is not asked.
+    /// Refuse the request, without asking the homeserver.
     Refuse(MatrixError),
 }
 
@@ -67,7 +67,7 @@ impl Unauthenticated {
     /// Every policy.
     pub const ALL: [Self; 5] = [Self::Unset, Self::Cached, Self::Local, Self::Unspecified, Self::Nothing];
 
-    /// The word in the configuration.
+    /// Returns the value of the variable `MEDIA_UNAUTHENTICATED`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unset => "unset",
@@ -78,19 +78,19 @@ impl Unauthenticated {
         }
     }
 
-    /// The inverse of [`Unauthenticated::as_str`]; `None` for any other word.
+    /// Reads a value of the variable; `None` for other text.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|policy| policy.as_str() == text)
     }
 
-    /// The value of `m.media.unauthenticated` in the media config; the field is absent where unset.
+    /// Returns the value of `m.media.unauthenticated` in the media config; `None` if the member is absent.
     pub fn advertised(self) -> Option<&'static str> {
         (self != Self::Unset).then(|| self.as_str())
     }
 
-    /// Decides a request. A token always goes to the homeserver, whatever the policy: a good one
-    /// opens what the homeserver lets its user see, a bad one gets the homeserver's own 401. So the
-    /// policy is about requests without a token, and only on endpoints that know such requests.
+    /// Decides about a request. Under every policy, a request with a token goes to the homeserver: a valid
+    /// token gets what its user may have, an invalid one gets the homeserver's 401. The policy only concerns
+    /// requests without a token on the legacy endpoints.
     pub fn decide(self, asked: Asked) -> Decision {
         match (asked.token, asked.endpoint) {
             (Token::Presented, _) => Decision::Authorise,
@@ -100,7 +100,8 @@ impl Unauthenticated {
         }
     }
 
-    /// Whether the decision depends on [`Asked::cached`]: looking into the cache can be spared where not.
+    /// Returns whether the decision depends on [`Asked::cached`]. If it does not, the caller need not read
+    /// the cache.
     pub fn depends_on_cache(self, asked: Asked) -> bool {
         self.decide(Asked { cached: true, ..asked }) != self.decide(Asked { cached: false, ..asked })
     }
@@ -115,7 +116,7 @@ impl Unauthenticated {
     }
 }
 
-/// 401 in the words of MSC2461.
+/// Returns 401 `M_MISSING_TOKEN` with the message of MSC2461.
 fn restricted() -> MatrixError {
     let error = "Media access is restricted to authenticated clients";
     MatrixError::new(StatusCode::UNAUTHORIZED, "M_MISSING_TOKEN", error)
@@ -125,8 +126,8 @@ fn restricted() -> MatrixError {
 mod tests {
     use super::*;
 
-    /// R refuse, A authorise, P pass. In each block of four: local cached, local not cached, remote cached,
-    /// remote not cached.
+    /// The decisions: R refuse, A authorise, P pass. The four letters of a block stand for an object that is
+    /// local and cached, local and not cached, remote and cached, remote and not cached.
     const TABLE: [(&str, [&str; 4]); 5] = [
         //                authenticated endpoint    legacy endpoints
         //                no token  token           no token  token
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cache_is_looked_into_only_where_it_decides() {
+    fn only_m_cached_depends_on_the_cache() {
         for policy in Unauthenticated::ALL {
             for (endpoint, token) in COLUMNS {
                 for (locality, cached) in OBJECTS {
@@ -186,13 +187,13 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_speaks_in_the_words_of_the_proposal() {
+    fn a_refusal_has_the_message_of_the_proposal() {
         let body = String::from_utf8(restricted().to_json()).unwrap();
         insta::assert_snapshot!(body, @r#"{"errcode":"M_MISSING_TOKEN","error":"Media access is restricted to authenticated clients"}"#);
     }
 
     #[test]
-    fn words() {
+    fn values_of_the_variable() {
         for policy in Unauthenticated::ALL {
             assert_eq!(Unauthenticated::parse(policy.as_str()), Some(policy));
         }

@@ -1,15 +1,15 @@
-//! Work for after the response.
+//! Background tasks: work for after the response.
 
 use super::UpstreamRequest;
 use crate::protocol::{Object, ObjectInfo};
 
-/// A task for after the response; [`crate::objects::run`] runs it.
+/// A background task. [`crate::objects::run`] runs it after the response.
 #[expect(missing_debug_implementations, reason = "holds requests with tokens")]
 pub enum BackgroundTask<B> {
-    /// Put a buffered object into the cache.
+    /// Puts a buffered object into the cache.
     Put(Object, ObjectInfo, B),
-    /// Remember an object's info.
+    /// Puts an object's info into the cache.
     PutInfo(Object, ObjectInfo),
-    /// Get an object once more, for the cache alone.
+    /// Requests an object once more, for the cache alone.
     Fill(Object, UpstreamRequest),
 }

@@ -1,31 +1,34 @@
-//! What the log counts.
+//! Events for the log.
 
 use crate::protocol::Change;
 
-/// What the log counts. The words are stable: operators alert on them.
+/// An event for the log. The labels are stable, because operators alert on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A grant could not be stored; the media itself was delivered.
+    /// A grant could not be stored. The media was served plainly.
     KeyStorePutFailed,
-    /// A grant could not be read; the edge answered 502.
+    /// A grant could not be read. The edge returned 502.
     KeyStoreGetFailed,
-    /// The service account was refused an object, which is served as not opted in for ten minutes; or the
-    /// media config, which remote homeservers then cannot read.
+    /// The homeserver refused the service account an object, which is then served as not opted in for ten
+    /// minutes. Or it refused the media config, which remote homeservers then cannot read.
     ServiceAccountRefused,
-    /// A remote homeserver was not asked for its policy: enough were in this minute. Its media was asked for.
+    /// A remote homeserver was not asked for its policy, because there were enough lookups in this minute.
+    /// Its media was requested all the same.
     PolicyLookupSkipped,
-    /// The homeserver could not be reached or timed out.
+    /// The homeserver could not be reached, timed out, or sent no usable response.
     HomeserverUnreachable,
-    /// An object no longer matched its grant: 409. It is served as not opted in for ten minutes.
+    /// An object no longer matched its grant. The edge returned 409, and the object is served as not opted in
+    /// for ten minutes.
     ObjectChanged(Change),
-    /// A body ended early or had another length than promised; the response was aborted.
+    /// A body ended early or had another length than promised. The response was aborted, or was a 502 if it
+    /// had not started.
     BodyBroken,
     /// An object could not be put into the cache.
     CacheFillFailed,
 }
 
 impl Event {
-    /// The word in the log.
+    /// Returns the word for the log.
     pub fn label(self) -> &'static str {
         match self {
             Self::KeyStorePutFailed => "key_store_put_failed",
@@ -39,7 +42,7 @@ impl Event {
         }
     }
 
-    /// What else the log says of it, if anything.
+    /// Returns the detail that the log adds, if there is one.
     pub fn reason(self) -> Option<&'static str> {
         match self {
             Self::ObjectChanged(change) => Some(change.label()),

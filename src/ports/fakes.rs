@@ -1,5 +1,5 @@
-//! Fakes for the ports, with the faults that the real things cannot be made to produce on demand:
-//! they fail, fail but persist, and cut a body short.
+//! Fakes for the ports. They produce faults that the real things do not produce on demand: they fail, fail
+//! but persist, and cut a body short.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ use crate::objects;
 use crate::policy::TargetUrl;
 use crate::protocol::{AccessToken, ByteRange, Object, ObjectInfo};
 
-/// Bytes that may break off, and whether somebody cancelled them.
+/// A body that may be shorter than promised, and whether it was cancelled.
 #[derive(Clone, Debug)]
 pub struct FakeBody {
     bytes: Rc<Vec<u8>>,
@@ -59,7 +59,7 @@ impl Body for FakeBody {
     }
 }
 
-/// One request as the homeserver saw it.
+/// A request as the homeserver saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     pub method: String,
@@ -82,17 +82,17 @@ pub enum StoreFault {
 
 type RemoteScript = dyn Fn(&str) -> Option<RemoteAnswer>;
 
-/// All ports.
+/// Fakes for all ports of a request.
 pub struct Fakes {
     pub remotes: Box<RemoteScript>,
     pub asked_remotes: RefCell<Vec<String>>,
     memory: RefCell<Memory>,
-    /// What other requests do while this one waits.
+    /// What other requests do while this one sleeps.
     pub while_asleep: Box<dyn Fn(&Self)>,
     answer: Box<Answering>,
     pub seen: RefCell<Vec<Seen>>,
     pub records: RefCell<HashMap<String, (String, u64)>>,
-    /// The names of all records that were asked for.
+    /// The names of all records that were read.
     pub read_names: RefCell<Vec<String>>,
     pub store_fault: Cell<StoreFault>,
     pub info: RefCell<HashMap<String, ObjectInfo>>,
@@ -106,7 +106,7 @@ pub struct Fakes {
 }
 
 impl Fakes {
-    /// A homeserver that answers so, an empty cache, a key store that works.
+    /// Creates a homeserver that responds with `answer`, an empty cache, and a key store that works.
     pub fn new(
         answer: impl Fn(&Seen) -> Result<UpstreamResponse<FakeBody>, UpstreamError> + 'static,
     ) -> Self {
@@ -130,7 +130,8 @@ impl Fakes {
         }
     }
 
-    /// A homeserver that has one object, knows conditional requests and ignores ranges, as Synapse does.
+    /// Creates a homeserver that has one object, supports conditional requests and ignores ranges, as Synapse
+    /// does.
     pub fn with_object(bytes: &[u8]) -> Self {
         let bytes = bytes.to_vec();
         Self::new(move |seen| {
@@ -143,7 +144,7 @@ impl Fakes {
         })
     }
 
-    /// Does what was left for after the response.
+    /// Runs the background tasks.
     pub fn run_background_tasks(&self) {
         let background_tasks = self.background_tasks.take();
         for task in background_tasks {
@@ -151,7 +152,7 @@ impl Fakes {
         }
     }
 
-    /// The requests so far, as `METHOD[?condition]`, and forgets them.
+    /// Returns the requests so far, each as `METHOD[?condition]`, and forgets them.
     pub fn methods(&self) -> String {
         let seen = self.seen.take();
         let words = seen.iter().map(|seen| match &seen.condition {
@@ -161,7 +162,7 @@ impl Fakes {
         words.collect::<Vec<_>>().join(" ")
     }
 
-    /// The one grant in the key store: its token and its record.
+    /// Returns the token and the record of the only grant in the key store.
     pub fn only_grant(&self) -> Option<(String, String)> {
         let records = self.records.borrow();
         let mut grants = records
@@ -173,7 +174,7 @@ impl Fakes {
     }
 }
 
-/// A homeserver's response.
+/// Builds a homeserver's response.
 #[expect(clippy::unnecessary_wraps, reason = "what a homeserver's closure returns")]
 pub fn response(
     status: u16,
@@ -189,7 +190,7 @@ pub fn response(
     })
 }
 
-/// A configuration with a few variables changed.
+/// Reads a configuration with a few variables changed.
 pub fn config(changes: &[(&str, &str)]) -> Config {
     let base = [
         ("HOMESERVER_URL", "https://synapse.example.org"),
@@ -205,7 +206,8 @@ pub fn config(changes: &[(&str, &str)]) -> Config {
     Config::read(find).unwrap()
 }
 
-/// What a client reads of a reply, or why it was aborted. The body arrives in small chunks.
+/// Returns what a client reads of a reply, or why the reply was aborted. The upstream body arrives in small
+/// chunks.
 pub fn read(reply: Reply<FakeBody>) -> Result<Vec<u8>, WindowError> {
     match reply.body {
         ReplyBody::Empty => Ok(Vec::new()),
@@ -223,7 +225,7 @@ pub fn read(reply: Reply<FakeBody>) -> Result<Vec<u8>, WindowError> {
     }
 }
 
-/// A reply's header as text.
+/// Returns a reply's header as text.
 pub fn header<'a, B>(reply: &'a Reply<B>, name: &str) -> Option<&'a str> {
     reply.headers.get(name).map(|value| value.to_str().unwrap())
 }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::protocol::AccessToken;
 
-/// The headers of a response that anybody here looks at: an object's info, and what is relayed.
+/// The response headers that we read: those that describe an object, and those that are relayed.
 pub const READ_HEADERS: [HeaderName; 11] = [
     CONTENT_LENGTH,
     CONTENT_TYPE,
@@ -26,23 +26,23 @@ pub const READ_HEADERS: [HeaderName; 11] = [
 
 /// Sends requests to the homeserver.
 pub trait Homeserver<B> {
-    /// Sends a request, follows no redirect, uses no cache. A coding that the platform decodes by itself is
-    /// removed from the headers, with the length of the coded body.
+    /// Sends a request. Follows no redirect and uses no cache. If the platform decodes the body itself, the
+    /// response has neither `Content-Encoding` nor `Content-Length`, which is the length of the coded body.
     async fn send(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<B>, UpstreamError>;
 }
 
-/// Whose access token a request carries, as `Authorization: Bearer …`.
+/// The account whose access token a request carries, as `Authorization: Bearer …`.
 #[expect(missing_debug_implementations, reason = "tokens are secrets")]
 #[derive(Clone)]
 pub enum Account {
-    /// The client's own, where it came in the header.
+    /// The client's own account, with its token if that came in the header.
     Client(Option<AccessToken>),
-    /// The service account's.
+    /// The service account.
     Service(AccessToken),
 }
 
 impl Account {
-    /// The token, if there is one.
+    /// Returns the token, if there is one.
     pub fn token(&self) -> Option<&AccessToken> {
         match self {
             Self::Client(token) => token.as_ref(),
@@ -51,20 +51,20 @@ impl Account {
     }
 }
 
-/// A request to the homeserver. The path holds what the client sent and may hold its access token: `Debug` is
-/// left out on purpose.
+/// A request to the homeserver. It has no `Debug`, because the path holds what the client sent, perhaps its
+/// access token.
 #[expect(missing_debug_implementations, reason = "path and token are secrets")]
 #[derive(Clone)]
 pub struct UpstreamRequest {
     /// `GET` or `HEAD`.
     pub method: Method,
-    /// Path and query, rebuilt from typed values.
+    /// Path and query. For media, they are rebuilt from parsed values.
     pub path: Zeroizing<String>,
-    /// Who asks.
+    /// The account that asks.
     pub account: Account,
-    /// `If-None-Match` or `Range`, nothing else.
+    /// `If-None-Match` or `Range`, and nothing else.
     pub headers: HeaderMap,
-    /// What `X-Forwarded-For` is set to.
+    /// The value of `X-Forwarded-For`, if there is one.
     pub client_ip: Option<String>,
 }
 
@@ -73,22 +73,22 @@ pub struct UpstreamRequest {
 pub struct UpstreamResponse<B> {
     /// The status, 200-599.
     pub status: StatusCode,
-    /// Those of [`READ_HEADERS`] that are there.
+    /// The response's headers, as far as they are in [`READ_HEADERS`].
     pub headers: HeaderMap,
     /// The body, possibly empty.
     pub body: B,
 }
 
-/// Why the homeserver gave no answer that can be used.
+/// Why the homeserver sent no usable response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpstreamError {
-    /// No connection, or it broke before the headers.
+    /// There was no connection, or it broke before the headers arrived.
     #[error("the homeserver cannot be reached")]
     Unreachable,
-    /// No headers in time.
+    /// The headers did not arrive in time.
     #[error("the homeserver did not answer in time")]
     TimedOut,
-    /// A status outside 200-599.
+    /// The status lies outside of 200-599.
     #[error("the homeserver sent the invalid status {0}")]
     OddStatus(u16),
 }

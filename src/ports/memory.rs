@@ -2,11 +2,11 @@
 
 use crate::policy;
 
-/// What is remembered.
+/// The memory of one isolate or process.
 #[derive(Debug, Default)]
 pub struct Memory {
     /// The policies of remote homeservers.
     pub policies: policy::Memory,
-    /// Until when (milliseconds since 1970) the homeserver is taken to have legacy media endpoints only.
+    /// Until when we assume that the homeserver has only legacy media endpoints, in milliseconds since 1970.
     pub legacy_only_until_ms: u64,
 }

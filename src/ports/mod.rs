@@ -1,6 +1,6 @@
-//! The ports: small traits through which [`crate::origin`], [`crate::edge`] and [`crate::objects`] reach
-//! everything outside, and the plain values that pass through them. A platform has an adapter for each port;
-//! tests have fakes that fail, fail but persist, answer late, or cut a body short.
+//! Ports: the small traits through which [`crate::origin`], [`crate::edge`] and [`crate::objects`] reach
+//! everything outside, and the plain values that pass through them. A platform has an adapter for each port.
+//! Tests have fakes that fail, fail but persist, or cut a body short.
 
 mod background;
 mod body;
@@ -30,6 +30,6 @@ pub use runtime::Runtime;
 pub trait Platform:
     Homeserver<Self::Body> + ObjectCache<Self::Body> + KeyStore + Runtime<Self::Body> + RemoteHomeservers
 {
-    /// The bodies of this platform.
+    /// The type of the platform's bodies.
     type Body: Body;
 }

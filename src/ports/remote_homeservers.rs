@@ -1,26 +1,26 @@
-//! The port to remote homeservers, which are asked for their policy.
+//! The port to remote homeservers, which we ask for their policies.
 
 use http::StatusCode;
 
 use crate::policy::TargetUrl;
 
-/// Asks remote homeservers.
+/// Sends requests to remote homeservers.
 pub trait RemoteHomeservers {
-    /// `GET` without credentials, no redirect followed, within `FETCH_TIMEOUT_MS` and `MAX_BODY_BYTES`; `None`
-    /// for everything that is not a whole answer.
+    /// Sends a `GET` without credentials and follows no redirect. Returns `None` unless a complete response
+    /// of at most `MAX_BODY_BYTES` arrives within `FETCH_TIMEOUT_MS`.
     async fn fetch(&self, url: &TargetUrl) -> Option<RemoteAnswer>;
-    /// Lets some time pass. A request must not wait for anything that belongs to another one, but it can look
-    /// again later.
+    /// Waits for `ms` milliseconds. A request must not wait for anything that belongs to another request, but
+    /// it can sleep and look again.
     async fn sleep(&self, ms: u32);
 }
 
-/// A remote homeserver's whole answer.
+/// A remote homeserver's complete response.
 #[derive(Clone, Debug)]
 pub struct RemoteAnswer {
-    /// Its status.
+    /// The status.
     pub status: StatusCode,
-    /// Its `Location`, verbatim.
+    /// The `Location`, verbatim.
     pub location: Option<String>,
-    /// Its body.
+    /// The body.
     pub body: Vec<u8>,
 }

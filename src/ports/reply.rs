@@ -1,4 +1,4 @@
-//! Responses, before the platform sends them.
+//! Replies: our responses, before the platform sends them.
 
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -13,7 +13,7 @@ use crate::protocol::{ByteRange, MatrixError, header};
 pub struct Reply<B> {
     /// The status, 200-599.
     pub status: StatusCode,
-    /// All headers; `Content-Length` is here where the length is known.
+    /// All headers, with `Content-Length` if the length is known.
     pub headers: HeaderMap,
     /// The body.
     pub body: ReplyBody<B>,
@@ -22,23 +22,23 @@ pub struct Reply<B> {
 /// A response's body.
 #[derive(Debug)]
 pub enum ReplyBody<B> {
-    /// None: replies to `HEAD`, 204, 304.
+    /// No body, as in replies to `HEAD`, 204, 304 and plain redirects.
     Empty,
-    /// A short document; wiped on drop, because answers hold keys.
+    /// A short document. It is wiped on drop, because answers hold keys.
     Bytes(Zeroizing<Vec<u8>>),
     /// Media of a known length: the bytes of a window, encrypted or not.
     Media(B, Window),
-    /// Whatever the homeserver sent, of unknown length, as it comes.
+    /// A body of the homeserver, relayed as it arrives.
     Relay(B),
 }
 
 impl<B> Reply<B> {
-    /// A response without a body.
+    /// Creates a reply without headers and body.
     pub fn empty(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::new(), body: ReplyBody::Empty }
     }
 
-    /// A JSON document, never stored.
+    /// Creates a reply with a JSON document, which no cache may store.
     pub fn json(status: StatusCode, json: Zeroizing<Vec<u8>>) -> Self {
         let mut headers = HeaderMap::new();
         header::insert_sandbox(&mut headers);
@@ -48,7 +48,7 @@ impl<B> Reply<B> {
         Self { status, headers, body: ReplyBody::Bytes(json) }
     }
 
-    /// The headers of 200, or of 206 for a range, of an object of `size` bytes, without a body.
+    /// Creates a 200, or a 206 for a range, for an object of `size` bytes: status and headers without a body.
     pub fn media_head(mut headers: HeaderMap, size: u64, range: Option<ByteRange>) -> Self {
         headers.insert(CONTENT_LENGTH, range.map_or(size, ByteRange::length).into());
         let content_range = range.and_then(|range| HeaderValue::from_str(&range.to_content_range(size)).ok());
@@ -57,7 +57,7 @@ impl<B> Reply<B> {
         Self { status, headers, body: ReplyBody::Empty }
     }
 
-    /// 416, with the size that a range may lie in.
+    /// Creates a 416 that tells the object's length, `size` bytes.
     pub fn unsatisfiable(size: u64) -> Self {
         let message = format!("The range lies beyond the end of the media, which has {size} bytes");
         let status = StatusCode::RANGE_NOT_SATISFIABLE;
@@ -67,12 +67,12 @@ impl<B> Reply<B> {
         reply
     }
 
-    /// An error of ours.
+    /// Creates a reply with a Matrix error.
     pub fn error(error: &MatrixError) -> Self {
         Self::json(error.status, Zeroizing::new(error.to_json()))
     }
 
-    /// The same without its body, as `HEAD` is answered. The headers stay, `Content-Length` too.
+    /// Removes the body, as for a `HEAD`. The headers stay, including `Content-Length`.
     #[must_use]
     pub fn without_body(mut self) -> Self
     where

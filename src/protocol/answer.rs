@@ -1,4 +1,4 @@
-//! The answer: what a client that opted in gets instead of the media.
+//! Answers, which clients that opted in get instead of the media (`spec/msc4097.md`, section 5).
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -7,32 +7,32 @@ use super::{Metadata, OptIn, RedirectToken, WebOrigin};
 use crate::cipher::{Algorithm, Key};
 use crate::encoding::to_wiped_json;
 
-/// The link, the key and the metadata, as JSON. `Debug` shows neither link nor key.
+/// An answer: link, key, expiry and metadata. `Debug` shows neither the link nor the key.
 #[derive(Clone)]
 pub struct Answer {
-    /// `<edge>/<token>`.
+    /// The link: `<edge>/<token>`.
     pub url: Zeroizing<String>,
-    /// How the link's bytes are protected.
+    /// The protection of the link's bytes.
     pub protection: Protection,
-    /// When the link ends, in milliseconds since 1970; checked when a response starts.
+    /// The time at which the link ends, in milliseconds since 1970. A response that has started goes on.
     pub expires_ts: u64,
-    /// How long the link works from the answer on, in milliseconds, where the origin says so.
+    /// The time from the answer to the end of the link, in milliseconds, if the origin gives it.
     pub expires_in_ms: Option<u64>,
-    /// What the homeserver says of the object.
+    /// The metadata of the object.
     pub metadata: Metadata,
 }
 
-/// The `alg` of an answer, with the key where there is one.
+/// The `alg` and `key` of an answer.
 #[derive(Clone, Debug)]
 pub enum Protection {
-    /// The link gives ciphertext under this key.
+    /// The link serves ciphertext under this key, which fits this link only.
     Encrypted(Key),
-    /// `"alg":"none"`: the link gives the bytes as stored, for a limited time.
+    /// The link serves the bytes as stored: `"alg":"none"`.
     None,
 }
 
 impl Protection {
-    /// Returns the wire form of `alg`.
+    /// Returns the value of `alg`.
     fn alg(&self) -> &'static str {
         match self {
             Self::Encrypted(key) => key.alg().as_str(),
@@ -41,29 +41,30 @@ impl Protection {
     }
 }
 
-/// The `alg` of a link without a key.
+/// The value of `alg` for a link without a key.
 const NO_ALGORITHM: &str = "none";
 
-/// Every JSON reader holds whole numbers below this one exactly: times and durations are below it.
+/// The upper bound of times and durations, exclusive, in milliseconds. Every JSON reader represents smaller
+/// whole numbers exactly.
 const TIME_END_MS: u64 = 1 << 53;
 
-/// An answer that a client must not follow. Of several reasons, the first one here is given
-/// (`spec/msc4097.md`, section 5).
+/// The reason why a client must refuse an answer. If several reasons apply, the first one in this list is
+/// returned (`spec/msc4097.md`, section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
-    /// The body is longer than [`Answer::MAX_BYTES`], or is not the JSON of an answer.
+    /// The body is longer than [`Answer::MAX_BYTES`] or is not the JSON of an answer.
     #[error("the answer is not the JSON that the specification describes")]
     Malformed,
-    /// The link leads elsewhere than to the edge that the homeserver advertises.
+    /// The link does not lead to the advertised edge.
     #[error("the answer's link is not on the edge that the homeserver advertises")]
     ForeignUrl,
-    /// The client did not offer the algorithm.
+    /// `alg` is neither `none` nor an algorithm that the client named.
     #[error("the answer names an algorithm that was not asked for")]
     UnknownAlgorithm,
-    /// The answer has `alg: none`, but the client did not say `verbatim`.
+    /// `alg` is `none`, but the client did not say `verbatim`.
     #[error("the answer is a plain link, which was not asked for")]
     UnexpectedNone,
-    /// The key is missing, is not 32 bytes of base64url, or comes with `alg: none`.
+    /// The key is missing, is not 32 bytes of base64url, or accompanies `alg: none`.
     #[error("the answer's key does not fit its algorithm: 32 bytes of base64url, or no key with none")]
     Key,
 }
@@ -81,7 +82,7 @@ struct Record {
 }
 
 impl Answer {
-    /// The body. Holds the key: wiped on drop.
+    /// Returns the JSON of the answer. It contains the key, so it is wiped on drop.
     pub fn to_json(&self) -> Zeroizing<String> {
         let key = match &self.protection {
             Protection::Encrypted(key) => Some(key.to_base64url()),
@@ -100,25 +101,29 @@ impl Answer {
         to_wiped_json(&record, self.url.len() + content_type.len() + disposition)
     }
 
-    /// Returns for how many milliseconds the link works, from the moment at which the answer arrived.
+    /// Returns for how long the link works after the arrival of the answer, in milliseconds.
     ///
-    /// `arrived_ms` is that moment by the client's clock, in milliseconds since 1970. It counts only
-    /// where the origin gives nothing but `expires_ts`. A player asks for a new answer after this time;
-    /// a client never refuses an answer because of it.
+    /// `arrived_ms` is the time of the arrival by the client's clock, in milliseconds since 1970. It is used
+    /// only if the origin does not give `expires_in_ms`, because a client's clock may be wrong. A player asks
+    /// for a new answer after this time. A client must not refuse an answer because of it.
     pub fn works_for_ms(&self, arrived_ms: u64) -> u64 {
         self.expires_in_ms.unwrap_or_else(|| self.expires_ts.saturating_sub(arrived_ms))
     }
 
-    /// The largest answer that a client reads, in bytes. The longest real ones have about 6 KiB.
+    /// The size limit of an answer, in bytes. Our origin's answers have less than 4 KiB: 2 KiB of token, 1
+    /// KiB of metadata, the edge's web origin and the key.
     pub const MAX_BYTES: usize = 16 * 1024;
 
-    /// Reads an answer and refuses what a client must not follow (`spec/msc4097.md`, section 5).
+    /// Reads an answer and checks the rules of `spec/msc4097.md`, section 5.
     ///
-    /// `edge` is the advertised web origin, secure as [`WebOrigin::parse`] checks. `opt_in` is
-    /// what the client asked for: its algorithm, and `none` if it said `verbatim`. The caller has checked the header, which
-    /// alone makes a response an answer.
+    /// `edge` is the advertised web origin, as [`WebOrigin::parse`] returns it. `opt_in` is what the client asked for: its
+    /// algorithm, and `none` if it said `verbatim`. The caller must have checked the header that makes a response an
+    /// answer.
+    ///
+    /// # Errors
+    /// The reason why the client must refuse the answer.
     pub fn from_json(json: &[u8], edge: &WebOrigin, opt_in: &OptIn) -> Result<Self, AnswerError> {
-        // Serde would read an array of the members in order too.
+        // Serde would also accept a JSON array with the members in order.
         let is_object = json.trim_ascii_start().first() == Some(&b'{');
         if json.len() > Self::MAX_BYTES || !is_object {
             return Err(AnswerError::Malformed);
@@ -193,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_elsewhere_is_not_followed() {
+    fn a_link_to_another_origin_is_refused() {
         let json = answer().to_json();
         for edge in ["https://media.example.ne", "https://media.example.net:8443", "https://other"] {
             assert_eq!(read(&json, edge, false).unwrap_err(), AnswerError::ForeignUrl, "{edge}");
@@ -222,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_duration_counts_more_than_the_clock() {
+    fn the_duration_takes_precedence_over_the_clock() {
         let until = answer();
         assert_eq!(until.works_for_ms(1_789_999_999_000), 1000);
         assert_eq!(until.works_for_ms(1_790_000_000_001), 0);

@@ -1,10 +1,11 @@
-//! `Content-Disposition` (RFC 6266, RFC 8187): whether a browser may show media, and its file name.
+//! `Content-Disposition` (RFC 6266, RFC 8187): whether a browser may show media inline, and their file name.
 
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// Types that the Matrix specification (11.7.2) allows to be shown inline; all others are attachments.
+/// The types that may be shown inline (Matrix specification, "Serving inline content"). Media of any other
+/// type are attachments.
 const INLINE_TYPES: [&str; 26] = [
     "text/css",
     "text/plain",
@@ -34,7 +35,7 @@ const INLINE_TYPES: [&str; 26] = [
     "audio/x-flac",
 ];
 
-/// RFC 8187 `attr-char`: what stands unencoded in an extended parameter value.
+/// Encodes all but the `attr-char` of RFC 8187, for extended parameter values.
 const EXTENDED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'!')
     .remove(b'#')
@@ -49,33 +50,33 @@ const EXTENDED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
-/// What follows the last dot of a name is its extension only if it is short, the dot included.
+/// The length limit of a file name's extension, in bytes and with its dot. A longer one is no extension.
 const MAX_EXTENSION_BYTES: usize = 32;
 
-/// A file name: any text without control characters, not empty.
+/// A file name: text that is not empty and has no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileName(String);
 
 impl FileName {
-    /// Drops control characters; `None` if nothing is left.
+    /// Removes the control characters from a text. Returns `None` if nothing is left.
     pub fn new(text: &str) -> Option<Self> {
         let clean: String = text.chars().filter(|char| !char.is_control()).collect();
         (!clean.is_empty()).then_some(Self(clean))
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name cut to at most `max_bytes` of UTF-8, its extension kept where it fits.
+    /// Returns the name cut to at most `max_bytes` of UTF-8. It keeps its extension if that fits.
     #[must_use]
     pub fn shortened(&self, max_bytes: usize) -> Self {
         Self(self.cut(max_bytes, char::len_utf8))
     }
 
-    /// The name cut so that the costs of its characters add up to at most `budget`, its extension kept
-    /// where it fits; `None` if nothing fits. Looks at no more of a name than it keeps.
+    /// Returns the name cut so that its characters cost at most `budget` in total. It keeps its extension if
+    /// that fits. Returns `None` if no character fits. Reads only as much of the name as it keeps.
     pub(super) fn fitting(&self, budget: usize, cost: impl Fn(char) -> usize) -> Option<Self> {
         Some(self.cut(budget, cost)).filter(|name| !name.is_empty()).map(Self)
     }
@@ -94,7 +95,7 @@ impl FileName {
     }
 }
 
-/// The longest beginning of `text` whose characters cost at most `budget`, and what is left of that.
+/// Returns the longest beginning of `text` whose characters cost at most `budget`, and the unused budget.
 fn affordable(text: &str, budget: usize, cost: impl Fn(char) -> usize) -> (&str, usize) {
     let mut left = budget;
     for (index, char) in text.char_indices() {
@@ -106,18 +107,19 @@ fn affordable(text: &str, budget: usize, cost: impl Fn(char) -> usize) -> (&str,
     (text, left)
 }
 
-/// A `Content-Disposition`, as far as Matrix uses it.
+/// The parts of a `Content-Disposition` that Matrix uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disposition {
-    /// `inline` (true) or `attachment` (false).
+    /// Whether the type is `inline` and not `attachment`.
     pub inline: bool,
-    /// The file name.
+    /// The file name, if there is one.
     pub file_name: Option<FileName>,
 }
 
 impl Disposition {
-    /// The disposition to serve media of `content_type` with: what the homeserver said, narrowed to
-    /// `attachment` for types that must not be shown, under the name that the client asked for.
+    /// Returns the disposition for serving media of `content_type`. `stored` is the homeserver's header;
+    /// `inline` becomes `attachment` for types that must not be shown inline. `file_name` is the client's
+    /// and replaces the homeserver's.
     pub fn for_media(stored: Option<&str>, content_type: &str, file_name: Option<&FileName>) -> Self {
         let stored = stored.map(Self::parse);
         let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -128,7 +130,7 @@ impl Disposition {
         }
     }
 
-    /// Reads a header leniently: what is not `inline` is an attachment, an unreadable name is none.
+    /// Reads a header leniently. Every type but `inline` is `attachment`, and an unreadable name is ignored.
     pub fn parse(header: &str) -> Self {
         let mut parameters = split_parameters(header).into_iter();
         let inline = parameters.next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("inline"));
@@ -145,7 +147,7 @@ impl Disposition {
     }
 }
 
-/// The header's wire form: a quoted string for ASCII names, RFC 8187's `filename*` for others.
+/// Writes the header's value. An ASCII name is a quoted string, any other name is a `filename*` of RFC 8187.
 impl fmt::Display for Disposition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.inline { "inline" } else { "attachment" })?;
@@ -160,13 +162,13 @@ impl fmt::Display for Disposition {
 }
 
 impl Disposition {
-    /// The same with its file name cut so that the wire form, written as a JSON string, has at most
-    /// `max_bytes`, or without a name if nothing of it fits. The work is that of `max_bytes`, however
-    /// long the name is.
+    /// Returns the disposition with its file name cut so that the header's value, written as a JSON string,
+    /// has at most `max_bytes`. The name is dropped if none of it fits. The time depends on `max_bytes`, not
+    /// on the length of the name.
     pub(super) fn fitting_json(&self, max_bytes: usize) -> Self {
         let bare = Self { inline: self.inline, file_name: None };
         let file_name = self.file_name.as_ref().and_then(|name| {
-            // A name may be all ASCII once it is cut, so its letters cost what the dearer form takes.
+            // The cut name may be all ASCII, so each of its characters costs the maximum of both forms.
             let (parameter, cost): (_, fn(char) -> usize) = if name.as_str().is_ascii() {
                 ("; filename=\\\"\\\"", quoted_cost)
             } else {
@@ -179,18 +181,18 @@ impl Disposition {
     }
 }
 
-/// The bytes that a letter takes in a quoted string within JSON: `"` is `\\\"` there.
+/// Returns the bytes of a character in a quoted string within JSON, where `"` is `\\\"`.
 fn quoted_cost(char: char) -> usize {
     if matches!(char, '"' | '\\') { 4 } else { 1 }
 }
 
-/// The bytes that a letter takes percent-encoded, and at least those that it takes in a quoted string.
+/// Returns the bytes of a character when percent-encoded, or in a quoted string if that is longer.
 fn encoded_cost(char: char) -> usize {
     let encoded: usize = utf8_percent_encode(char.encode_utf8(&mut [0; 4]), EXTENDED).map(str::len).sum();
     encoded.max(quoted_cost(char))
 }
 
-/// Splits at semicolons outside quoted strings.
+/// Splits a header at semicolons outside quoted strings.
 fn split_parameters(header: &str) -> Vec<&str> {
     let (mut parts, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
     for (index, char) in header.char_indices() {
@@ -244,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_homeservers_write() {
+    fn reads_the_headers_of_homeservers() {
         let parsed = |header| {
             let Disposition { inline, file_name } = Disposition::parse(header);
             (inline, file_name.map_or(String::new(), |FileName(name)| name))
@@ -271,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clients_name_wins() {
+    fn the_clients_name_replaces_the_homeservers() {
         let served = Disposition::for_media(Some("inline; filename=a"), "image/png", Some(&name("b")));
         assert_eq!(served.to_string(), "inline; filename=\"b\"");
     }

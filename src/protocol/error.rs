@@ -3,36 +3,35 @@
 use http::StatusCode;
 use serde::Serialize;
 
-/// An error of ours, in the form of the Matrix specification. The homeserver's errors are relayed
-/// as they came and never made up here.
+/// A Matrix error that we send ourselves. The homeserver's errors are relayed unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MatrixError {
-    /// The HTTP status it travels under.
+    /// The HTTP status.
     #[serde(skip)]
     pub status: StatusCode,
-    /// The machine-readable code.
+    /// The machine-readable error code.
     pub errcode: &'static str,
-    /// A sentence for people.
+    /// A message for people.
     pub error: String,
 }
 
 impl MatrixError {
-    /// An error with a sentence for people.
+    /// Makes an error with a message for people.
     pub fn new(status: StatusCode, errcode: &'static str, error: impl Into<String>) -> Self {
         Self { status, errcode, error: error.into() }
     }
 
-    /// 401, the only decision that is ours: without a token the homeserver need not be asked.
+    /// Returns 401 `M_MISSING_TOKEN`. The origin sends it without asking the homeserver.
     pub fn missing_token() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "M_MISSING_TOKEN", "Missing access token")
     }
 
-    /// 404 for what is not here, whatever the reason.
+    /// Returns 404 `M_NOT_FOUND`. It does not say why.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "M_NOT_FOUND", "Not found")
     }
 
-    /// The JSON body.
+    /// Returns the JSON of the body.
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_else(|_| br#"{"errcode":"M_UNKNOWN","error":""}"#.to_vec())
     }
@@ -43,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_body_has_code_and_sentence() {
+    fn the_body_has_a_code_and_a_message() {
         let body = MatrixError::missing_token().to_json();
         insta::assert_snapshot!(String::from_utf8(body).unwrap(), @r#"{"errcode":"M_MISSING_TOKEN","error":"Missing access token"}"#);
     }

@@ -1,9 +1,9 @@
-//! Field values of HTTP as text (RFC 9110 section 5.5).
+//! HTTP field values as text (RFC 9110 section 5.5).
 //!
-//! A value may hold bytes above 127, obs-text, of which the standard does not say what they mean.
-//! Servers write UTF-8 in practice, some ISO-8859-1. `HeaderValue::to_str` refuses all of them, which
-//! loses the whole value for one letter of a file name. So text that people read is read here, and what
-//! has a grammar of its own (numbers, ranges, tokens) goes on with `to_str`: obs-text is no part of it.
+//! A value may contain bytes above 127 (`obs-text`), and the RFC does not define their encoding. Most servers
+//! write UTF-8, some write ISO-8859-1. `HeaderValue::to_str` refuses such bytes, so a single letter of a file
+//! name would lose the whole value. The functions here read text that is meant for people. Numbers, ranges
+//! and tokens never contain `obs-text`, so `to_str` reads those.
 
 use std::borrow::Cow;
 
@@ -11,14 +11,14 @@ use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, HeaderValue};
 use percent_encoding::{AsciiSet, percent_encode};
 
-/// Stands for bytes that were no UTF-8. The Workers runtime decodes values with it, so nobody can say
-/// what stood there.
+/// The character that replaces bytes that are not UTF-8. The Workers runtime decodes values this way, and
+/// the original bytes are lost.
 const LOST: char = char::REPLACEMENT_CHARACTER;
 
-/// Only what is not ASCII is encoded (by every set); all else of a URL is the sender's.
+/// Encodes no ASCII character. Every set encodes the bytes above 127.
 const NOT_ASCII: &AsciiSet = &AsciiSet::EMPTY;
 
-/// The value as text: UTF-8, or ISO-8859-1 if it is no UTF-8.
+/// Decodes a value as UTF-8, or as ISO-8859-1 if it is not UTF-8.
 pub fn field_text(value: &HeaderValue) -> Cow<'_, str> {
     match std::str::from_utf8(value.as_bytes()) {
         Ok(text) => Cow::Borrowed(text),
@@ -26,22 +26,22 @@ pub fn field_text(value: &HeaderValue) -> Cow<'_, str> {
     }
 }
 
-/// The value as text whose UTF-8 is exactly what was sent, so that it can be repeated and compared;
-/// `None` if there is no such text.
+/// Returns a value as text if its UTF-8 is exactly the bytes that were sent, so that it can be sent back and
+/// compared. Returns `None` otherwise.
 pub fn verbatim_text(value: &HeaderValue) -> Option<&str> {
     std::str::from_utf8(value.as_bytes()).ok().filter(|text| !text.contains(LOST))
 }
 
-/// A URL reference in ASCII: bytes above 127 are percent-encoded, as the URL standard does with UTF-8.
-/// `None` if it is not what was sent any more.
+/// Returns a URL reference in ASCII. Bytes above 127 are percent-encoded, as in the URL standard. Returns
+/// `None` if the original bytes are lost.
 pub fn ascii_reference(value: &HeaderValue) -> Option<HeaderValue> {
     let lost = std::str::from_utf8(value.as_bytes()).is_ok_and(|text| text.contains(LOST));
     let encoded = (!lost).then(|| percent_encode(value.as_bytes(), NOT_ASCII).to_string())?;
     HeaderValue::try_from(encoded).ok()
 }
 
-/// A media type in ASCII: as it stands, or without its parameters where these have other letters.
-/// `None` if the type itself has.
+/// Returns a media type in ASCII, without its parameters if these are not ASCII. Returns `None` if the type
+/// itself is not ASCII.
 pub fn ascii_media_type(value: &HeaderValue) -> Option<&str> {
     value.to_str().ok().or_else(|| {
         let essence = value.as_bytes().split(|byte| *byte == b';').next()?;
@@ -49,8 +49,8 @@ pub fn ascii_media_type(value: &HeaderValue) -> Option<&str> {
     })
 }
 
-/// Whether a body arrives in another form than it has, and so with another length. A coding that
-/// cannot be read is one all the same.
+/// Returns whether a body has a content coding, so that its length differs from the object's. An unreadable
+/// coding counts too.
 pub fn is_encoded(headers: &HeaderMap) -> bool {
     let identity = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
     headers.get_all(CONTENT_ENCODING).iter().any(|value| !identity(value))
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_stands_for_others_too_is_not_verbatim() {
+    fn a_text_with_lost_bytes_is_not_verbatim() {
         assert_eq!(verbatim_text(&value("\"\u{e9}\"".as_bytes())), Some("\"\u{e9}\""));
         assert_eq!(verbatim_text(&value(b"\"\xe9\"")), None);
         assert_eq!(verbatim_text(&value("\"\u{fffd}\"".as_bytes())), None);

@@ -1,4 +1,5 @@
-//! Grants: the record that the origin injects under a token and the edge looks up.
+//! Grants: the records that the origin injects and the edge looks up (`spec/msc4097.md`, section 8.2;
+//! `docs/kv-schema.md`).
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -8,60 +9,61 @@ use super::{Algorithm, MediaId, Object, ObjectInfo, ServerName};
 use crate::cipher::Key;
 use crate::encoding::to_wiped_json;
 
-/// The version of the record. A reader knows its own version only: others are no grants to it.
+/// The version of the record. A reader accepts only its own version.
 const VERSION: u8 = 1;
 
-/// What a link gives: the key, the object, and what must still be true of it.
+/// The content of a link: the key, the object, and the pins that the object must match.
 #[derive(Clone, Debug)]
 pub struct Grant {
-    /// How the bytes leave the edge.
+    /// The form of the bytes that the edge sends.
     pub content: Content,
-    /// What they are.
+    /// The object.
     pub object: Object,
-    /// What was known of the object at mint; if it no longer matches, nothing is sent.
+    /// The pins of the object. If it no longer matches them, the edge sends none of it.
     pub pins: Pins,
-    /// The metadata's JSON, fixed at mint, so that all responses of a token seal the same bytes.
+    /// The JSON of the metadata. It is fixed at mint, so that all responses of a token seal the same bytes.
     pub metadata: String,
-    /// The strong, quoted `ETag` of the link: random, so that it tells nothing of the object.
+    /// The strong, quoted `ETag` of the link. It is random, so that it reveals nothing about the object.
     pub etag: String,
-    /// When it ends, in milliseconds since 1970.
+    /// The time at which the link ends, in milliseconds since 1970.
     pub expires_ts: u64,
 }
 
-/// How a link's bytes leave the edge.
+/// The form of the bytes that the edge sends.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// Encrypted under a key that serves this token only.
+    /// The object, encrypted under a key that serves this token only.
     Encrypted(Key),
-    /// As stored, type and name hidden: the object is ciphertext already (`alg: none`).
+    /// The object as stored, without its type and name, because it is ciphertext already (`alg: none`).
     Verbatim,
-    /// As stored, with type and name, for clients that did not opt in (`alg: none`).
+    /// The object as stored, with its type and name, for clients that did not opt in. The client gets no
+    /// answer, only a plain redirect.
     Plain,
 }
 
-/// What was known of an object when its grant was minted.
+/// The state of an object when its grant was minted (`spec/msc4097.md`, section 8.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pins {
-    /// The length in bytes; always known, or there is no grant.
+    /// The length in bytes. An object of unknown length gets no grant.
     pub size: u64,
-    /// The store's `ETag` as it was told, whatever its form; absent if none was told.
+    /// The store's `ETag`, unchanged even if it is invalid; absent if the store sent none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
 }
 
-/// How an object differs from the one that was granted.
+/// A difference between an object and the pins of its grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It has another length, or its length is not known any more.
+    /// The length differs or is no longer known.
     Length,
-    /// The store told an `ETag` at mint and tells none now.
+    /// The store sent an `ETag` at mint and sends none now.
     TagMissing,
-    /// The store tells another `ETag`, or one where it told none.
+    /// The store sends another `ETag`, or sends one although it sent none at mint.
     TagDifferent,
 }
 
 impl Change {
-    /// The word in the log.
+    /// Returns the name in the log.
     pub fn label(self) -> &'static str {
         match self {
             Self::Length => "length",
@@ -72,16 +74,16 @@ impl Change {
 }
 
 impl Pins {
-    /// The pins of an object of a known length.
+    /// Returns the pins of an object with `size` bytes.
     pub fn new(size: u64, info: &ObjectInfo) -> Self {
         Self { size, etag: info.etag.clone() }
     }
 
-    /// Checks that a store's info is that of the object that was granted. Evidence that is gone is a change:
-    /// encrypting another object under the same keystream would give both away.
+    /// Checks that `info` describes the granted object. A missing `ETag` counts as a change, because two
+    /// plaintexts under one keystream reveal each other.
     ///
     /// # Errors
-    /// What differs.
+    /// The first difference.
     pub fn check(&self, info: &ObjectInfo) -> Result<(), Change> {
         if info.size != Some(self.size) {
             return Err(Change::Length);
@@ -94,13 +96,13 @@ impl Pins {
     }
 }
 
-/// A record that is no grant of this version. Carries no part of the record.
+/// The record is not a grant of this version. The error contains no part of the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the record under this token is no grant of version {VERSION}")]
 pub struct GrantError;
 
 impl Grant {
-    /// The record's JSON, wiped on drop: it holds the key.
+    /// Returns the JSON of the record. It contains the key, so it is wiped on drop.
     pub fn to_json(&self) -> Zeroizing<String> {
         let record = Record::from(self);
         let names = record.server_name.len() + record.media_id.len();
@@ -108,19 +110,22 @@ impl Grant {
         to_wiped_json(&record, record.metadata.len() + names + tags)
     }
 
-    /// Reads a record, validating every field as if it came from outside.
+    /// Reads a record. Every field is checked as if it came from outside.
+    ///
+    /// # Errors
+    /// [`GrantError`] if a field is missing, unknown or invalid.
     pub fn from_json(json: &str) -> Result<Self, GrantError> {
         let record: Record = serde_json::from_str(json).map_err(|_| GrantError)?;
         record.try_into()
     }
 
-    /// Whether the grant has ended at `now_ms`.
+    /// Returns whether the link has ended at `now_ms`, in milliseconds since 1970.
     pub fn is_expired(&self, now_ms: u64) -> bool {
         now_ms >= self.expires_ts
     }
 }
 
-/// The wire form.
+/// The JSON of a grant.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
@@ -259,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn the_record() {
+    fn records_can_be_read_again() {
         insta::assert_snapshot!(*encrypted().to_json(), @r#"{"v":1,"content":"encrypted","alg":"chacha20","key":"q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s","server_name":"a.org","media_id":"b","thumbnail":{"width":3,"height":4,"method":"crop"},"pins":{"size":5,"etag":"\"e\""},"metadata":"{}","etag":"\"t\"","expires_ts":1000}"#);
         for content in [encrypted(), grant(Content::Verbatim), grant(Content::Plain)] {
             let json = content.to_json();
@@ -268,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_exactly_a_grant_is_none() {
+    fn anything_else_is_not_a_grant() {
         let good = encrypted().to_json();
         for (from, to) in [
             ("\"v\":1", "\"v\":2"),
@@ -288,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn pins_are_length_and_etag_as_told_and_missing_evidence_is_a_change() {
+    fn another_length_or_tag_and_a_missing_tag_are_changes() {
         let info = |size, etag: Option<&str>| ObjectInfo {
             size,
             content_type: String::new(),
@@ -316,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn expiry_is_the_first_moment_that_is_too_late() {
+    fn a_grant_is_expired_from_expires_ts_on() {
         assert!(!encrypted().is_expired(999));
         assert!(encrypted().is_expired(1000));
     }

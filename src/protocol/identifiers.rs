@@ -1,43 +1,49 @@
-//! Server names, media ids and `mxc://` URIs.
+//! Server names, media ids and `mxc://` URIs (`spec/msc4097.md`, section 1.3).
 //!
-//! Source: Matrix specification, appendices 4.1 (server names) and client-server API 11.7.2
-//! (security considerations: media ids are `[A-Za-z0-9_-]+`).
+//! The Matrix specification defines them: server names in the appendices, "Server Name"; media ids and
+//! URIs in the client-server API, "Content repository", where "Security considerations" limits media ids
+//! to `[A-Za-z0-9_-]`.
 
 use std::fmt;
 
 use super::{decimal, split_authority};
 
-/// The longest server name and media id, in bytes: identifiers of the specification end at 255.
+/// The length limit of server names and media ids, in bytes. The Matrix specification has the same limit
+/// for user ids and room aliases.
 const MAX_IDENTIFIER_BYTES: usize = 255;
 
-/// Which part of an identifier is wrong. Names the rule, never the input.
+/// The part of an identifier that is invalid. The messages state the rule and never repeat the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentifierError {
-    /// Not a server name of the Matrix grammar: host name, IPv4 or `[IPv6]`, optional port.
+    /// The server name does not follow the Matrix grammar: host name, IPv4 or `[IPv6]`, optional port.
     #[error("the server name is not valid: expected a host name or IP literal with an optional port")]
     ServerName,
-    /// A media id may hold only `[A-Za-z0-9_-]`, 1 to 255 of them.
+    /// The media id is not 1 to 255 characters of `[A-Za-z0-9_-]`.
     #[error("the media id is not valid: expected 1 to 255 characters of A-Z a-z 0-9 _ -")]
     MediaId,
-    /// Not `mxc://<server name>/<media id>`.
+    /// The text is not `mxc://<server name>/<media id>`.
     #[error("not a media URI: expected mxc://<server name>/<media id>")]
     MxcUri,
-    /// A path, query or fragment behind the media id.
+    /// A path, query or fragment follows the media id. The field is its first character.
     #[error("the media URI goes on behind the media id: leave out everything from '{0}' on")]
     MxcTail(char),
 }
 
-/// A valid Matrix server name, as it was written (case kept: it is an identifier).
+/// A valid Matrix server name. It keeps its case, because it is an identifier.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServerName(String);
 
 impl ServerName {
-    /// Checks the grammar of the Matrix specification, appendix 4.1.
+    /// Reads a server name (`spec/msc4097.md`, section 1.3). It must follow the Matrix grammar, have at most
+    /// 255 bytes, and contain a letter or a digit.
+    ///
+    /// # Errors
+    /// [`IdentifierError::ServerName`] for any other text.
     pub fn parse(text: &str) -> Result<Self, IdentifierError> {
-        // The grammar allows `.` and `..`, which a URL's path would resolve away.
+        // The grammar allows `.` and `..`, but URL parsers remove them from paths.
         let names_something = text.bytes().any(|byte| byte.is_ascii_alphanumeric());
         let grammatical = ruma_identifiers_validation::server_name::validate(text).is_ok();
-        // `a:+80` is a number to Rust and no port to anyone else.
+        // The library accepts `a:+80`, because Rust reads `+80` as a number. Other software does not.
         let grammatical = grammatical && !text.contains('+');
         if names_something && grammatical && text.len() <= MAX_IDENTIFIER_BYTES {
             Ok(Self(text.to_owned()))
@@ -46,17 +52,17 @@ impl ServerName {
         }
     }
 
-    /// As it was written.
+    /// Returns the server name in its original spelling.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The host without the port, and without the brackets' content being touched (`[::1]`).
+    /// Returns the host without the port. An IPv6 address keeps its brackets (`[::1]`).
     pub fn host(&self) -> &str {
         split_authority(&self.0).0
     }
 
-    /// The port, where one is written.
+    /// Returns the port if the server name has one.
     pub fn port(&self) -> Option<u16> {
         split_authority(&self.0).1.and_then(decimal)
     }
@@ -67,30 +73,36 @@ impl ServerName {
 pub struct MediaId(String);
 
 impl MediaId {
-    /// Checks the alphabet and the length. No path, URL or store ever sees anything else.
+    /// Reads a media id. Only checked ids reach paths, URLs and stores.
+    ///
+    /// # Errors
+    /// [`IdentifierError::MediaId`] if a character or the length is not allowed.
     pub fn parse(text: &str) -> Result<Self, IdentifierError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let valid = (1..=MAX_IDENTIFIER_BYTES).contains(&text.len()) && text.bytes().all(allowed);
         if valid { Ok(Self(text.to_owned())) } else { Err(IdentifierError::MediaId) }
     }
 
-    /// As it was written.
+    /// Returns the media id.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// `mxc://<server name>/<media id>`.
+/// The URI of uploaded media: `mxc://<server name>/<media id>`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MxcUri {
-    /// The homeserver that the media was uploaded to.
+    /// The homeserver to which the media was uploaded.
     pub server_name: ServerName,
-    /// The media's id there.
+    /// The id of the media on that homeserver.
     pub media_id: MediaId,
 }
 
 impl MxcUri {
-    /// Checks scheme, server name and media id. Nothing may follow the media id.
+    /// Reads a URI with the scheme in lower case and nothing after the media id.
+    ///
+    /// # Errors
+    /// The part that is invalid.
     pub fn parse(text: &str) -> Result<Self, IdentifierError> {
         let rest = text.strip_prefix("mxc://").ok_or(IdentifierError::MxcUri)?;
         let (server_name, media_id) = rest.split_once('/').ok_or(IdentifierError::MxcUri)?;
@@ -115,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn server_names_of_the_specification() {
+    fn server_names_follow_the_grammar() {
         for good in [
             "matrix.org",
             "matrix.org:8888",
@@ -161,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn media_ids_hold_one_alphabet() {
+    fn media_ids_have_a_fixed_alphabet() {
         assert!(MediaId::parse("Abc-09_z").is_ok());
         for bad in ["", "a.b", "..", "a/b", "a%2e", "a b", "é", &"a".repeat(256)] {
             assert_eq!(MediaId::parse(bad), Err(IdentifierError::MediaId), "{bad}");
@@ -178,7 +190,7 @@ mod tests {
         ] {
             assert_eq!(MxcUri::parse(uri), Err(IdentifierError::MxcTail(tail)), "{uri}");
         }
-        // The id itself is what is wrong.
+        // Here the id itself is invalid.
         for uri in ["mxc://example.org/#auto", "mxc://example.org/a.b#auto", "mxc://example.org//AbC"] {
             assert_eq!(MxcUri::parse(uri), Err(IdentifierError::MediaId), "{uri}");
         }

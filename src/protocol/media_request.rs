@@ -1,4 +1,4 @@
-//! Requests for media: which endpoint a path names, and what is asked of it.
+//! Requests for media: routes, identifiers and query parameters (`spec/msc4097.md`, sections 1.3 and 3.1).
 
 use std::fmt;
 
@@ -6,49 +6,50 @@ use percent_encoding::percent_decode_str;
 
 use super::object::{Thumbnail, ThumbnailMethod, Variant};
 use super::{
-    FileName, IdentifierError, MediaId, Object, OptIn, PlainReason, Query, QueryError, ServerName, decimal,
+    FileName, IdentifierError, MediaId, Object, OptInKind, PlainReason, Query, QueryError, ServerName,
+    decimal,
 };
 
-/// What a path means to us. Everything that we do not serve is `Other` and passes through.
+/// The meaning of a request path. The homeserver serves every path that is `Other`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'a> {
-    /// `GET …/{download,thumbnail}/…` of either generation.
+    /// `…/{download,thumbnail}/…`, authenticated or legacy.
     Media(MediaPath<'a>),
-    /// `GET /_matrix/client/v1/media/config`, `/_matrix/media/{r0,v1,v3}/config`.
+    /// `/_matrix/client/v1/media/config` and `/_matrix/media/{r0,v1,v3}/config`.
     Config,
-    /// `GET /_matrix/client/versions`.
+    /// `/_matrix/client/versions`.
     Versions,
     /// `/_cloakroom/health`.
     Health,
-    /// The rest of `/_cloakroom/`: the cache's key space, which no request may reach.
+    /// The rest of `/_cloakroom/`. The cache uses these paths as keys, so no request may reach them.
     Internal,
     /// Anything else.
     Other,
 }
 
-/// A path to media, in its still percent-encoded segments.
+/// A path to media. Its segments are still percent-encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MediaPath<'a> {
-    /// Which generation of endpoints.
+    /// Whether the endpoint is authenticated or legacy.
     pub endpoint: Endpoint,
-    /// `download` or `thumbnail`.
+    /// Whether the path is `thumbnail` and not `download`.
     thumbnail: bool,
     server_name: &'a str,
     media_id: &'a str,
     file_name: Option<&'a str>,
 }
 
-/// Which generation of media endpoints a request came to.
+/// The two generations of media endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// `/_matrix/client/v1/media/…` (MSC3916).
     Authenticated,
-    /// `/_matrix/media/{r0,v1,v3}/…`, deprecated since Matrix 1.11; a token is optional.
+    /// `/_matrix/media/{r0,v1,v3}/…`, deprecated since Matrix 1.11. An access token is optional.
     Legacy,
 }
 
 impl<'a> Route<'a> {
-    /// Classifies the path of a URL (as the URL standard leaves it: dot segments resolved).
+    /// Classifies the path of a URL in which a URL parser has resolved the dot segments.
     pub fn of(path: &'a str) -> Self {
         if let Some(rest) = path.strip_prefix("/_cloakroom/") {
             return if rest == "health" { Self::Health } else { Self::Internal };
@@ -87,30 +88,30 @@ impl<'a> MediaPath<'a> {
     }
 }
 
-/// Why a request for media cannot be understood: 400 `M_INVALID_PARAM` or `M_MISSING_PARAM`.
+/// A mistake in a request for media. The response is 400 with [`RequestError::errcode`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// The server name or the media id in the path is not valid.
+    /// The server name or the media id in the path is invalid.
     #[error(transparent)]
     Identifier(#[from] IdentifierError),
     /// A parameter is given more than once.
     #[error(transparent)]
     Duplicate(#[from] QueryError),
-    /// A thumbnail without one of its two dimensions.
+    /// A thumbnail request lacks its width or height. The field is the name of the parameter.
     #[error("a thumbnail needs the query parameter '{0}', in pixels")]
     MissingDimension(&'static str),
-    /// A parameter whose value is not of its type.
+    /// The value of a parameter does not have the parameter's type.
     #[error("the query parameter '{name}' must be {expected}")]
     Parameter {
-        /// The parameter's name.
+        /// The name of the parameter.
         name: &'static str,
-        /// What it may be.
+        /// The values that are allowed.
         expected: &'static str,
     },
 }
 
 impl RequestError {
-    /// The Matrix error code.
+    /// Returns the Matrix error code: `M_INVALID_PARAM` or `M_MISSING_PARAM`.
     pub fn errcode(self) -> &'static str {
         match self {
             Self::MissingDimension(_) => "M_MISSING_PARAM",
@@ -119,8 +120,8 @@ impl RequestError {
     }
 }
 
-/// The query parameters that an authorising request takes along to the homeserver, as they came.
-/// Never part of a cache name, a grant or a log: `Debug` shows names only.
+/// The query parameters that an authorising request passes on to the homeserver, with their values
+/// unchanged. They are never part of a cache name, a grant or a log, and `Debug` shows only their names.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Passed(Vec<(&'static str, String)>);
 
@@ -139,7 +140,7 @@ impl Passed {
         Ok(Self(passed))
     }
 
-    /// The same with another `timeout_ms`.
+    /// Returns the same parameters with another `timeout_ms`, in milliseconds.
     #[must_use]
     pub fn with_timeout_ms(mut self, timeout_ms: u32) -> Self {
         self.0.retain(|(name, _)| *name != "timeout_ms");
@@ -147,7 +148,7 @@ impl Passed {
         self
     }
 
-    /// Adds the parameters to a path that may already have a query.
+    /// Returns `path`, which may have a query already, with these parameters appended.
     pub fn append_to(&self, path: &str) -> String {
         if self.0.is_empty() {
             return path.to_owned();
@@ -164,34 +165,37 @@ impl fmt::Debug for Passed {
     }
 }
 
-/// A request for media, understood.
+/// A parsed request for media.
 #[derive(Clone, Debug)]
 pub struct MediaRequest {
-    /// Which generation of endpoints it came to.
+    /// The endpoint that received the request.
     pub endpoint: Endpoint,
-    /// What is asked for.
+    /// The requested object.
     pub object: Object,
-    /// The name under which the client wants to save it, from the end of the path.
+    /// The file name at the end of the path. It replaces the uploader's name.
     pub file_name: Option<FileName>,
-    /// What goes along to the homeserver.
+    /// The query parameters for the homeserver.
     pub passed: Passed,
-    /// Whether and how the client asked for encryption, or why it cannot have it as it asks.
-    pub opt_in: Result<Option<OptIn>, PlainReason>,
-    /// Whether the homeserver may fetch the media from its own server: `allow_remote`, legacy only.
+    /// The client's opt-in, `None` if there was none, or the reason why it cannot be honoured.
+    pub opt_in: Result<Option<OptInKind>, PlainReason>,
+    /// Whether the homeserver may fetch media from a remote homeserver: `allow_remote`, legacy only.
     pub allow_remote: bool,
-    /// Whether a client that did not opt in may be sent elsewhere: all clients of the authenticated
-    /// endpoints can follow (MSC3916), those of the legacy ones say so with `allow_redirect` (MSC3860).
+    /// Whether a client that did not opt in may be redirected. All clients of the authenticated endpoints
+    /// follow redirects (MSC3916). Clients of the legacy endpoints say `allow_redirect=true` (MSC3860).
     pub allow_redirect: bool,
 }
 
 impl MediaRequest {
-    /// Validates a path and its query.
+    /// Reads a path and its query.
+    ///
+    /// # Errors
+    /// The first mistake found. An unknown parameter is no mistake.
     pub fn parse(path: MediaPath<'_>, query: &Query) -> Result<Self, RequestError> {
         let server_name = ServerName::parse(&decode(path.server_name).ok_or(IdentifierError::ServerName)?)?;
         let media_id = MediaId::parse(&decode(path.media_id).ok_or(IdentifierError::MediaId)?)?;
         let variant = if path.thumbnail { thumbnail(query)? } else { Variant::Original };
         let (allow_remote, allow_redirect) = match path.endpoint {
-            // matrix-js-sdk adds `allow_redirect` here too, where it means nothing.
+            // matrix-js-sdk adds `allow_redirect` here too, but the parameter is not defined here.
             Endpoint::Authenticated => (true, true),
             Endpoint::Legacy => {
                 let allow_remote = boolean(query, "allow_remote")?.unwrap_or(true);
@@ -203,7 +207,7 @@ impl MediaRequest {
             object: Object { server_name, media_id, variant },
             file_name: path.file_name.and_then(decode).as_deref().and_then(FileName::new),
             passed: Passed::from_query(path.endpoint, query)?,
-            opt_in: OptIn::from_query(query),
+            opt_in: OptInKind::from_query(query),
             allow_remote,
             allow_redirect,
         })
@@ -296,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thumbnails_parameters_are_part_of_the_object() {
+    fn thumbnail_parameters_are_part_of_the_object() {
         let request = parse("/thumbnail/a.org/b?width=32&height=64&method=crop&animated=true").unwrap();
         let expected =
             Thumbnail { width: 32, height: 64, method: Some(ThumbnailMethod::Crop), animated: Some(true) };
@@ -304,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn legacy_requests_say_what_may_be_done_for_them() {
+    fn legacy_requests_allow_remote_media_and_redirects() {
         let parse = |query: &str| {
             let Route::Media(path) = Route::of("/_matrix/media/r0/download/a.org/b") else { panic!() };
             MediaRequest::parse(path, &Query::parse(query))

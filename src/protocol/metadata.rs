@@ -1,4 +1,4 @@
-//! Metadata: what a client learns of an object beside its bytes, and how it travels sealed.
+//! The metadata of an object, and its sealed form (`spec/msc4097.md`, sections 5 and 7).
 
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
@@ -9,27 +9,28 @@ use super::{FileName, ObjectInfo};
 use crate::cipher::{KEYSTREAM_BYTES, Key, Keystream};
 use crate::encoding::{from_base64url, to_base64url};
 
-/// Sealed metadata is always this long, so that its length tells nothing of a file name.
+/// The length of sealed metadata, in bytes. A fixed length does not reveal the length of a file name.
 pub const SEALED_METADATA_BYTES: usize = 1024;
 
-/// The longest media type we carry; the longest ones registered are below 80 bytes.
+/// The length limit of media types, in bytes: 127 for the type, a slash, and 127 for the subtype (RFC 6838
+/// section 4.2).
 const MAX_CONTENT_TYPE_BYTES: usize = 255;
 
-/// What a client learns of an object beside its bytes.
+/// The metadata of an object: the JSON that the answer contains and the edge seals.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Map<String, Value>")]
 pub struct Metadata {
-    /// The object's length in bytes.
+    /// The length of the object, in bytes.
     pub size: u64,
-    /// Its media type.
+    /// The media type of the object.
     pub content_type: String,
-    /// Its disposition and file name, as in the header of the same name.
+    /// The disposition and file name of the object, as in the HTTP header `Content-Disposition`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_disposition: Option<String>,
 }
 
-/// Reads the JSON object and nothing else: a derived reader would also take an array of the members in
-/// order. `null` means the same as an absent member.
+/// Accepts only a JSON object. A derived reader would also accept an array with the members in order. `null`
+/// is the same as an absent member.
 impl TryFrom<Map<String, Value>> for Metadata {
     type Error = serde_json::Error;
 
@@ -45,20 +46,21 @@ impl TryFrom<Map<String, Value>> for Metadata {
     }
 }
 
-/// Sealed metadata that cannot be read: no byte of the body may be released.
+/// The reason why sealed metadata cannot be read. The client must not release a byte of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MetadataError {
-    /// Not 1,024 bytes of base64url.
+    /// The value is not base64url of 1,024 bytes.
     #[error("the sealed metadata is not {SEALED_METADATA_BYTES} bytes of base64url")]
     Malformed,
-    /// Not the JSON of metadata once unsealed.
+    /// The unsealed bytes are not the JSON of metadata.
     #[error("the metadata does not parse: the key does not fit this link")]
     WrongKey,
 }
 
 impl Metadata {
-    /// The metadata to mint a grant with. What does not fit into the sealed form is shortened: the
-    /// file name first (its extension is kept), then an absurd media type gives way.
+    /// Returns the metadata of an object with `size` bytes, for a grant. Its JSON always fits into the
+    /// sealed form: a media type that is too long becomes `application/octet-stream`, and the file name is
+    /// shortened but keeps its extension.
     pub fn new(size: u64, info: &ObjectInfo, file_name: Option<&FileName>) -> Self {
         let content_type = if info.content_type.len() <= MAX_CONTENT_TYPE_BYTES {
             info.content_type.clone()
@@ -74,20 +76,21 @@ impl Metadata {
         metadata
     }
 
-    /// Returns whether an answer may say this: fewer bytes than a keystream has, and a media type of a
-    /// length that origins keep.
+    /// Returns whether an answer may have this metadata: the size and the length of the media type are
+    /// within the limits of `spec/msc4097.md`, section 5.
     pub(super) fn fits_an_answer(&self) -> bool {
         self.size < KEYSTREAM_BYTES && self.content_type.len() <= MAX_CONTENT_TYPE_BYTES
     }
 
-    /// The JSON that is sealed: at most [`SEALED_METADATA_BYTES`] long for what [`Metadata::new`] made.
+    /// Returns the JSON. That of [`Metadata::new`] has at most [`SEALED_METADATA_BYTES`].
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Pads with spaces, XORs with the metadata keystream, and writes it for the header.
+    /// Seals `json`: pads it with spaces, encrypts it with the metadata keystream of `key`, and encodes it as
+    /// base64url.
     ///
-    /// `None` if the JSON is too long, which that of [`Metadata::new`] never is.
+    /// Returns `None` if `json` has more than [`SEALED_METADATA_BYTES`].
     pub fn seal(json: &str, key: &Key) -> Option<HeaderValue> {
         let mut bytes = json.as_bytes().to_vec();
         if bytes.len() > SEALED_METADATA_BYTES {
@@ -98,10 +101,11 @@ impl Metadata {
         HeaderValue::from_str(&to_base64url(&bytes)).ok()
     }
 
-    /// Reads a sealed header.
+    /// Unseals the value of a header.
     ///
     /// # Errors
-    /// `Malformed`, or `WrongKey` if what comes out is not metadata.
+    /// [`MetadataError::Malformed`] for a malformed value, [`MetadataError::WrongKey`] if the unsealed bytes
+    /// are not the JSON of metadata.
     pub fn unseal(sealed: &str, key: &Key) -> Result<Self, MetadataError> {
         let mut bytes = from_base64url(sealed).ok_or(MetadataError::Malformed)?;
         if bytes.len() != SEALED_METADATA_BYTES {
@@ -150,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn as_much_of_a_name_is_kept_as_fits() {
+    fn a_shortened_name_fills_the_sealed_form() {
         for letter in ["a", "\"", "\\", ".", " ", "\u{e9}", "\u{2603}", "\u{1f600}"] {
             for length in [1, 200, 250, 1000, 15_000] {
                 let name = FileName::new(&letter.repeat(length)).unwrap();
@@ -158,7 +162,7 @@ mod tests {
                 let disposition = Disposition::parse(metadata.content_disposition.as_deref().unwrap());
                 let (kept, json_bytes) = (disposition.file_name.unwrap(), metadata.to_json().len());
                 assert!(name.as_str().starts_with(kept.as_str()) && json_bytes <= SEALED_METADATA_BYTES);
-                // What one more letter would take: at most twelve bytes.
+                // One more character would take at most twelve bytes.
                 assert!(kept == name || json_bytes > SEALED_METADATA_BYTES - 12, "{letter} {length}");
             }
         }
@@ -166,7 +170,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_a_homeserver_says_can_be_sealed(
+        fn all_metadata_of_a_homeserver_can_be_sealed(
             content_type in "\\PC{0,2000}", name in "\\PC{0,2000}", size in any::<u64>(),
         ) {
             let metadata = Metadata::new(size, &info(&content_type, "inline"), FileName::new(&name).as_ref());

@@ -1,10 +1,9 @@
-//! What travels between client, homeserver, origin and edge: names, records and their rules.
+//! The data that client, homeserver, origin and edge exchange, and the rules for reading it.
 //!
-//! Pure data: every type here is validated when it is made, and nothing here does I/O. Files stand
-//! in the order in which a download meets them.
+//! Each type checks its input when it is built, and nothing here does I/O. `spec/msc4097.md` describes
+//! the same formats in prose.
 //!
-//! In scope: the wire (`spec/` says it in prose). Out of scope: who sends what when (`origin`,
-//! `edge`, `client`).
+//! `origin`, `edge` and `client` decide who sends what, and when.
 
 mod answer;
 mod disposition;
@@ -39,7 +38,7 @@ pub use metadata::{Metadata, MetadataError, SEALED_METADATA_BYTES};
 pub use number::decimal;
 pub use object::{Object, Thumbnail, ThumbnailMethod, Variant};
 pub use object_info::ObjectInfo;
-pub use opt_in::{Delivery, OptIn, PREFIX};
+pub use opt_in::{Delivery, OptIn, OptInKind, PREFIX, SESSION_DELIVERY, SessionOptIn};
 pub use plain_reason::PlainReason;
 pub use query::{Query, QueryError, without_ours};
 pub use range::{ByteRange, Requested};

@@ -1,11 +1,11 @@
-//! Whole numbers, as they are written on the wire and by people.
+//! Whole numbers in text.
 
-/// Reads a whole number: decimal digits and nothing else. `None` for an empty text, a sign, white
-/// space, a separator, a fraction, and for a number that `T` cannot hold.
+/// Reads a whole number that consists of decimal digits only. Returns `None` for an empty text, a sign,
+/// white space, a separator, a fraction, and for a number that does not fit into `T`.
 ///
-/// Every number that comes from outside is read here: a header, a path, a query, a configuration, a
-/// command line. `str::parse` takes a sign, which no grammar of ours has, so that another reader of
-/// the same text might see another number, or none.
+/// This function reads every number from outside: in headers, paths, queries, the configuration and the
+/// command line. `str::parse` also accepts a plus sign. No format of ours has one, and other software might
+/// read such a text differently.
 pub fn decimal<T: TryFrom<u64>>(text: &str) -> Option<T> {
     if text.is_empty() {
         return None;
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digits_and_nothing_else() {
+    fn only_digits_are_a_number() {
         for wrong in
             ["", "+1", "-1", "-0", " 1", "1 ", "1\n", "1.0", "1e3", "0x1", "1_000", "1,000", "\u{661}"]
         {
@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_those_of_the_type() {
+    fn the_type_sets_the_bounds() {
         assert_eq!((decimal::<u16>("65535"), decimal::<u16>("65536")), (Some(65_535), None));
         assert_eq!((decimal::<u32>("4294967295"), decimal::<u32>("4294967296")), (Some(u32::MAX), None));
         assert_eq!(decimal::<u64>("18446744073709551615"), Some(u64::MAX));
@@ -44,7 +44,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(number in any::<u64>()) {
+        fn every_written_number_can_be_read(number in any::<u64>()) {
             prop_assert_eq!(decimal(&number.to_string()), Some(number));
         }
     }

@@ -1,54 +1,54 @@
-//! Objects: the plaintext that a grant or a cache entry is about.
+//! Objects: the plaintext that grants and cache entries refer to.
 
 use sha2::{Digest as _, Sha256};
 
 use super::{MediaId, ServerName};
 use crate::encoding::to_base64url;
 
-/// One plaintext: a media id's original or one of its thumbnails.
+/// One plaintext: the original of a media id, or one of its thumbnails.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Object {
-    /// The homeserver that the media was uploaded to.
+    /// The homeserver to which the media was uploaded.
     pub server_name: ServerName,
-    /// The media's id there.
+    /// The id of the media on that homeserver.
     pub media_id: MediaId,
-    /// Which bytes of it.
+    /// The original or a thumbnail.
     pub variant: Variant,
 }
 
-/// Which bytes of a media id.
+/// The original or a thumbnail of a media id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Variant {
-    /// What was uploaded.
+    /// The bytes that were uploaded.
     Original,
-    /// A thumbnail: other parameters, another object.
+    /// A thumbnail. Other parameters name another object.
     Thumbnail(Thumbnail),
 }
 
-/// The parameters of a thumbnail, as the client gave them; what is absent is the homeserver's default.
+/// The parameters of a thumbnail, as the client gave them. The homeserver has defaults for absent ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Thumbnail {
-    /// Wanted width in pixels.
+    /// The requested width in pixels.
     pub width: u32,
-    /// Wanted height in pixels.
+    /// The requested height in pixels.
     pub height: u32,
-    /// `crop` or `scale`.
+    /// The method, `crop` or `scale`.
     pub method: Option<ThumbnailMethod>,
     /// Whether the thumbnail may be animated.
     pub animated: Option<bool>,
 }
 
-/// How a thumbnail is made to fit.
+/// How the homeserver fits an image into the requested box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ThumbnailMethod {
-    /// Fill the box and cut.
+    /// Fills the box, and cuts what lies outside.
     Crop,
-    /// Fit into the box.
+    /// Fits the whole image into the box.
     Scale,
 }
 
 impl ThumbnailMethod {
-    /// The wire word.
+    /// Returns the value of the parameter `method`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Crop => "crop",
@@ -56,7 +56,7 @@ impl ThumbnailMethod {
         }
     }
 
-    /// The inverse of [`ThumbnailMethod::as_str`].
+    /// Reads a value of the parameter `method`; `None` for other text.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "crop" => Some(Self::Crop),
@@ -67,8 +67,8 @@ impl ThumbnailMethod {
 }
 
 impl Object {
-    /// The object's name in caches: SHA-256 over an unambiguous encoding, as 43 characters of
-    /// base64url. Different objects have different names, whatever their ids contain.
+    /// Returns the object's name in caches: 43 characters of base64url. It is a SHA-256 hash over the parts
+    /// with their lengths, so different objects have different names.
     pub fn cache_name(&self) -> String {
         let mut hash = Sha256::new();
         for part in [self.server_name.as_str(), self.media_id.as_str(), &self.variant_name()] {
@@ -78,13 +78,13 @@ impl Object {
         to_base64url(&hash.finalize())
     }
 
-    /// The name of the record in the key store that marks an object which the service account was
-    /// refused: `refused:<cache name>`.
+    /// Returns the name of the key store record which says that links to the object fail, because the service
+    /// account may not have it or it changed: `refused:<cache name>` (`docs/kv-schema.md`).
     pub fn refusal_name(&self) -> String {
         format!("refused:{}", self.cache_name())
     }
 
-    /// `original`, or the thumbnail's parameters in a fixed order: part of the cache name.
+    /// Returns the variant's part of the cache name: `original`, or the parameters in a fixed order.
     fn variant_name(&self) -> String {
         match &self.variant {
             Variant::Original => "original".to_owned(),
@@ -96,14 +96,14 @@ impl Object {
         }
     }
 
-    /// Path and query of the object on the authenticated client-server endpoint of a homeserver,
-    /// without a file name: `/_matrix/client/v1/media/download/<server>/<id>` or
+    /// Returns path and query of the object on the authenticated endpoint of a homeserver (MSC3916), without
+    /// a file name: `/_matrix/client/v1/media/download/<server>/<id>` or
     /// `…/thumbnail/<server>/<id>?width=…&height=…`.
     pub fn client_path(&self) -> String {
         self.path_under("/_matrix/client/v1/media")
     }
 
-    /// The same on the legacy endpoint, `/_matrix/media/v3/…`.
+    /// Returns path and query of the object on the legacy endpoint: `/_matrix/media/v3/…`.
     pub fn legacy_path(&self) -> String {
         self.path_under("/_matrix/media/v3")
     }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn every_variant_is_an_object_of_its_own() {
+    fn every_variant_has_its_own_cache_name() {
         let objects = [
             object("a.org", "bc", Variant::Original),
             object("a.orgb", "c", Variant::Original),

@@ -1,4 +1,4 @@
-//! Object info: what a store says of an object.
+//! Object info: the description of an object in the response of a store.
 
 use std::borrow::Cow;
 
@@ -11,39 +11,41 @@ use super::field::{ascii_media_type, field_text, is_encoded, verbatim_text};
 use super::{Object, decimal};
 use crate::encoding::to_base64url;
 
-/// What a store says of an object. Stored beside a cached object as JSON.
+/// The description of an object that a store gives. The cache keeps it as JSON beside the object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectInfo {
-    /// The length of the whole object in bytes; `None` where the store does not say.
+    /// The length of the whole object in bytes; `None` if unknown.
     pub size: Option<u64>,
-    /// The `Content-Type` in ASCII, `application/octet-stream` where there is none.
+    /// The `Content-Type` in ASCII; `application/octet-stream` if there is none.
     pub content_type: String,
     /// The `Content-Disposition` as text.
     pub content_disposition: Option<String>,
-    /// The `ETag`, verbatim: what a conditional request to that store must repeat, even where it is
-    /// no proper one (Synapse says `1`, unquoted, for everything).
+    /// The `ETag`, unchanged, so that a conditional request can repeat it. It need not be a valid one:
+    /// Synapse sends `1`, without quotes, for every object.
     pub etag: Option<String>,
 }
 
 impl ObjectInfo {
-    /// Reads the info off a response to `HEAD` or `GET`, whole (2xx) or partial (206).
+    /// Reads the info from the headers of a response to `HEAD` or `GET`, for the whole object (200) or a
+    /// part (206).
     pub fn from_headers(headers: &HeaderMap) -> Self {
         let ascii = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let size = if headers.contains_key(CONTENT_RANGE) {
-            // `bytes 0-99/1234`: the length is the total's, not the part's.
+            // In `bytes 0-99/1234`, the object's length is the total. `Content-Length` is that of the part.
             ascii(CONTENT_RANGE)
                 .and_then(|range| range.rsplit_once('/'))
                 .and_then(|(_, total)| decimal(total))
         } else {
             ascii(CONTENT_LENGTH).and_then(decimal)
         };
-        // A tag that was told but cannot be repeated is no evidence, and must not pass for "none was told".
+        // Such a tag cannot be compared, and must not count as "the store sent no tag". An object without a
+        // size gets no grant.
         let etag = headers.get(ETAG).map(verbatim_text);
         let is_pinnable = !is_encoded(headers) && etag != Some(None);
         let content_type = headers.get(CONTENT_TYPE).and_then(ascii_media_type);
         let disposition = headers.get(CONTENT_DISPOSITION).map(field_text);
         Self {
-            // An encoded body has the length of its encoding: the object's is unknown.
+            // The length of an encoded body says nothing about the length of the object.
             size: size.filter(|_| is_pinnable),
             content_type: content_type.unwrap_or("application/octet-stream").to_owned(),
             content_disposition: disposition.map(Cow::into_owned),
@@ -51,8 +53,8 @@ impl ObjectInfo {
         }
     }
 
-    /// Our own strong entity tag for the plaintext: over the object, its length and the store's
-    /// `ETag`. Matrix media never change, so the same object has the same bytes.
+    /// Returns our strong entity tag for the plaintext, a hash of the object's name, its length and the
+    /// store's `ETag`. A strong tag is correct because Matrix media never change.
     pub fn entity_tag(&self, object: &Object) -> String {
         let mut hash = Sha256::new();
         hash.update(object.cache_name());
@@ -74,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_is_kept_verbatim() {
+    fn headers_are_kept_unchanged() {
         let info =
             info(&[("content-length", "12"), ("etag", "1"), ("content-type", "text/plain; charset=UTF-8")]);
         assert_eq!((info.size, info.etag.as_deref()), (Some(12), Some("1")));
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_is_unknown() {
+    fn missing_and_malformed_headers_are_unknown() {
         assert_eq!(info(&[]).content_type, "application/octet-stream");
         assert_eq!(info(&[("content-length", "12, 12")]).size, None);
         for length in ["-1", "+12", "1 2", "12.0", "0x12", ""] {
@@ -92,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_beyond_ascii_lose_nothing_but_themselves() {
+    fn a_letter_outside_ascii_does_not_lose_the_whole_value() {
         let info = |bytes: &'static [u8]| {
             let value = http::HeaderValue::from_bytes(bytes).unwrap();
             let names = [CONTENT_TYPE, CONTENT_DISPOSITION, ETAG, CONTENT_LENGTH, CONTENT_RANGE];
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_header_is_not_an_absent_one() {
+    fn an_unreadable_header_is_not_an_absent_header() {
         for name in ["content-encoding", "content-range"] {
             let mut headers = HeaderMap::from_iter([(CONTENT_LENGTH, "2".parse().unwrap())]);
             let value = http::HeaderValue::from_bytes(b"bytes 0-1/99\xe9").unwrap();
@@ -130,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_tells_the_length_of_the_whole() {
+    fn a_part_gives_the_length_of_the_whole() {
         assert_eq!(info(&[("content-length", "2"), ("content-range", "bytes 0-1/99")]).size, Some(99));
         for total in ["*", "+99", "-99", "99 ", ""] {
             let range: &'static str = format!("bytes 0-1/{total}").leak();

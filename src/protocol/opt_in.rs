@@ -1,7 +1,7 @@
-//! Opting in: the query parameters with which a client asks for an encrypted redirect.
+//! Opting in: the query parameters that ask for an encrypted redirect (`spec/msc4097.md`, section 3).
 //!
-//! One rule: **what we cannot honour is not opted in**. An unknown delivery, an unknown algorithm or
-//! a parameter given twice is never an error; the client gets what any client gets.
+//! **We serve a request that we cannot honour as if it were not opted in.** An unknown delivery, an unknown
+//! algorithm and a repeated parameter are never errors: the client gets the plain media.
 
 use std::borrow::Cow;
 
@@ -10,90 +10,112 @@ use super::{Algorithm, PlainReason, Query, SessionId};
 /// The unstable prefix of every name that this protocol adds to Matrix.
 pub const PREFIX: &str = "org.matrix.msc4097";
 
-/// The parameter names, which are never sent on to the homeserver.
+// The names of the parameters. They are never sent to the homeserver.
 const DELIVERY: &str = "org.matrix.msc4097.delivery";
 const ALG: &str = "org.matrix.msc4097.alg";
 const VERBATIM: &str = "org.matrix.msc4097.verbatim";
 const SESSION: &str = "org.matrix.msc4097.session";
 
-/// How the client wants its key.
+/// How the answer travels to the client (`spec/msc4097.md`, section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// 307 with the answer as body: for native clients.
+    /// A 307 with the answer as its body, for native clients.
     Redirect,
-    /// 200 with the answer as body: for browsers and anything simple.
+    /// A 200 with the answer as its body, for browsers and simple clients.
     Json,
-    /// 307 without a body, which any HTTP client follows: the client derives the key itself. `None` if the request
-    /// names no session, or in a malformed way.
-    Session(Option<SessionId>),
 }
 
 impl Delivery {
-    /// The deliveries that carry an answer.
-    pub const WITH_ANSWER: [Self; 2] = [Self::Redirect, Self::Json];
-    /// The wire word of the delivery without an answer.
-    pub const SESSION: &str = "session";
+    /// Every delivery with an answer.
+    pub const ALL: [Self; 2] = [Self::Redirect, Self::Json];
 
-    /// The wire word, in the query and in the answer header.
+    /// Returns the name on the wire: in the query, in the media config and in the answer header.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Redirect => "redirect",
             Self::Json => "json",
-            Self::Session(_) => Self::SESSION,
         }
     }
 
-    /// Returns whether the key travels to the client in an answer.
-    pub fn has_answer(self) -> bool {
-        !matches!(self, Self::Session(_))
-    }
-
-    /// Parses the wire word of a delivery with an answer.
-    pub fn parse_with_answer(text: &str) -> Option<Self> {
-        Self::WITH_ANSWER.into_iter().find(|delivery| delivery.as_str() == text)
+    /// Reads a name on the wire; `None` if it is not a delivery with an answer.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|delivery| delivery.as_str() == text)
     }
 }
 
-/// What a client that opted in asked for, as far as we can honour it.
+/// The name on the wire of the delivery without an answer: a 307 that any HTTP client follows, with a key that the
+/// client derives (`spec/msc4097.md`, section 4.1).
+pub const SESSION_DELIVERY: &str = "session";
+
+/// An opt-in that we can honour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OptInKind {
+    /// The client asks for an answer.
+    Answer(OptIn),
+    /// The client asks for a redirect without an answer.
+    Session(SessionOptIn),
+}
+
+/// An opt-in that names a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionOptIn {
+    /// The session; `None` if the request has no id or a malformed one, which makes the session stale.
+    pub session: Option<SessionId>,
+    /// The one algorithm that the client names.
+    pub alg: Algorithm,
+}
+
+impl SessionOptIn {
+    /// Returns the parameters, name and value, as a client sends them.
+    pub fn to_query(self) -> Vec<(&'static str, Cow<'static, str>)> {
+        let mut query = vec![(DELIVERY, SESSION_DELIVERY.into()), (ALG, self.alg.as_str().into())];
+        query.extend(self.session.map(|id| (SESSION, id.to_text().into())));
+        query
+    }
+}
+
+/// An opt-in for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OptIn {
-    /// How it wants its key.
+    /// The delivery that the client asks for.
     pub delivery: Delivery,
-    /// The first of its algorithms that we know.
+    /// The first algorithm in the client's list that we serve.
     pub alg: Algorithm,
-    /// It says the object is ciphertext already (an E2EE attachment).
+    /// Whether the client says that the object is ciphertext already, as an attachment of an encrypted
+    /// room is.
     pub verbatim: bool,
 }
 
-impl OptIn {
-    /// Reads the opt-in off a query. `None`: the query names no delivery, so the client did not opt in.
+impl OptInKind {
+    /// Reads the opt-in from a query. Returns `None` if the query names no delivery: then the client did
+    /// not opt in.
     ///
     /// # Errors
-    /// `NotSupported` if the client opted in and cannot be served as it asks.
+    /// [`PlainReason::NotSupported`] if the client opted in, but we do not serve the delivery or any of the
+    /// algorithms, or a parameter is repeated.
     pub fn from_query(query: &Query) -> Result<Option<Self>, PlainReason> {
         let get = |name| query.get(name).map_err(|_| PlainReason::NotSupported);
         let Some(delivery) = get(DELIVERY)? else { return Ok(None) };
         let session = get(SESSION)?.and_then(SessionId::parse);
-        let delivery = match delivery {
-            Delivery::SESSION => Delivery::Session(session),
-            other => Delivery::parse_with_answer(other).ok_or(PlainReason::NotSupported)?,
-        };
-        let algs = get(ALG)?.unwrap_or(Algorithm::ChaCha20.as_str());
-        // No answer could name the algorithm that a session's link has.
-        let named = if delivery.has_answer() { algs.split(',').find_map(parse_alg) } else { parse_alg(algs) };
-        let alg = named.ok_or(PlainReason::NotSupported)?;
         let verbatim = get(VERBATIM)? == Some("true");
-        Ok(Some(Self { delivery, alg, verbatim }))
-    }
-
-    /// The parameters as a client sends them.
-    pub fn to_query(self) -> Vec<(&'static str, Cow<'static, str>)> {
-        let mut query = vec![(DELIVERY, self.delivery.as_str().into()), (ALG, self.alg.as_str().into())];
-        if self.verbatim {
-            query.push((VERBATIM, "true".into()));
+        let algs = get(ALG)?.unwrap_or(Algorithm::ChaCha20.as_str());
+        if delivery == SESSION_DELIVERY {
+            // Exactly one algorithm, because no answer could name the one that we chose.
+            let alg = parse_alg(algs).ok_or(PlainReason::NotSupported)?;
+            return Ok(Some(Self::Session(SessionOptIn { session, alg })));
         }
-        if let Delivery::Session(Some(id)) = self.delivery {
-            query.push((SESSION, id.to_text().into()));
+        let delivery = Delivery::parse(delivery).ok_or(PlainReason::NotSupported)?;
+        let alg = algs.split(',').find_map(parse_alg).ok_or(PlainReason::NotSupported)?;
+        Ok(Some(Self::Answer(OptIn { delivery, alg, verbatim })))
+    }
+}
+
+impl OptIn {
+    /// Returns the parameters, name and value, as a client sends them.
+    pub fn to_query(self) -> Vec<(&'static str, &'static str)> {
+        let mut query = vec![(DELIVERY, self.delivery.as_str()), (ALG, self.alg.as_str())];
+        if self.verbatim {
+            query.push((VERBATIM, "true"));
         }
         query
     }
@@ -107,13 +129,15 @@ fn parse_alg(text: &str) -> Option<Algorithm> {
 mod tests {
     use super::*;
 
-    fn opt_in(query: &str) -> Result<Option<OptIn>, PlainReason> {
-        OptIn::from_query(&Query::parse(&query.replace("p.", "org.matrix.msc4097.")))
+    fn opt_in(query: &str) -> Result<Option<OptInKind>, PlainReason> {
+        OptInKind::from_query(&Query::parse(&query.replace("p.", "org.matrix.msc4097.")))
     }
 
     #[test]
-    fn what_we_can_honour_is_opted_in() {
-        let chacha20 = |delivery, verbatim| Ok(Some(OptIn { delivery, alg: Algorithm::ChaCha20, verbatim }));
+    fn a_supported_request_is_opted_in() {
+        let chacha20 = |delivery, verbatim| {
+            Ok(Some(OptInKind::Answer(OptIn { delivery, alg: Algorithm::ChaCha20, verbatim })))
+        };
         assert_eq!(opt_in("p.delivery=redirect"), chacha20(Delivery::Redirect, false));
         assert_eq!(opt_in("p.delivery=json&p.alg=chacha20"), chacha20(Delivery::Json, false));
         assert_eq!(opt_in("p.delivery=json&p.alg=future,%20chacha20"), chacha20(Delivery::Json, false));
@@ -122,14 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_delivery_nobody_opted_in() {
+    fn a_request_without_a_delivery_is_not_opted_in() {
         for query in ["", "p.alg=chacha20", "p.verbatim=true&p.verbatim=true", "delivery=json"] {
             assert_eq!(opt_in(query), Ok(None), "{query}");
         }
     }
 
     #[test]
-    fn what_we_cannot_honour_is_not_supported() {
+    fn other_requests_are_not_supported() {
         for query in [
             "p.delivery=",
             "p.delivery=session&p.alg=a256ctr,chacha20",
@@ -159,20 +183,24 @@ mod tests {
         ] {
             for alg in [Algorithm::A256Ctr, Algorithm::ChaCha20] {
                 let asked = opt_in(&format!("p.delivery=session&p.alg={}&{query}", alg.as_str()));
-                let expected = OptIn { delivery: Delivery::Session(id), alg, verbatim: false };
-                assert_eq!(asked, Ok(Some(expected)), "{query}");
+                let expected = SessionOptIn { session: id, alg };
+                assert_eq!(asked, Ok(Some(OptInKind::Session(expected))), "{query}");
             }
         }
     }
 
     #[test]
-    fn a_client_asks_in_the_words_that_we_read() {
-        let session = Delivery::Session(SessionId::parse(&"A".repeat(60)));
-        for delivery in [Delivery::Redirect, Delivery::Json, session] {
-            let asked = OptIn { delivery, alg: Algorithm::ChaCha20, verbatim: true };
-            let query =
-                form_urlencoded::Serializer::new(String::new()).extend_pairs(asked.to_query()).finish();
-            assert_eq!(OptIn::from_query(&Query::parse(&query)), Ok(Some(asked)));
+    fn the_written_parameters_can_be_read() {
+        let read = |query: Vec<(&str, Cow<'_, str>)>| {
+            let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+            OptInKind::from_query(&Query::parse(&query))
+        };
+        for delivery in Delivery::ALL {
+            let asked = OptIn { delivery, alg: Algorithm::A256Ctr, verbatim: true };
+            let query = asked.to_query().into_iter().map(|(name, value)| (name, value.into())).collect();
+            assert_eq!(read(query), Ok(Some(OptInKind::Answer(asked))));
         }
+        let asked = SessionOptIn { session: SessionId::parse(&"A".repeat(60)), alg: Algorithm::ChaCha20 };
+        assert_eq!(read(asked.to_query()), Ok(Some(OptInKind::Session(asked))));
     }
 }

@@ -1,29 +1,30 @@
-//! Why a client that opted in is served plainly.
+//! Reasons for serving a client plainly although it opted in.
 
 use http::HeaderValue;
 
-/// The value of `Org-Matrix-Msc4097-Plain`: a closed list of words (specification, section 3.2). Where several
-/// fit, the first one here counts.
+/// A value of the header `Org-Matrix-Msc4097-Plain` (`spec/msc4097.md`, section 3.2, which has the rules that
+/// are meant here). If several reasons apply, the first one in this list counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlainReason {
-    /// The delivery or every algorithm is unknown, or a parameter is given more than once (rules 1 to 3).
+    /// We do not serve the delivery or any of the algorithms, or a parameter is repeated (rules 1 to 3).
     NotSupported,
     /// The request has no access token, on a legacy endpoint (rule 5).
     NoToken,
     /// The session has ended, or belongs to another access token.
     StaleSession,
-    /// The object's length is not known (rule 6).
+    /// The length of the object is unknown (rule 6).
     UnknownLength,
-    /// The object is larger than the origin links, or than any key can encrypt (rule 7).
+    /// The object is larger than `REDIRECT_MAX_BYTES`, or too large for a keystream (rule 7).
     TooLarge,
-    /// The object is not worth a link: the origin's own choice.
+    /// The object is smaller than `REDIRECT_MIN_BYTES`.
     TooSmall,
-    /// There is no link just now: the grant could not be stored (rule 8), or the edge cannot get the object.
+    /// The grant could not be stored (rule 8), the edge cannot get the object, or the homeserver redirects to
+    /// the object.
     NotAvailable,
 }
 
 impl PlainReason {
-    /// Every reason, in the order in which they count.
+    /// Every reason, in order of precedence.
     pub const ALL: [Self; 7] = [
         Self::NotSupported,
         Self::NoToken,
@@ -34,7 +35,7 @@ impl PlainReason {
         Self::NotAvailable,
     ];
 
-    /// Returns the word on the wire.
+    /// Returns the name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotSupported => "not-supported",
@@ -47,7 +48,7 @@ impl PlainReason {
         }
     }
 
-    /// Returns the value of the header.
+    /// Returns the name on the wire as a header value.
     pub fn header_value(self) -> HeaderValue {
         HeaderValue::from_static(self.as_str())
     }

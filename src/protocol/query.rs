@@ -1,32 +1,32 @@
-//! Query strings, read once and strictly.
+//! Query strings.
 
 use std::fmt;
 
 use super::PREFIX;
 
-/// A decoded query string. `Debug` shows names only: values may be access tokens.
+/// A decoded query string. `Debug` shows only the names, because values may be access tokens.
 #[derive(Clone, Default)]
 pub struct Query(Vec<(String, String)>);
 
-/// A parameter that we act on stands in the query more than once: which one is meant is open, and
-/// another server may choose differently from us.
+/// A parameter is given more than once. We refuse it, because the homeserver might use another of the
+/// values than we do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the query parameter '{name}' is given more than once")]
 pub struct QueryError {
-    /// The parameter's name.
+    /// The name of the parameter.
     pub name: &'static str,
 }
 
 impl Query {
-    /// Decodes `a=b&c=d` (without the question mark) as the WHATWG URL standard does.
+    /// Decodes `a=b&c=d`, without the question mark, as the WHATWG URL standard does.
     pub fn parse(raw: &str) -> Self {
         Self(form_urlencoded::parse(raw.as_bytes()).into_owned().collect())
     }
 
-    /// The value of a parameter, or `None` where it is absent.
+    /// Returns the value of a parameter, or `None` if the parameter is absent.
     ///
     /// # Errors
-    /// `QueryError` if it is given more than once.
+    /// [`QueryError`] if the parameter is given more than once.
     pub fn get(&self, name: &'static str) -> Result<Option<&str>, QueryError> {
         let mut values = self.0.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_str());
         let first = values.next();

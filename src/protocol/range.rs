@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::decimal;
 
-/// One range of bytes of an object: `start..end`, never empty.
+/// A range of an object's bytes, `start..end`. It is never empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteRange {
     start: u64,
@@ -21,42 +21,43 @@ impl From<ByteRange> for Range<u64> {
 }
 
 impl ByteRange {
-    /// The bytes `start..end`; `None` if there are none.
+    /// Returns the range `start..end`, or `None` if it has no bytes.
     pub fn new(start: u64, end: u64) -> Option<Self> {
         (start < end).then_some(Self { start, end })
     }
 
-    /// The first byte's offset.
+    /// Returns the offset of the first byte.
     pub fn start(self) -> u64 {
         self.start
     }
 
-    /// One past the last byte's offset.
+    /// Returns the offset after the last byte.
     pub fn end(self) -> u64 {
         self.end
     }
 
-    /// The bytes that both ranges have; `None` if there are none.
+    /// Returns the bytes that both ranges share, or `None` if they share none.
     pub fn intersection(self, other: Self) -> Option<Self> {
         Self::new(self.start.max(other.start), self.end.min(other.end))
     }
 
-    /// The number of bytes, at least one.
+    /// Returns the number of bytes, which is at least one.
     pub fn length(self) -> u64 {
         self.end - self.start
     }
 
-    /// `bytes=start-last`, for a request.
+    /// Returns the value of a `Range` header: `bytes=start-last`.
     pub fn to_range_header(self) -> String {
         format!("bytes={}-{}", self.start, self.end - 1)
     }
 
-    /// `bytes start-last/size`, for a 206.
+    /// Returns the value of a `Content-Range` header for a 206: `bytes start-last/size`.
     pub fn to_content_range(self, size: u64) -> String {
         format!("bytes {}-{}/{size}", self.start, self.end - 1)
     }
 
-    /// Reads the `Content-Range` of a 206 and the size of the whole it names.
+    /// Reads the `Content-Range` of a 206: the range, and the length of the whole object in bytes. Returns
+    /// `None` if the header is missing or malformed, or does not give the length.
     pub fn from_content_range(headers: &HeaderMap) -> Option<(Self, u64)> {
         let (unit, range) = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim().split_once(' ')?;
         let (range, size) = range.split_once('/')?;
@@ -67,28 +68,27 @@ impl ByteRange {
     }
 }
 
-/// What a request's `Range` comes to for an object of a known size.
+/// The result of applying a `Range` header to an object of known size (`spec/msc4097.md`, section 8.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requested {
-    /// No range, several, a malformed one, another unit, or any range of an empty object: 200.
+    /// 200: there is no range, there are several, it is malformed, has another unit, or the object is empty.
     Whole,
-    /// One range, cut to the object: 206.
+    /// 206: one range, cut at the end of the object.
     Part(ByteRange),
-    /// A range beyond the end of an object that has bytes: 416.
+    /// 416: the range has none of the object's bytes, and the object is not empty.
     Unsatisfiable,
 }
 
 impl Requested {
-    /// Reads the `Range` header of a request for an object of `size` bytes.
-    ///
-    /// By hand, because `headers::Range` takes `bytes=a-b` for a range and a suffix longer than the
-    /// object for an unsatisfiable one.
+    /// Applies the `Range` header of a request to an object of `size` bytes.
     pub fn from_headers(headers: &HeaderMap, size: u64) -> Self {
-        // Strictly, no range of an empty object can be satisfied. But players and HTTP clients ask for
-        // `bytes=0-` of anything, and an empty object is a normal one: it has a whole, not an error.
+        // RFC 9110 calls every range of an empty object unsatisfiable. But players and HTTP clients ask for
+        // `bytes=0-` of everything, and an empty object is not an error.
         if size == 0 {
             return Self::Whole;
         }
+        // Not `headers::Range`: it reads `bytes=a-b` as a range, and a suffix longer than the object as
+        // unsatisfiable.
         let range = headers.get(RANGE).and_then(|value| value.to_str().ok()).and_then(one_range);
         let (start, end) = match range {
             Some((Some(first), Some(last))) => (first, last.saturating_add(1).min(size)),
@@ -99,14 +99,13 @@ impl Requested {
         ByteRange::new(start, end).map_or(Self::Unsatisfiable, Self::Part)
     }
 
-    /// The `Range` header, if it asks for one range of bytes: whatever else it says, whoever is asked
-    /// answers with the whole.
+    /// Returns the `Range` header if it asks for one range of bytes. Any other `Range` gets the whole object.
     pub fn one_range(headers: &HeaderMap) -> Option<&HeaderValue> {
         headers.get(RANGE).filter(|value| value.to_str().ok().and_then(one_range).is_some())
     }
 }
 
-/// `bytes=first-last`, `bytes=first-` or `bytes=-suffix`; `None` for anything else.
+/// Reads `bytes=first-last`, `bytes=first-` or `bytes=-suffix`. Returns `None` for anything else.
 fn one_range(header: &str) -> Option<(Option<u64>, Option<u64>)> {
     let (unit, range) = header.split_once('=')?;
     let (first, last) = range.trim().split_once('-')?;
@@ -122,7 +121,8 @@ fn one_range(header: &str) -> Option<(Option<u64>, Option<u64>)> {
     unit.trim().eq_ignore_ascii_case("bytes").then_some(range)
 }
 
-/// A number of any length, without leading zeros, so that its length and then its digits order it.
+/// A decimal number of any length. `digits` has no leading zeros, so comparing first the lengths and then
+/// the digits compares the numbers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Offset<'a> {
     length: usize,
@@ -136,7 +136,8 @@ impl<'a> Offset<'a> {
         valid.then_some(Self { length: digits.len(), digits })
     }
 
-    /// A number beyond 64 bits lies beyond every object, as does the largest one within.
+    /// Returns the number, or the largest 64-bit number if it is larger: both lie beyond the end of every
+    /// object.
     fn saturated(self) -> u64 {
         if self.digits.is_empty() { 0 } else { decimal(self.digits).unwrap_or(u64::MAX) }
     }
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn several_or_none_is_the_whole() {
+    fn any_other_range_is_the_whole() {
         for range in [
             "bytes=0-1,5-6",
             "bytes=0-1,",
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_end_is_unsatisfiable() {
+    fn a_range_beyond_the_end_is_unsatisfiable() {
         for range in [
             "bytes=1000-",
             "bytes=-0",

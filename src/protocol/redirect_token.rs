@@ -1,4 +1,4 @@
-//! Redirect tokens: the name of a grant, and the only thing a link carries.
+//! Redirect tokens: the last part of a link, which names a grant.
 
 use std::fmt;
 
@@ -6,17 +6,17 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::encoding::{from_base64url, to_base64url};
 
-/// `name` or `name.sealed`. To clients an opaque path segment.
+/// A redirect token: `name` or `name.sealed` (`spec/msc4097.md`, section 1.2). It is opaque to clients.
 ///
-/// A name is 32 random bytes, and finds the grant in the key store. What follows the dot is reserved for grants
-/// that travel in the token itself; this version knows none.
+/// The name is 32 random bytes in base64url. The key store has the grant under this name. The sealed part is
+/// reserved for grants that travel in the token itself; this version serves none.
 ///
-/// A token is no key, but a link that is still good gives the ciphertext, so it is kept out of `Debug` and logs
-/// like a key. This copy is wiped on drop; URLs and headers hold others, which are not.
+/// The holder of a live token gets the ciphertext, so tokens never appear in `Debug` or logs. This copy is
+/// wiped on drop. The copies in URLs and headers are not.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct RedirectToken(String);
 
-/// The text is no redirect token. Says nothing of the text itself.
+/// The text is not a redirect token. The message does not repeat the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a redirect token is 43 characters of unpadded base64url (32 bytes), and may have a dot and more base64url"
@@ -24,18 +24,21 @@ pub struct RedirectToken(String);
 pub struct RedirectTokenError;
 
 impl RedirectToken {
-    /// The length of a name in characters.
+    /// The length of a name, in characters.
     pub const NAME_CHARS: usize = 43;
 
-    /// The greatest length of a token in characters.
+    /// The length limit of a token, in characters.
     pub const MAX_CHARS: usize = 2048;
 
-    /// A token without a sealed part, from 32 bytes of a cryptographic random source.
+    /// Makes a token without a sealed part. The bytes must come from a cryptographic random source.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(to_base64url(&bytes))
     }
 
-    /// Reads a token off a URL's path segment, strictly: one text for one token.
+    /// Reads a token from a path segment of a URL. Accepts only the canonical form.
+    ///
+    /// # Errors
+    /// [`RedirectTokenError`] for any other text.
     pub fn parse(text: &str) -> Result<Self, RedirectTokenError> {
         let (name, sealed) = match text.split_once('.') {
             Some((name, sealed)) => (name, Some(sealed)),
@@ -48,8 +51,8 @@ impl RedirectToken {
         if named && fits { Ok(Self(text.to_owned())) } else { Err(RedirectTokenError) }
     }
 
-    /// The name of the token's grant in the key store: `grant:<token>`. `None` for a token with a sealed part:
-    /// the form alone decides where a grant is read.
+    /// Returns the name of the grant's record in the key store: `grant:<token>`. Returns `None` for a token
+    /// with a sealed part, because such a token must never cause a read of the key store.
     pub fn record_name(&self) -> Option<Zeroizing<String>> {
         (self.0.len() == Self::NAME_CHARS).then(|| Zeroizing::new(format!("grant:{}", self.0)))
     }
@@ -59,7 +62,7 @@ impl RedirectToken {
         self.0.get(..Self::NAME_CHARS).unwrap_or_default()
     }
 
-    /// The wire form.
+    /// Returns the token as in a link.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -81,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_part_is_part_of_the_token_and_no_record_is_read_for_it() {
+    fn a_token_with_a_sealed_part_has_no_record() {
         for sealed in ["AA", "AAA", &"A".repeat(2004)] {
             let text = format!("{}.{sealed}", "A".repeat(43));
             let token = RedirectToken::parse(&text).unwrap();

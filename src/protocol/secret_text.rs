@@ -1,24 +1,23 @@
-//! Access tokens: passed to the homeserver and to nobody else.
+//! Access tokens, which go to the homeserver only.
 
 use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A Matrix access token, as it came. `Debug` prints no character of it.
+/// A Matrix access token. `Debug` prints no character of it.
 ///
-/// This copy is wiped on drop. Queries, header values and the buffers of HTTP libraries hold others,
-/// which are not.
+/// This copy is wiped on drop. The copies in queries, headers and the buffers of HTTP libraries are not.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct AccessToken(String);
 
 impl AccessToken {
-    /// Takes any text; `None` if it is empty.
+    /// Wraps any text. Returns `None` if the text is empty.
     pub fn new(text: impl Into<String>) -> Option<Self> {
         let text = text.into();
         (!text.is_empty()).then_some(Self(text))
     }
 
-    /// The token itself.
+    /// Returns the token.
     pub fn expose(&self) -> &str {
         &self.0
     }

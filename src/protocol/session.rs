@@ -238,11 +238,11 @@ mod tests {
     fn a_session_opens_for_its_access_token_until_it_ends() {
         let masters = masters(1, None);
         let session = masters.begin(&token("syt_a"), NOW_MS + 1, [7; 16]).unwrap();
-        let open = |token, now_ms| masters.open(session.id, token, now_ms);
-        let secret = open(&token("syt_a"), NOW_MS).unwrap();
+        let open = |text, now_ms| masters.open(session.id, &token(text), now_ms);
+        let secret = open("syt_a", NOW_MS).unwrap();
         assert_eq!(secret.as_bytes(), session.secret.as_bytes());
-        assert_eq!(open(&token("syt_a"), NOW_MS + 1).unwrap_err(), StaleSession);
-        assert_eq!(open(&token("syt_b"), NOW_MS).unwrap_err(), StaleSession);
+        assert_eq!(open("syt_a", NOW_MS + 1).unwrap_err(), StaleSession);
+        assert_eq!(open("syt_b", NOW_MS).unwrap_err(), StaleSession);
     }
 
     #[test]

@@ -1,51 +1,51 @@
 //! Web origins (RFC 6454): scheme, host and port.
 //!
-//! A web origin decides where access tokens and links go, so one parser reads all of them:
+//! Web origins decide where access tokens and links go, so all of them are read by one parser:
 //!
 //! | constructor | reads | used for |
 //! |---|---|---|
-//! | [`WebOrigin::parse`] | a web origin and nothing else, in its one spelling, secure | the operator's variables, the advertised edge |
+//! | [`WebOrigin::parse`] | only a secure web origin in canonical form | variables, the advertised edge |
 //! | [`WebOrigin::of`] | the web origin of an absolute URL | the homeserver's address, redirects, requests |
-//! | [`WebOrigin::split`] | the same, with the reason for a refusal and the rest of the URL | targets (`policy`) |
+//! | [`WebOrigin::split`] | the same; returns the rest of the URL or an error | targets (`policy`) |
 
 use std::fmt;
 use std::net::Ipv6Addr;
 
 use super::{ServerName, decimal};
 
-/// Hosts that stand for this very machine.
+/// The hosts that mean the local machine.
 const LOOPBACK_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
-/// The web origin of an `http:` or `https:` URL. Two URLs with equal ones go to the same place.
+/// The web origin of an `http:` or `https:` URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebOrigin {
     https: bool,
     port: u16,
-    /// `scheme://host[:port]` in lower case, the port only if it is not the scheme's own.
+    /// `scheme://host[:port]` in lower case, with the port only if it is not the scheme's default.
     text: String,
 }
 
-/// Why a URL has no web origin. Names the rule, never the URL.
+/// The reason why a URL has no web origin. It names the rule and never contains the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WebOriginError {
-    /// Not `scheme://host…` in printable ASCII without backslashes.
+    /// The URL is not `scheme://host…` in printable ASCII without backslashes.
     Form,
-    /// Neither `http` nor `https`.
+    /// The scheme is neither `http` nor `https`.
     Scheme,
-    /// `user@host`, which can make one host look like another.
+    /// The URL has a user name (`user@host`), which can make one host look like another.
     UserInfo,
-    /// Not a host name, IPv4 address or `[IPv6 address]`.
+    /// The host is not a host name, an IPv4 address or an `[IPv6 address]`.
     Host,
-    /// Not a number up to 65535 in plain digits.
+    /// The port is not a decimal number up to 65535.
     Port,
 }
 
 impl WebOrigin {
-    /// Reads a secure web origin that is written as in the URL of a request: lower case, no path,
-    /// query, fragment or user name, no dot at the end of the host, no port that is the scheme's
-    /// own. A slash at the end is dropped.
+    /// Reads a secure web origin in canonical form: lower case, no path, query, fragment or user name, no
+    /// dot at the end of the host, and no default port. One slash at the end is dropped. Returns `None` for
+    /// any other text.
     ///
-    /// Links and requests are compared with it as text, so no other spelling is accepted.
+    /// Links and requests are compared with the web origin as text, so other spellings are not accepted.
     pub fn parse(text: &str) -> Option<Self> {
         let written = text.strip_suffix('/').unwrap_or(text);
         let origin = Self::of(written).filter(|origin| origin.text == written)?;
@@ -53,15 +53,18 @@ impl WebOrigin {
         (named && origin.is_secure()).then_some(origin)
     }
 
-    /// Returns the web origin of an absolute URL, whatever its path; `None` for other schemes, for
-    /// URLs with a user name, and for text that is no URL.
+    /// Returns the web origin of an absolute URL with any path. Returns `None` for other schemes, for URLs
+    /// with a user name, and for text that is not a URL.
     pub fn of(url: &str) -> Option<Self> {
         Self::split(url).ok().map(|(origin, _)| origin)
     }
 
     /// Splits an absolute URL into its web origin and the rest: path, query and fragment.
+    ///
+    /// # Errors
+    /// The reason why the URL has no web origin.
     pub(crate) fn split(url: &str) -> Result<(Self, &str), WebOriginError> {
-        // URL parsers skip white space or read a backslash as a slash.
+        // Some URL parsers skip white space, or read a backslash as a slash.
         if !url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
             return Err(WebOriginError::Form);
         }
@@ -87,7 +90,7 @@ impl WebOrigin {
         Ok((Self::new(https, host, port), rest))
     }
 
-    /// Builds a web origin from parts. The caller has checked the host.
+    /// Builds a web origin from its parts. The caller must have checked the host.
     pub(crate) fn new(https: bool, host: &str, port: u16) -> Self {
         let scheme = if https { "https" } else { "http" };
         let port_text = if port == default_port(https) { String::new() } else { format!(":{port}") };
@@ -99,32 +102,32 @@ impl WebOrigin {
         &self.text
     }
 
-    /// Returns `host[:port]`, as in the `Host` header of a request.
+    /// Returns `host[:port]`, as in a `Host` header.
     pub fn authority(&self) -> &str {
         self.text.split_once("://").map_or("", |(_, authority)| authority)
     }
 
-    /// Returns the host in lower case, an IPv6 address in brackets.
+    /// Returns the host in lower case. An IPv6 address is in brackets.
     pub fn host(&self) -> &str {
         split_authority(self.authority()).0
     }
 
-    /// Returns the port: the written one, or the scheme's own.
+    /// Returns the port, which may be the scheme's default.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Whether the scheme is https.
+    /// Returns whether the scheme is https.
     pub fn is_https(&self) -> bool {
         self.https
     }
 
-    /// Whether the host stands for this very machine: `localhost`, `127.0.0.1` or `[::1]`.
+    /// Returns whether the host is the local machine: `localhost`, `127.0.0.1` or `[::1]`.
     pub fn is_loopback(&self) -> bool {
         LOOPBACK_HOSTS.contains(&self.host())
     }
 
-    /// Whether requests cannot be read on their way: https, or plain http to this very machine.
+    /// Returns whether nobody can read requests on their way: https, or http to the local machine.
     pub fn is_secure(&self) -> bool {
         self.https || self.is_loopback()
     }
@@ -136,8 +139,8 @@ impl fmt::Display for WebOrigin {
     }
 }
 
-/// Splits `host`, `host:port`, `[address]` or `[address]:port` into the host and the text of the
-/// port. Checks neither.
+/// Splits `host`, `host:port`, `[address]` or `[address]:port` into the host and the text of the port,
+/// without checking either.
 pub(crate) fn split_authority(authority: &str) -> (&str, Option<&str>) {
     let after_brackets = authority.rfind(']').map_or(0, |end| end + 1);
     match authority.get(after_brackets..).and_then(|rest| rest.find(':')) {
@@ -167,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_have_one_spelling_of_their_origin() {
+    fn web_origins_are_canonical() {
         for (url, origin, host, port) in [
             ("https://Example.org/a?b#c", "https://example.org", "example.org", 443),
             ("HTTPS://example.org:443", "https://example.org", "example.org", 443),
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_alone_is_written_as_in_the_url_of_a_request() {
+    fn a_lone_origin_must_be_canonical() {
         for good in [
             "https://a.example",
             "https://a.example:8443/",
@@ -263,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn only_https_and_this_very_machine_are_secure() {
+    fn only_https_and_the_local_machine_are_secure() {
         let secure = |url| WebOrigin::of(url).unwrap().is_secure();
         for url in ["https://a.example", "http://LOCALHOST:1", "http://127.0.0.1/x", "http://[::1]"] {
             assert!(secure(url), "{url}");
@@ -276,9 +279,9 @@ mod tests {
     }
 
     proptest! {
-        /// What one constructor accepts reads the same a second time, with both.
+        /// A web origin that was accepted once is accepted again, unchanged.
         #[test]
-        fn an_origin_reads_back_as_itself(rest in "[a-zA-Z0-9.:@#?/\\\\%_\\[\\]\u{e4}-]{0,40}") {
+        fn a_web_origin_can_be_read_again(rest in "[a-zA-Z0-9.:@#?/\\\\%_\\[\\]\u{e4}-]{0,40}") {
             if let Some(origin) = WebOrigin::of(&format!("https://{rest}")) {
                 prop_assert_eq!(WebOrigin::of(origin.as_str()), Some(origin.clone()));
                 prop_assert!(!origin.host().contains(['@', '/', '?', '#', '\\', '%']));

@@ -1,4 +1,4 @@
-//! Encrypted delivery: answers, links, ciphertext, right and wrong.
+//! Encrypted delivery: correct and incorrect answers, links and bodies.
 
 use cloakroom::cipher::Key;
 use cloakroom::protocol::Metadata;
@@ -37,7 +37,7 @@ fn the_access_token_goes_to_the_homeserver_only() {
 }
 
 #[test]
-fn a_link_to_elsewhere_is_not_followed() {
+fn a_link_to_another_origin_is_not_followed() {
     let opted_in = |asked: &Asked| asked.path.contains("org.matrix.msc4097.delivery");
     let world = World::new(
         move |asked, _, n| {
@@ -49,7 +49,7 @@ fn a_link_to_elsewhere_is_not_followed() {
         ["the answer's link leads to another one", "asking for plain media: the answer's link is not on"];
     world.get(&[]).expect(0, &said);
     assert_eq!((world.edge.asked().len(), world.homeserver.asked().len()), (0, 5));
-    // The homeserver's own host is elsewhere too.
+    // The homeserver is another origin too.
     let world = World::new(
         move |asked, _, n| {
             if opted_in(asked) {
@@ -73,7 +73,7 @@ fn an_answer_of_another_delivery_is_refused() {
 }
 
 #[test]
-fn a_lost_link_gives_a_new_answer_once_then_plain_media() {
+fn after_404_or_409_the_client_asks_for_one_new_answer_then_for_plain_media() {
     for status in [404, 409] {
         let world = World::new(
             |asked, edge, n| if n <= 2 { answer(delivery_of(asked), edge, n) } else { plain(asked) },
@@ -90,7 +90,7 @@ fn a_lost_link_gives_a_new_answer_once_then_plain_media() {
 }
 
 #[test]
-fn a_new_answer_that_works_is_the_last_one() {
+fn the_new_answer_may_work() {
     let world = World::new(
         |asked, edge, n| answer(delivery_of(asked), edge, n),
         |asked, n| if n == 1 { Reply::new(404, "") } else { encrypted(asked) },
@@ -101,7 +101,7 @@ fn a_new_answer_that_works_is_the_last_one() {
 }
 
 #[test]
-fn a_failing_edge_is_said_to_fail() {
+fn errors_of_the_edge_are_reported() {
     let world = World::with_edge(|_| Reply::new(500, ""));
     world.get(&[]).expect(5, &["error: the edge answered 500", "--plain"]);
     assert_eq!(world.edge.asked().len(), 1);
@@ -110,7 +110,7 @@ fn a_failing_edge_is_said_to_fail() {
 }
 
 #[test]
-fn an_edge_that_cannot_get_the_object_is_left_aside() {
+fn after_502_or_504_the_client_asks_for_plain_media() {
     for status in [502, 504] {
         let world = World::new(
             |asked, edge, n| if n == 1 { answer(delivery_of(asked), edge, n) } else { plain(asked) },
@@ -123,7 +123,7 @@ fn an_edge_that_cannot_get_the_object_is_left_aside() {
 }
 
 #[test]
-fn ciphertext_that_breaks_off_leaves_nothing() {
+fn truncated_ciphertext_leaves_no_file() {
     for cut in [0, 1, 524_288, SIZE - 1] {
         let world = World::with_edge(move |asked| encrypted(asked).cut_after(cut));
         let message = format!("error: the body ended after {cut} of {SIZE} bytes");
@@ -133,7 +133,7 @@ fn ciphertext_that_breaks_off_leaves_nothing() {
 }
 
 #[test]
-fn a_body_without_a_length_is_counted() {
+fn the_length_of_a_chunked_body_is_checked() {
     let chunked = |bytes: &[u8]| {
         let body = [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n0\r\n\r\n"].concat();
         let reply = Reply::new(200, body).header("org-matrix-msc4097-metadata", sealed(&metadata()));
@@ -151,7 +151,7 @@ fn a_body_without_a_length_is_counted() {
 }
 
 #[test]
-fn an_edge_that_falls_silent_leaves_nothing() {
+fn an_edge_that_stalls_leaves_no_file() {
     let world = World::with_edge(|asked| encrypted(asked).silent_after(600_000));
     world
         .get(&["--stall-timeout", "1"])
@@ -160,7 +160,7 @@ fn an_edge_that_falls_silent_leaves_nothing() {
 }
 
 #[test]
-fn a_key_that_does_not_fit_releases_nothing() {
+fn a_wrong_key_releases_nothing() {
     let world = World::new(
         |asked, edge, n| answer_with(delivery_of(asked), edge, n, Some(Key::chacha20([9; 32]))),
         |asked, _| encrypted(asked),
@@ -201,7 +201,7 @@ fn ranges() {
         world.get(&["--range", range, "-o", "part"]).expect(0, &["by an encrypted link"]);
         assert!(world.read("part") == whole[slice.clone()], "{range}");
         assert_eq!(world.edge.asked()[0].header("range"), Some(format!("bytes={range}").as_str()));
-        // A server may answer with the whole: the part is cut out here.
+        // A server may send the whole. Then the client cuts out the part.
         let ignoring = World::with_edge(|_| encrypted(&Asked::bare()));
         ignoring.get(&["--range", range, "-o", "part"]).expect(0, &[]);
         assert!(ignoring.read("part") == whole[slice], "{range}, ignored");
@@ -214,9 +214,9 @@ fn ranges() {
 }
 
 #[test]
-fn an_empty_object_is_saved_whole_for_every_range() {
+fn every_range_of_an_empty_object_saves_an_empty_file() {
     let empty = Metadata { size: 0, ..metadata() };
-    // As a server answers that ignores such a range, and as one that refuses it.
+    // Some servers ignore such a range, others refuse it.
     for refused in [false, true] {
         let reply = move |asked: &Asked| match asked.header("range") {
             Some(_) if refused => Reply::new(416, "").header("content-range", "bytes */0"),
@@ -239,7 +239,7 @@ fn an_empty_object_is_saved_whole_for_every_range() {
 }
 
 #[test]
-fn another_range_than_asked_is_refused() {
+fn another_range_is_refused() {
     let shifted = World::with_edge(|_| {
         Reply::new(206, vec![0; 10])
             .header("content-range", format!("bytes 11-20/{SIZE}"))
@@ -250,7 +250,7 @@ fn another_range_than_asked_is_refused() {
 }
 
 #[test]
-fn a_link_without_a_key_only_where_it_was_asked_for() {
+fn a_link_without_a_key_needs_verbatim() {
     let world = || {
         World::new(
             |asked, edge, n| {

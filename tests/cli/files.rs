@@ -1,4 +1,4 @@
-//! Where the bytes go, and where the token comes from.
+//! The output, and the source of the token.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use crate::server::Reply;
 use crate::world::{ACCESS_TOKEN, MXC, Run, World, encrypted, plain, plaintext};
 
 #[test]
-fn an_existing_file_stays_without_force() {
+fn an_existing_file_is_kept_without_force() {
     let world = World::good();
     fs::write(world.path("mine"), "mine").unwrap();
     world.get(&["-o", "mine"]).expect(8, &["error: mine exists already", "hint: --force overwrites it"]);
@@ -14,19 +14,19 @@ fn an_existing_file_stays_without_force() {
     assert_eq!(world.read("mine"), b"mine");
     world.get(&["-o", "mine", "--force"]).expect(0, &["mine: 700001 bytes"]);
     assert!(world.read("mine") == plaintext());
-    // The same for the name that the media bring.
+    // The same for the media's own file name.
     fs::write(world.path("picture.png"), "mine").unwrap();
     world.get(&[]).expect(8, &["error: picture.png exists already"]);
     assert_eq!(world.read("picture.png"), b"mine");
     assert_eq!(world.files(), ["mine", "picture.png"]);
-    // Before the body: this one never comes.
+    // The client checks the name before the body, which never arrives here.
     let silent = World::with_edge(|asked| encrypted(asked).silent_after(0));
     fs::write(silent.path("picture.png"), "mine").unwrap();
     silent.get(&["--stall-timeout", "1"]).expect(8, &["error: picture.png exists already"]);
 }
 
 #[test]
-fn a_failed_download_leaves_the_old_file() {
+fn a_failed_download_keeps_the_old_file() {
     let world = World::with_edge(|asked| encrypted(asked).cut_after(600_000));
     fs::write(world.path("mine"), "mine").unwrap();
     world.get(&["-o", "mine", "--force"]).expect(7, &[]);
@@ -34,7 +34,7 @@ fn a_failed_download_leaves_the_old_file() {
 }
 
 #[test]
-fn a_name_is_never_a_path() {
+fn a_file_name_is_not_used_as_a_path() {
     let world = World::without_answers(|_| {
         Reply::new(200, "x").header("content-disposition", "attachment; filename=\"../../evil.sh\"")
     });
@@ -45,7 +45,7 @@ fn a_name_is_never_a_path() {
 }
 
 #[test]
-fn folders_that_are_not_there() {
+fn missing_folders_are_errors() {
     let world = World::good();
     fs::write(world.path("file"), "mine").unwrap();
     for (output, said) in [
@@ -71,7 +71,7 @@ fn standard_output() {
 }
 
 #[test]
-fn a_reader_that_leaves_ends_the_download() {
+fn a_closed_pipe_ends_the_download() {
     let world = World::good();
     let mut child = world.spawn_get(&["-o", "-"]);
     drop(child.stdout.take());
@@ -80,10 +80,10 @@ fn a_reader_that_leaves_ends_the_download() {
     run.expect(141, &["nobody reads standard output any more"]);
 }
 
-/// As a shell does it, with a pipe that is full when `head` leaves.
+/// In a shell, with a pipe that is full when `head` ends.
 #[cfg(unix)]
 #[test]
-fn head_ends_the_download_without_a_word() {
+fn head_ends_the_download_silently() {
     let world = World::good();
     let template = world.command(&["get", "-o", "-", MXC]);
     let mut shell = std::process::Command::new("sh");
@@ -97,7 +97,7 @@ fn head_ends_the_download_without_a_word() {
 }
 
 #[test]
-fn a_link_that_nobody_reads_is_no_error() {
+fn a_closed_pipe_ends_the_link_command_silently() {
     let world = World::without_answers(|asked| match asked.path.as_str() {
         "/_matrix/client/v3/account/whoami" => Reply::new(200, r#"{"user_id":"@alice:media.example"}"#),
         _ => Reply::new(200, "media"),
@@ -109,14 +109,14 @@ fn a_link_that_nobody_reads_is_no_error() {
 }
 
 #[test]
-fn quiet_says_nothing() {
+fn quiet_prints_nothing() {
     let world = World::good();
     let run = Run::of(world.command(&["get", "--quiet", MXC]).output().unwrap()).expect(0, &[]);
     assert_eq!((run.stderr.as_str(), run.stdout.len()), ("", 0));
 }
 
 #[test]
-fn without_a_terminal_no_progress_is_drawn() {
+fn no_progress_is_drawn_without_a_terminal() {
     let world = World::good();
     let run = Run::of(world.command(&["get", MXC]).output().unwrap()).expect(0, &[]);
     assert_eq!(run.stderr, "picture.png: 700001 bytes, image/png, by an encrypted link (chacha20)\n");
@@ -124,7 +124,7 @@ fn without_a_terminal_no_progress_is_drawn() {
 
 #[cfg(unix)]
 #[test]
-fn a_saved_file_has_the_permissions_of_any_new_file() {
+fn a_saved_file_has_the_permissions_of_a_new_file() {
     use std::os::unix::fs::PermissionsExt as _;
     let world = World::good();
     world.get(&[]).expect(0, &[]);
@@ -135,7 +135,7 @@ fn a_saved_file_has_the_permissions_of_any_new_file() {
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_is_written_to_and_not_replaced() {
+fn a_named_pipe_is_written_and_not_replaced() {
     use std::os::unix::fs::FileTypeExt as _;
     let world = World::good();
     let pipe = world.path("pipe");
@@ -149,14 +149,14 @@ fn a_pipe_is_written_to_and_not_replaced() {
     assert!(reader.join().unwrap() == plaintext());
 }
 
-/// Runs with the token in a file and nowhere else.
+/// Runs the client with the token in a file only.
 fn with_token_file(world: &World, path: &str) -> Run {
     let mut command = world.command(&["get", "--plain", "--token-file", path, "--force", MXC]);
     Run::of(command.env_remove("CLOAKROOM_TOKEN").output().unwrap())
 }
 
 #[test]
-fn the_token_from_a_file() {
+fn a_token_in_a_file() {
     let world = World::without_answers(plain);
     fs::write(world.path("token"), format!("{ACCESS_TOKEN}\n")).unwrap();
     #[cfg(unix)]
@@ -175,7 +175,7 @@ fn the_token_from_a_file() {
 }
 
 #[test]
-fn what_is_no_token() {
+fn invalid_tokens_are_errors() {
     let world = World::good();
     let too_long = "x".repeat(16 * 1024 + 1);
     let quoted = format!("\"{ACCESS_TOKEN}\"\n");

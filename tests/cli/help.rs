@@ -1,11 +1,11 @@
-//! Help and usage errors are part of the interface.
+//! Help texts and usage errors.
 
 use crate::world::{MXC, Run, World};
 
 fn shown(args: &[&str]) -> String {
     let world = World::good();
     let mut command = world.command(args);
-    // The width of the text is the terminal's, or this.
+    // Without a terminal, this is the width of the text.
     let run = Run::of(command.env("COLUMNS", "100").output().unwrap()).expect(0, &[]);
     String::from_utf8(run.stdout).unwrap()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::world::{MXC, Run, SIZE, World, encrypted};
 
-/// Waits until `condition` holds; a test that waits for ever is a failed one.
+/// Waits until `condition` is true. Panics after 30 s.
 fn wait_for(mut condition: impl FnMut() -> bool) {
     for _ in 0..3000 {
         if condition() {
@@ -19,7 +19,7 @@ fn wait_for(mut condition: impl FnMut() -> bool) {
 }
 
 #[test]
-fn a_signal_leaves_nothing() {
+fn a_signal_leaves_no_file() {
     for (signal, code) in [("-HUP", 129), ("-INT", 130), ("-TERM", 143)] {
         let world = World::with_edge(|asked| encrypted(asked).silent_after(600_000));
         let child = world.spawn_get(&[]);
@@ -32,7 +32,7 @@ fn a_signal_leaves_nothing() {
 }
 
 #[test]
-fn with_nohup_it_outlives_its_terminal() {
+fn with_nohup_the_client_ignores_hangup() {
     let slow = |asked: &_| encrypted(asked).pause_after(600_000, Duration::from_secs(1));
     let world = World::with_edge(slow);
     let template = world.command(&["get", MXC]);
@@ -49,9 +49,9 @@ fn with_nohup_it_outlives_its_terminal() {
 }
 
 #[test]
-fn a_signal_ends_a_write_that_hangs() {
+fn a_signal_ends_a_blocked_write() {
     let world = World::good();
-    // Nobody reads the pipe: it is full after 64 KiB.
+    // Nobody reads the pipe, so it is full after 64 KiB.
     let mut child = world.spawn_get(&["-o", "-"]);
     wait_for(|| !world.edge.asked().is_empty());
     sleep(Duration::from_millis(200));
@@ -60,11 +60,11 @@ fn a_signal_ends_a_write_that_hangs() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
-/// Runs `cloakroom get <args>` on a terminal of its own; gives its exit code and what it showed.
+/// Runs `cloakroom get <args>` on a new terminal. Returns the exit code and the output.
 fn on_a_terminal(world: &World, args: &str) -> (Option<i32>, Vec<u8>) {
     let line = format!("{} get {args} {MXC}", env!("CARGO_BIN_EXE_cloakroom"));
     let mut command = Command::new("script");
-    // The same environment and folder as any other run.
+    // The same environment and folder as in other runs.
     let template = world.command(&[]);
     for (name, value) in template.get_envs() {
         command.env(name, value.unwrap());
@@ -76,7 +76,7 @@ fn on_a_terminal(world: &World, args: &str) -> (Option<i32>, Vec<u8>) {
 }
 
 #[test]
-fn no_media_on_a_terminal_without_force() {
+fn a_terminal_needs_force() {
     let world = World::good();
     for output in ["-", "/dev/stdout", "/dev/tty"] {
         let (code, shown) = on_a_terminal(&world, &format!("--output {output}"));

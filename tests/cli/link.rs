@@ -1,4 +1,4 @@
-//! `cloakroom link`: a link is printed only if it works, and why not is said.
+//! `cloakroom link`: it prints a link if the link works, and the reason otherwise.
 
 use crate::server::{Asked, Reply, Server};
 use crate::world::{ACCESS_TOKEN, CONFIG_PATH, MEDIA_PATH, MXC, Run, World};
@@ -12,22 +12,22 @@ const NOT_FOUND: (u16, &str) = (404, r#"{"errcode":"M_NOT_FOUND","error":"Not fo
 const UNRECOGNIZED: (u16, &str) = (404, r#"{"errcode":"M_UNRECOGNIZED"}"#);
 const MISSING_TOKEN: (u16, &str) = (401, r#"{"errcode":"M_MISSING_TOKEN"}"#);
 
-/// A homeserver, by what it says.
+/// The responses of a homeserver.
 #[derive(Clone, Copy)]
 struct Says {
     whoami: (u16, &'static str),
     config: (u16, &'static str),
-    /// To somebody without a token: Cloakroom tells it while a policy is set.
+    /// The config for requests without a token. Cloakroom serves it while a policy is set.
     public_config: (u16, &'static str),
-    /// To somebody without an account, on the legacy endpoint.
+    /// The media for requests without a token, on the legacy endpoint.
     anonymous: (u16, &'static str),
-    /// To the user, on the authenticated endpoint.
+    /// The media for the user, on the authenticated endpoint.
     user: (u16, &'static str),
-    /// Whether it knows `HEAD`.
+    /// Whether the homeserver supports `HEAD`.
     head: bool,
 }
 
-/// Everything is in order, and no policy is set.
+/// Everything works, and no policy is set.
 const OPEN: Says = Says {
     whoami: (200, LOCAL),
     config: (200, r#"{"m.upload.size":1}"#),
@@ -37,7 +37,7 @@ const OPEN: Says = Says {
     head: true,
 };
 
-/// A media config with this policy.
+/// Returns a media config with this policy.
 macro_rules! policy {
     ($word:literal) => {
         (200, concat!(r#"{"m.upload.size":1,"m.media.unauthenticated":""#, $word, r#""}"#))
@@ -61,7 +61,7 @@ impl Says {
         Reply::new(status, body).header("retry-after", "7")
     }
 
-    /// Runs `cloakroom link`; gives how it ended, and method and path of what was asked.
+    /// Runs `cloakroom link`. Returns the outcome, method and path of each request, and the expected link.
     fn link(self, args: &[&str]) -> (Run, Vec<String>, String) {
         let homeserver = Server::start(move |asked| self.reply(asked));
         let world = World::good();
@@ -81,7 +81,7 @@ fn asked(paths: &[(&str, &str)]) -> Vec<String> {
 const ANONYMOUS: (&str, &str) = ("HEAD", LEGACY_PATH);
 
 #[test]
-fn a_link_that_works_is_printed_alone() {
+fn a_working_link_is_printed_alone() {
     for (says, note) in [
         (OPEN, "works without an account now"),
         (Says { config: policy!("m.unspecified"), ..OPEN }, "works without an account now"),
@@ -99,11 +99,11 @@ fn a_link_that_works_is_printed_alone() {
     }
 }
 
-/// Guests may not read the config.
+/// A guest, who may not read the config.
 const GUEST: Says = Says { config: (403, r#"{"errcode":"M_GUEST_ACCESS_FORBIDDEN"}"#), ..OPEN };
 
 #[test]
-fn a_guest_reads_the_policy_as_anybody_may() {
+fn a_guest_reads_the_policy_without_a_token() {
     let config_again = ("GET", CONFIG_PATH);
     for public_config in [MISSING_TOKEN, NOT_FOUND, (200, "{}"), policy!("m.unspecified")] {
         let (run, requests, link) = Says { public_config, ..GUEST }.link(&[]);
@@ -126,7 +126,7 @@ fn a_guest_reads_the_policy_as_anybody_may() {
 }
 
 #[test]
-fn a_policy_that_is_against_it_is_named_and_nobody_is_asked_for_the_media() {
+fn a_forbidding_policy_is_named_and_no_media_are_requested() {
     for (config, whoami, said) in [
         (policy!("m.none"), LOCAL, "m.none: it gives nothing to people without an account"),
         (policy!("m.all"), LOCAL, "m.none: it gives nothing"),
@@ -142,10 +142,10 @@ fn a_policy_that_is_against_it_is_named_and_nobody_is_asked_for_the_media() {
 }
 
 #[test]
-fn media_for_accounts_only_are_told_from_media_that_are_not_there() {
+fn media_for_accounts_only_differ_from_missing_media() {
     let get = [ANONYMOUS, ("GET", LEGACY_PATH), ("HEAD", MEDIA_PATH)];
     for anonymous in [NOT_FOUND, MISSING_TOKEN, (403, r#"{"errcode":"M_FORBIDDEN"}"#)] {
-        // A frozen object is frozen whatever the policy promises.
+        // A frozen object stays frozen, even if the policy promises a link.
         for config in [OPEN.config, policy!("m.local")] {
             let (run, requests, _) = Says { config, anonymous, ..OPEN }.link(&[]);
             let run = run.expect(9, &["the homeserver gives them to people with an account only"]);
@@ -180,7 +180,7 @@ fn a_homeserver_without_head_is_asked_for_one_byte() {
 }
 
 #[test]
-fn a_redirect_is_followed_to_where_the_media_are() {
+fn a_redirect_to_the_media_is_followed() {
     for (status, code) in [(200, 0), (404, 9)] {
         let store = Server::start(move |asked| {
             assert!(asked.header("authorization").is_none());
@@ -199,7 +199,7 @@ fn a_redirect_is_followed_to_where_the_media_are() {
 }
 
 #[test]
-fn redirects_end() {
+fn too_many_redirects_are_an_error() {
     let homeserver = Server::start(|asked| match asked.path.as_str() {
         LEGACY_PATH | "/again" => Reply::new(307, "").header("location", "/again"),
         _ => OPEN.reply(asked),
@@ -210,7 +210,7 @@ fn redirects_end() {
 }
 
 #[test]
-fn what_cannot_be_found_out_is_no_link() {
+fn no_link_is_printed_after_an_error() {
     let unknown_token = (401, r#"{"errcode":"M_UNKNOWN_TOKEN","error":"no user has syt_x"}"#);
     for (says, code, said) in [
         (Says { whoami: unknown_token, ..OPEN }, 3, "hint: the access token is not valid"),

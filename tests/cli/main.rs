@@ -1,7 +1,7 @@
-//! The command line client, as a user has it: the real program against scripted servers.
+//! Tests the command line client as users run it: the real program against scripted servers.
 //!
-//! `world` is a homeserver, an edge and a folder; every run is searched for secrets. The real Worker
-//! and a real homeserver are tested elsewhere.
+//! `world` is a homeserver, an edge and a folder. It searches the output of every run for secrets.
+//! `tests/e2e` tests the client with the real Worker and a real homeserver.
 
 #![expect(
     clippy::unwrap_used,

@@ -6,7 +6,7 @@ use crate::world::{
 };
 
 #[test]
-fn a_file_that_looks_exactly_like_an_answer_is_a_file() {
+fn a_file_that_looks_like_an_answer_is_saved_as_a_file() {
     let looks = br#"{"url":"https://evil.example/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","alg":"chacha20","key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","expires_ts":4000000000000,"metadata":{"size":1,"content_type":"text/plain"}}"#;
     for delivery in ["redirect", "json"] {
         let world = World::without_answers(move |_| {
@@ -19,7 +19,7 @@ fn a_file_that_looks_exactly_like_an_answer_is_a_file() {
 }
 
 #[test]
-fn a_homeserver_that_does_not_offer_it_is_asked_plainly() {
+fn without_an_offer_the_client_asks_for_plain_media() {
     for (status, config) in
         [(200, r#"{"m.upload.size":1}"#), (403, r#"{"errcode":"M_GUEST_ACCESS_FORBIDDEN"}"#)]
     {
@@ -38,7 +38,7 @@ fn a_homeserver_that_does_not_offer_it_is_asked_plainly() {
 }
 
 #[test]
-fn plain_by_wish_is_one_request() {
+fn the_option_plain_needs_one_request() {
     let world = World::without_answers(plain);
     world.get(&["--plain"]).expect(0, &["from the homeserver, plain"]);
     assert_eq!(world.homeserver_paths(), [MEDIA_PATH]);
@@ -75,7 +75,7 @@ fn a_redirect_within_the_homeserver_keeps_the_token() {
 }
 
 #[test]
-fn redirects_end() {
+fn bad_redirects_are_errors() {
     let world = World::without_answers(|_| Reply::new(307, "").header("location", "/again"));
     world.get(&["--plain"]).expect(6, &["error: more than 10 redirects in a row"]);
     assert_eq!(world.homeserver.asked().len(), 11);
@@ -84,7 +84,7 @@ fn redirects_end() {
 }
 
 #[test]
-fn the_homeservers_errors_are_relayed() {
+fn the_homeservers_errors_are_shown() {
     for (status, errcode, code, hint) in [
         (401, "M_UNKNOWN_TOKEN", 3, "hint: the access token is not valid"),
         (403, "M_FORBIDDEN", 3, "hint: this account may not have these media"),
@@ -105,17 +105,17 @@ fn the_homeservers_errors_are_relayed() {
 }
 
 #[test]
-fn an_error_that_repeats_the_token_is_shown_without_it() {
+fn a_token_in_an_error_is_hidden() {
     let body = format!(r#"{{"errcode":"M_UNKNOWN_TOKEN","error":"no user has {ACCESS_TOKEN}"}}"#);
     let world = World::without_answers(move |_| Reply::new(401, body.as_str()));
     world.get(&[]).expect(3, &["no user has [access token]"]);
 }
 
 #[test]
-fn plain_media_that_break_off_leave_nothing() {
+fn truncated_plain_media_leave_no_file() {
     let world = World::without_answers(|asked| plain(asked).cut_after(1000));
     world.get(&[]).expect(7, &["error: the body ended after 1000 of 700001 bytes"]);
-    // Chunked, without the closing chunk.
+    // In chunked encoding, without the last chunk.
     let chunked = |body: &str| Reply::new(200, body).header("transfer-encoding", "chunked");
     let reply = chunked("5\r\nhello\r\n");
     let world = World::without_answers(move |_| reply.clone());
@@ -139,7 +139,7 @@ fn a_range_of_plain_media() {
     let world = World::without_answers(plain);
     world.get(&["--range", "1000-1999", "-o", "part"]).expect(0, &["part: 1000 bytes"]);
     assert!(world.read("part") == part);
-    // As homeservers do that know no ranges.
+    // Some homeservers do not support ranges.
     let world = World::without_answers(|_| Reply::new(200, plaintext()));
     world.get(&["--range", "1000-1999", "-o", "part"]).expect(0, &["part: 1000 bytes"]);
     assert!(world.read("part") == part);
@@ -154,12 +154,12 @@ fn a_thumbnail() {
 }
 
 #[test]
-fn nobody_there() {
+fn unreachable_servers_are_named() {
     let world = World::good();
     let gone = Server::start(|_| Reply::new(500, "")).origin();
     let run = Run::of(world.command(&["get", "--homeserver", &gone, MXC]).output().unwrap());
     run.expect(5, &["error: cannot reach the homeserver: ", "hint: check the address"]);
-    // An edge that is not there is named as such, without its link.
+    // The message names the edge, but not the link.
     let homeserver_edge = gone.clone();
     let homeserver = Server::start(move |asked| match asked.path.as_str() {
         CONFIG_PATH => Reply::new(200, config(&homeserver_edge)),
@@ -171,7 +171,7 @@ fn nobody_there() {
 }
 
 #[test]
-fn the_reason_for_plain_delivery_is_shown_to_who_wants_to_know() {
+fn the_reason_for_plain_delivery_is_shown_if_verbose() {
     let world =
         World::without_answers(|asked| plain(asked).header("org-matrix-msc4097-plain", "too_small\u{202e}"));
     world.get(&[]).expect(0, &["the homeserver serves it without encryption: too_small\n"]);

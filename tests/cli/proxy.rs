@@ -1,4 +1,4 @@
-//! Proxies of the environment: what never goes through them, and whose errors are whose.
+//! Proxies of the environment: which requests use them, and how their errors are reported.
 
 use crate::server::{Asked, Reply, Server};
 use crate::world::{ACCESS_TOKEN, MXC, Run, World, plain, plaintext};
@@ -6,12 +6,12 @@ use crate::world::{ACCESS_TOKEN, MXC, Run, World, plain, plaintext};
 const VARIABLES: [&str; 4] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"];
 const PASSWORD: &str = "proxypassword";
 
-/// A proxy's address as users write it, with credentials.
+/// Returns the URL of a proxy with credentials.
 fn with_password(proxy: &Server) -> String {
     proxy.origin().replace("://", &format!("://user:{PASSWORD}@"))
 }
 
-/// Runs `cloakroom <args> mxc://…` with this proxy for everything.
+/// Runs `cloakroom <args> mxc://…` with this proxy in all variables.
 fn through(proxy: &str, world: &World, args: &[&str]) -> Run {
     let mut command = world.command(&[args, &[MXC]].concat());
     for variable in VARIABLES {
@@ -22,7 +22,7 @@ fn through(proxy: &str, world: &World, args: &[&str]) -> Run {
     run
 }
 
-/// The proxy never saw the access token.
+/// Fails if the proxy received the access token.
 fn assert_no_token(proxy: &Server) {
     for asked in proxy.asked() {
         assert_eq!(asked.header("authorization"), None, "{asked:?}");
@@ -31,7 +31,7 @@ fn assert_no_token(proxy: &Server) {
 }
 
 #[test]
-fn requests_to_this_machine_never_go_through_a_proxy() {
+fn requests_to_the_local_machine_use_no_proxy() {
     let proxy = Server::start(|_| Reply::new(502, ""));
     for args in [&["get"][..], &["get", "--delivery", "json"], &["get", "--plain", "-o", "plain"]] {
         let world = World::new(
@@ -45,7 +45,7 @@ fn requests_to_this_machine_never_go_through_a_proxy() {
             |asked, _| crate::world::encrypted(asked),
         );
         through(&with_password(&proxy), &world, args).expect(0, &[]);
-        // By name too: `localhost` is this machine, whatever a name server says.
+        // The name `localhost` always means the local machine.
         let homeserver = world.homeserver.origin().replace("127.0.0.1", "localhost");
         let named = [args, &["--force", "--homeserver", &homeserver]].concat();
         through(&with_password(&proxy), &world, &named).expect(0, &[]);
@@ -58,7 +58,7 @@ fn requests_to_this_machine_never_go_through_a_proxy() {
     assert_eq!(proxy.asked().len(), 0, "{:?}", proxy.asked());
 }
 
-/// Where a homeserver on this machine redirects to, by plain http: reached through the proxy only.
+/// The target of the homeserver's redirect. It is plain http, and only the proxy can reach it.
 const STORE: &str = "http://store.example/bucket";
 
 fn redirecting() -> World {
@@ -66,7 +66,7 @@ fn redirecting() -> World {
 }
 
 #[test]
-fn other_hosts_are_reached_through_the_proxy_without_the_token() {
+fn requests_to_other_hosts_use_the_proxy_without_the_token() {
     let forward = |asked: &Asked| {
         assert_eq!(asked.path, STORE);
         plain(asked)
@@ -80,7 +80,7 @@ fn other_hosts_are_reached_through_the_proxy_without_the_token() {
 }
 
 #[test]
-fn a_proxys_error_is_not_a_servers() {
+fn errors_of_a_proxy_are_not_reported_as_errors_of_the_server() {
     for status in [407, 502, 503] {
         let (proxy, world) = (Server::start(move |_| Reply::new(status, "<html>")), redirecting());
         let run = through(&with_password(&proxy), &world, &["get", "--plain"]);
@@ -93,13 +93,13 @@ fn a_proxys_error_is_not_a_servers() {
 }
 
 #[test]
-fn a_proxy_that_makes_no_tunnel_is_named() {
+fn a_proxy_that_refuses_a_tunnel_is_named() {
     let world = World::good();
     let to = ["--homeserver", "https://matrix.example.invalid"];
     for (reply, said) in [
         (Reply::new(407, ""), "the proxy asks for a user name and password"),
         (Reply::new(502, "<html>"), "the proxy does not connect to it"),
-        // Not a tunnel but a page: no TLS server speaks like that.
+        // A page instead of a tunnel.
         (Reply::new(200, "<html>Welcome to the hotel</html>"), ""),
         (Reply::new(200, "").cut_after(0), ""),
     ] {
@@ -118,7 +118,7 @@ fn a_proxy_that_makes_no_tunnel_is_named() {
 }
 
 #[test]
-fn a_proxy_that_is_not_there_is_named() {
+fn an_unreachable_proxy_is_named() {
     let gone = Server::start(|_| Reply::new(500, ""));
     let (proxy, origin) = (with_password(&gone), gone.origin());
     drop(gone);
@@ -128,7 +128,7 @@ fn a_proxy_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_socks_proxy_is_said_to_be_unknown() {
+fn a_socks_proxy_is_an_error() {
     let world = World::good();
     let run = through(
         &format!("socks5://user:{PASSWORD}@127.0.0.1:1"),

@@ -1,4 +1,4 @@
-//! An HTTP/1.1 server that answers as a closure says, and can break off or fall silent.
+//! A scripted HTTP/1.1 server, which can also cut a body short or stall.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// A request, as far as tests look at it.
+/// The parts of a request that tests need.
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// `GET` or `HEAD`.
@@ -18,7 +18,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// A request without any header.
+    /// Returns a request without headers.
     pub fn bare() -> Self {
         Self { method: String::new(), path: String::new(), headers: Vec::new() }
     }
@@ -39,13 +39,13 @@ pub struct Reply {
     end: End,
 }
 
-/// What happens after the bytes that are sent.
+/// The action after the first `sent_bytes` of the body.
 #[derive(Clone, Copy, Debug)]
 enum End {
     Close,
-    /// Nothing more, until the server is dropped.
+    /// Sends nothing more, and keeps the connection open until the server is dropped.
     Silence,
-    /// The rest, after a pause.
+    /// Sends the rest after a pause.
     Pause(Duration),
 }
 
@@ -60,12 +60,12 @@ impl Reply {
         self
     }
 
-    /// Promises the whole body and closes the connection after `bytes` of it.
+    /// Announces the whole body, but closes the connection after `bytes` of it.
     pub fn cut_after(self, bytes: usize) -> Self {
         Self { sent_bytes: bytes, ..self }
     }
 
-    /// Promises the whole body and falls silent after `bytes` of it.
+    /// Announces the whole body, but stalls after `bytes` of it.
     pub fn silent_after(self, bytes: usize) -> Self {
         Self { sent_bytes: bytes, end: End::Silence, ..self }
     }
@@ -76,7 +76,7 @@ impl Reply {
     }
 }
 
-/// A server on a free port of 127.0.0.1, gone when dropped.
+/// A server on a free port of 127.0.0.1. It stops when it is dropped.
 pub struct Server {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
@@ -95,19 +95,19 @@ impl Server {
                     break;
                 }
                 let (log, stop, reply) = (Arc::clone(&log), Arc::clone(&stop), Arc::clone(&reply));
-                // A client that leaves early is an error here and part of some tests.
+                // A client that closes the connection early causes an error here. Some tests want that.
                 thread::spawn(move || stream.and_then(|stream| serve(stream, &log, &stop, &*reply)));
             }
         });
         Self { address, asked, closing }
     }
 
-    /// `http://127.0.0.1:<port>`.
+    /// Returns the web origin of the server: `http://127.0.0.1:<port>`.
     pub fn origin(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Every request so far.
+    /// Returns all requests so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
@@ -138,7 +138,7 @@ fn serve(
     let asked = Asked { method, path, headers };
     log.lock().unwrap().push(asked.clone());
     let reply = reply(&asked);
-    // The head is the same, `Content-Length` too.
+    // A `HEAD` gets the same headers, `Content-Length` included.
     let reply =
         if asked.method == "HEAD" { Reply { sent_bytes: 0, end: End::Close, ..reply } } else { reply };
     write(stream, &reply, closing)

@@ -1,4 +1,4 @@
-//! Text from outside, wherever it is shown: without the access token, and unable to steer a terminal.
+//! Text from outside in the output: it never contains the access token and cannot control the terminal.
 
 use std::fs;
 
@@ -7,10 +7,10 @@ use cloakroom::protocol::Metadata;
 use crate::server::{Reply, Server};
 use crate::world::{ACCESS_TOKEN, CONFIG_PATH, MXC, Run, World, answer_about, delivery_of, metadata, sealed};
 
-/// Changes colours, rings, and turns the direction of text around.
+/// Characters that change the colour, ring the bell, and change the direction of text.
 const STEERING: &str = "\u{1b}[31m\u{7}\u{202e}\u{2066}\u{200f}\u{9b}2J";
 
-/// Fails if the run showed anything but text. That it shows no secret, `Run::of` has looked.
+/// Fails if the output contains characters that control the terminal, or a very long line.
 fn assert_safe(run: &Run) {
     let steers = |char: char| {
         (char.is_control() && char != '\n')
@@ -20,17 +20,17 @@ fn assert_safe(run: &Run) {
     assert!(run.stderr.lines().all(|line| line.chars().count() <= 1000), "{}", run.stderr);
 }
 
-/// An error of the homeserver that repeats the token, steers the terminal and is long.
+/// Returns an error of the homeserver that contains the token and control characters, and is long.
 fn telling(errcode: &str) -> String {
     let error = format!("{STEERING}{ACCESS_TOKEN}: {}{ACCESS_TOKEN}", "x".repeat(2000));
     serde_json::json!({ "errcode": format!("{errcode}{STEERING}"), "error": error }).to_string()
 }
 
 #[test]
-fn refusals_that_repeat_the_token() {
+fn errors_of_the_homeserver() {
     let whoami = "/_matrix/client/v3/account/whoami";
     let legacy = "/_matrix/media/v3/download/media.example/AbCdEf";
-    // Each refused in turn; the steps that follow a refusal are said by --verbose.
+    // One of the requests is refused. `--verbose` prints the steps after it.
     for (refused, status, code) in [
         (whoami, 401, 3),
         (CONFIG_PATH, 403, 0),
@@ -55,7 +55,7 @@ fn refusals_that_repeat_the_token() {
 }
 
 #[test]
-fn a_redirect_to_a_host_that_is_named_like_the_token() {
+fn a_redirect_to_a_host_whose_name_is_the_token() {
     let location = format!("http://{ACCESS_TOKEN}.{}.invalid/", "x".repeat(3000));
     let world = World::without_answers(move |_| Reply::new(307, "").header("location", &location));
     let run = world.get(&["--plain"]).expect(5, &["cannot reach http://[access token].xxx"]);
@@ -63,7 +63,7 @@ fn a_redirect_to_a_host_that_is_named_like_the_token() {
 }
 
 #[test]
-fn names_and_types_that_uploaders_chose() {
+fn file_names_and_types() {
     let world = World::without_answers(|_| {
         Reply::new(200, "media")
             .header("content-type", format!("image/{ACCESS_TOKEN}"))
@@ -110,7 +110,7 @@ fn paths_and_arguments() {
 }
 
 #[test]
-fn arguments_that_hold_the_token() {
+fn arguments_that_contain_the_token() {
     let world = World::good();
     for args in [&["get", ACCESS_TOKEN][..], &["get", MXC, "--homeserver", ACCESS_TOKEN]] {
         Run::of(world.command(args).output().unwrap()).expect(2, &["[access token]"]);

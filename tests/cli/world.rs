@@ -1,11 +1,11 @@
-//! A homeserver that advertises an edge, the edge, and a folder in which the client runs.
+//! A homeserver that advertises an edge, that edge, and a folder in which the client runs.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cloakroom::cipher::{Key, Keystream};
-use cloakroom::protocol::{Algorithm, Answer, Metadata, Protection};
+use cloakroom::protocol::{Answer, Metadata, Protection};
 use http::{HeaderMap, HeaderName};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -17,10 +17,10 @@ pub const MXC: &str = "mxc://media.example/AbCdEf";
 pub const CONFIG_PATH: &str = "/_matrix/client/v1/media/config";
 pub const MEDIA_PATH: &str = "/_matrix/client/v1/media/download/media.example/AbCdEf";
 
-/// More than one buffer of the client, and not a multiple of anything.
+/// The size of the media, in bytes: more than one buffer of the client, and not a multiple of a block.
 pub const SIZE: usize = 700_001;
 
-/// Bytes without a pattern.
+/// Returns pseudorandom bytes.
 pub fn plaintext() -> Vec<u8> {
     let mut bytes = vec![0; SIZE];
     Keystream::body(&Key::chacha20([1; 32])).apply(&mut bytes).unwrap();
@@ -39,12 +39,12 @@ pub fn metadata() -> Metadata {
     }
 }
 
-/// The `n`th link of a test.
+/// Returns the path of the `n`th link of a test.
 pub fn link_path(n: usize) -> String {
     format!("/linktoken{n}{}A", "b".repeat(42 - "linktoken1".len()))
 }
 
-/// An answer with the `n`th link, marked as `delivery`.
+/// Returns an answer with the `n`th link, marked as `delivery`.
 pub fn answer(delivery: &str, edge: &str, n: usize) -> Reply {
     answer_with(delivery, edge, n, Some(key()))
 }
@@ -53,7 +53,7 @@ pub fn answer_with(delivery: &str, edge: &str, n: usize, key: Option<Key>) -> Re
     answer_of(key, metadata(), delivery, edge, n)
 }
 
-/// An answer for an object with this metadata.
+/// Returns an answer for an object with this metadata.
 pub fn answer_about(about: &Metadata, delivery: &str, edge: &str, n: usize) -> Reply {
     answer_of(Some(key()), about.clone(), delivery, edge, n)
 }
@@ -72,7 +72,7 @@ fn answer_of(key: Option<Key>, metadata: Metadata, delivery: &str, edge: &str, n
         .header("content-type", "application/json")
 }
 
-/// What an edge says to a link with a key.
+/// Returns an edge's response to a link with a key.
 pub fn encrypted(asked: &Asked) -> Reply {
     part(asked, &ciphertext()).header("org-matrix-msc4097-metadata", sealed(&metadata()))
 }
@@ -83,12 +83,12 @@ pub fn ciphertext() -> Vec<u8> {
     bytes
 }
 
-/// Metadata as an edge sends them.
+/// Returns the sealed form of metadata.
 pub fn sealed(metadata: &Metadata) -> String {
     Metadata::seal(&metadata.to_json(), &key()).unwrap().to_str().unwrap().to_owned()
 }
 
-/// 200, or 206 for a range.
+/// Returns 200, 206 for a range, or 416.
 pub fn part(asked: &Asked, bytes: &[u8]) -> Reply {
     use cloakroom::protocol::Requested;
     let mut headers = HeaderMap::new();
@@ -107,14 +107,14 @@ pub fn part(asked: &Asked, bytes: &[u8]) -> Reply {
     }
 }
 
-/// What a homeserver without anything in front of it says.
+/// Returns the plain response of a homeserver.
 pub fn plain(asked: &Asked) -> Reply {
     part(asked, &plaintext())
         .header("content-type", "image/png")
         .header("content-disposition", "inline; filename=picture.png")
 }
 
-/// Homeserver, edge, folder.
+/// A homeserver, an edge and a folder.
 pub struct World {
     pub homeserver: Server,
     pub edge: Server,
@@ -122,8 +122,8 @@ pub struct World {
 }
 
 impl World {
-    /// `media(request, edge, n)` answers the `n`th request for media at the homeserver (from 1),
-    /// `link(request, n)` the `n`th at the edge.
+    /// Starts both servers. `media(request, edge, n)` answers the `n`th request for media at the homeserver,
+    /// and `link(request, n)` the `n`th request at the edge. The first request has `n` = 1.
     pub fn new(
         media: impl Fn(&Asked, &str, usize) -> Reply + Send + Sync + 'static,
         link: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static,
@@ -141,17 +141,17 @@ impl World {
         Self { homeserver, edge, folder: TempDir::new().unwrap() }
     }
 
-    /// All in order, by the delivery that is asked for.
+    /// A world in which everything works, with the delivery that the client asks for.
     pub fn good() -> Self {
         Self::new(|asked, edge, n| answer(delivery_of(asked), edge, n), |asked, _| encrypted(asked))
     }
 
-    /// All in order but for what the edge says.
+    /// A world in which everything works, but `link` is the edge.
     pub fn with_edge(link: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
         Self::new(|asked, edge, n| answer(delivery_of(asked), edge, n), move |asked, _| link(asked))
     }
 
-    /// A homeserver that never gives an answer.
+    /// A world whose homeserver never sends an answer.
     pub fn without_answers(media: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
         Self::new(move |asked, _, _| media(asked), |_, _| Reply::new(500, ""))
     }
@@ -160,7 +160,7 @@ impl World {
         self.folder.path().join(name)
     }
 
-    /// Names in the folder, hidden ones too.
+    /// Returns the names in the folder, hidden ones included.
     pub fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).unwrap();
         let mut names: Vec<String> =
@@ -173,7 +173,7 @@ impl World {
         std::fs::read(self.path(name)).unwrap()
     }
 
-    /// `cloakroom <args>` in the folder, with homeserver and token in its environment.
+    /// Returns the command `cloakroom <args>` in the folder, with homeserver and token in its environment.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
         command
@@ -187,7 +187,7 @@ impl World {
         command
     }
 
-    /// `cloakroom get --verbose <args> mxc://…`.
+    /// Runs `cloakroom get --verbose <args> mxc://…`.
     pub fn get(&self, args: &[&str]) -> Run {
         let args = [&["get", "--verbose"], args, &[MXC]].concat();
         Run::of(self.command(&args).output().unwrap())
@@ -197,26 +197,26 @@ impl World {
         self.command(&[&["get", "--verbose"], args, &[MXC]].concat()).spawn().unwrap()
     }
 
-    /// Path and query of each request at the homeserver.
+    /// Returns path and query of each request at the homeserver.
     pub fn homeserver_paths(&self) -> Vec<String> {
         self.homeserver.asked().into_iter().map(|asked| asked.path).collect()
     }
 }
 
-/// The media config of a homeserver with an edge.
+/// Returns the media config of a homeserver with an edge.
 pub fn config(edge: &str) -> String {
     format!(
         r#"{{"m.upload.size":1,"org.matrix.msc4097":{{"deliveries":["redirect","json"],"algs":["chacha20"],"edge":"{edge}"}}}}"#
     )
 }
 
-/// The delivery that a request asks for; a test fails if it asks for none.
+/// Returns the delivery that a request asks for. Panics if there is none.
 pub fn delivery_of(asked: &Asked) -> &'static str {
     let asks = |delivery: &&str| asked.path.contains(&format!("org.matrix.msc4097.delivery={delivery}"));
     ["redirect", "json"].into_iter().find(asks).unwrap()
 }
 
-/// How a run ended.
+/// The outcome of a run.
 pub struct Run {
     pub code: Option<i32>,
     pub stdout: Vec<u8>,
@@ -224,13 +224,13 @@ pub struct Run {
 }
 
 impl Run {
-    /// Takes an output after searching it for secrets.
+    /// Takes an output. Fails if it contains a secret.
     pub fn of(output: Output) -> Self {
         let stderr = String::from_utf8(output.stderr).unwrap();
         let key = key().to_base64url();
         for (secret, name) in [(ACCESS_TOKEN, "the access token"), (&key, "the key"), ("linktoken", "a link")]
         {
-            // A host name shows it in lower case.
+            // A host name is in lower case.
             let found = stderr.to_ascii_lowercase().contains(&secret.to_ascii_lowercase());
             assert!(!found, "{name} is in: {stderr}");
             let found = output.stdout.windows(secret.len()).any(|window| window == secret.as_bytes());
@@ -239,7 +239,7 @@ impl Run {
         Self { code: output.status.code(), stdout: output.stdout, stderr }
     }
 
-    /// Fails unless the run ended with this code and said all of this.
+    /// Fails unless the run ended with this code and printed all these texts on standard error.
     pub fn expect(self, code: i32, said: &[&str]) -> Self {
         assert_eq!(self.code, Some(code), "{}", self.stderr);
         for text in said {

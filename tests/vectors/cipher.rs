@@ -1,4 +1,4 @@
-//! The cipher and sealed metadata (`cases-cipher.mjs`).
+//! Vectors of the cipher and of sealed metadata (`cases-cipher.mjs`).
 
 use cloakroom::cipher::{Key, Keystream};
 use cloakroom::protocol::{Metadata, MetadataError};
@@ -25,7 +25,7 @@ pub fn cipher(input: &CipherInput) -> Result<Outcome, String> {
         (None, Some(zeros)) => vec![0; zeros],
         _ => return Err("its input: one of data and zeros".to_owned()),
     };
-    // Any chunking gives the same bytes: whole, byte by byte, and across blocks.
+    // The result must not depend on the chunks: whole, byte by byte, and across blocks.
     let whole = apply(&key, input, &data, data.len())?;
     for chunk in [1, 3, 64, 100, 1000] {
         let chunked = apply(&key, input, &data, chunk)?;
@@ -40,7 +40,7 @@ pub fn cipher(input: &CipherInput) -> Result<Outcome, String> {
     })
 }
 
-/// The data after the keystream; `None` at its end, where the data must be left as it was.
+/// Applies the keystream to the data. Returns `None` beyond its end, where it must leave the data unchanged.
 fn apply(key: &Key, input: &CipherInput, data: &[u8], chunk: usize) -> Result<Option<Vec<u8>>, String> {
     let mut stream = match input.stream.as_str() {
         "body" => Keystream::body(key),

@@ -1,10 +1,12 @@
-//! Answers and downloads (`cases-client.mjs`).
+//! Vectors of answers and downloads (`cases-client.mjs`).
 
 use std::fs;
 use std::path::Path;
 
 use cloakroom::client::{Body, BodyError, RangeRequest};
-use cloakroom::protocol::{Answer, AnswerError, MetadataError, Protection, WebOrigin};
+use cloakroom::protocol::{
+    Algorithm, Answer, AnswerError, Delivery, MetadataError, OptIn, Protection, WebOrigin,
+};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -19,8 +21,13 @@ pub struct AnswerInput {
     body: String,
 }
 
+/// What the client of these vectors asks for.
+fn opt_in(verbatim: bool) -> OptIn {
+    OptIn { delivery: Delivery::Json, alg: Algorithm::ChaCha20, verbatim }
+}
+
 pub fn answer(input: &AnswerInput) -> Result<Outcome, String> {
-    // Reading the edge already refuses every insecure one.
+    // `parse` refuses every insecure edge.
     let Some(edge) = WebOrigin::parse(&input.edge) else { return Ok(("insecure_url", Value::Null)) };
     let word = match Answer::from_json(input.body.as_bytes(), &edge, &opt_in(input.verbatim)) {
         Ok(answer) => return Ok(("success", to_value(&answer.to_json())?)),
@@ -85,7 +92,7 @@ pub fn download(input: &DownloadInput) -> Result<Outcome, String> {
             Err(error) => return Err(error.to_string()),
         };
         let plaintext = (word == "success").then(|| String::from_utf8_lossy(&released).into_owned());
-        // How much of a surplus body is released depends on where it is cut.
+        // The released part of a surplus body depends on the chunks.
         let digest = (word != "surplus").then(|| Value::String(sha256(&released)));
         let output = [("plaintext", plaintext.map(Value::String)), ("released_sha256", digest)];
         outcomes.push((word, with_some(json!({}), output)));
@@ -97,7 +104,7 @@ pub fn download(input: &DownloadInput) -> Result<Outcome, String> {
     }
 }
 
-/// Checks that the bytes that the specification prints are those of a vector, and so of an implementation.
+/// Checks that the specification's worked example has the bytes of a vector, which the other tests check.
 pub fn example_is_a_vector() -> Result<(), String> {
     let spec = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec");
     let read = |name: &str| fs::read_to_string(spec.join(name)).map_err(|error| format!("{name}: {error}"));

@@ -1,6 +1,9 @@
-//! Requests: identifiers, paths, opting in, ranges (`cases-request.mjs`).
+//! Vectors of requests: identifiers, paths, opting in, ranges (`cases-request.mjs`).
 
-use cloakroom::protocol::{Endpoint, MediaRequest, MxcUri, OptIn, Query, Requested, Route, Variant};
+use cloakroom::protocol::{
+    Endpoint, MediaRequest, MxcUri, OptIn, OptInKind, Query, Requested, Route, SessionId, SessionOptIn,
+    Variant,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -61,13 +64,21 @@ pub struct OptInInput {
 }
 
 pub fn opt_in(input: &OptInInput) -> Outcome {
-    let opt_in = match OptIn::from_query(&Query::parse(&input.query)) {
+    let opt_in = match OptInKind::from_query(&Query::parse(&input.query)) {
         Ok(None) => return ("not_opted_in", Value::Null),
         Err(reason) => return ("served_plainly", json!({ "plain": reason.as_str() })),
         Ok(Some(opt_in)) => opt_in,
     };
-    let (delivery, alg) = (opt_in.delivery.as_str(), opt_in.alg.as_str());
-    ("opted_in", json!({ "delivery": delivery, "alg": alg, "verbatim": opt_in.verbatim }))
+    let output = match opt_in {
+        OptInKind::Answer(OptIn { delivery, alg, verbatim }) => {
+            json!({ "delivery": delivery.as_str(), "alg": alg.as_str(), "verbatim": verbatim })
+        }
+        OptInKind::Session(SessionOptIn { session, alg }) => {
+            let session = session.map(SessionId::to_text);
+            json!({ "delivery": "session", "alg": alg.as_str(), "session": session })
+        }
+    };
+    ("opted_in", output)
 }
 
 #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! Between origin and edge: redirect tokens, grants, pins, the metadata of a grant (`cases-server.mjs`).
+//! Vectors of the server: redirect tokens, grants, pins, metadata of a grant (`cases-server.mjs`).
 
 use cloakroom::protocol::{
     AccessToken, Algorithm, Content, Disposition, FileName, Grant, Metadata, ObjectInfo, Pins, RedirectToken,
@@ -122,7 +122,7 @@ pub fn metadata_mint(input: MetadataMintInput) -> Result<Outcome, String> {
     let output = json!({ "content_type": metadata.content_type, "inline": disposition.inline });
     let Some(name) = disposition.file_name else { return Ok(("success", output)) };
     let name = name.as_str();
-    // How much of a long name is kept is open; that it is cut from its middle is not.
+    // The origin decides how much of a long name it keeps, but it must keep the beginning and the extension.
     if file_name.as_deref().is_some_and(|given| given.len() > name.len()) {
         let starts: String = name.chars().take(50).collect();
         let ends: String = name.chars().rev().take(5).collect::<Vec<_>>().into_iter().rev().collect();

@@ -1,4 +1,4 @@
-//! The clients: they read as fast as they can, or stop reading.
+//! The clients. They read as fast as they can, or stop reading.
 
 use std::io::Read as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use crate::response::Connection;
 
 /// Fetches `url` `requests` times over `connections` keep-alive connections, with an access token if given.
 pub fn load(url: &str, connections: u64, requests: u64, token: Option<&str>) -> Done {
-    // Connecting is not part of what is measured.
+    // The measurement does not include connecting.
     let mut open = (0..connections).map(|_| Connection::open(url, token)).collect::<Result<Vec<_>, _>>()?;
     let taken = AtomicU64::new(0);
     let start = Instant::now();
@@ -50,7 +50,7 @@ pub fn load(url: &str, connections: u64, requests: u64, token: Option<&str>) -> 
     Ok(())
 }
 
-/// Opens downloads that stop after the first byte, and holds them until standard input ends.
+/// Opens downloads, reads their first byte, and keeps them open until standard input ends.
 pub fn pause(url: &str, connections: u64) -> Done {
     let mut open = Vec::new();
     for _ in 0..connections {

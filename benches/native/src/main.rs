@@ -1,9 +1,9 @@
-//! The benchmark's native half. In processes of their own, so that they cost the measured Worker
-//! nothing:
+//! The native programs of the benchmark. They run as separate processes, so that the CPU time of the measured
+//! Worker does not include theirs.
 //!
-//!     bench-native origin                                  the server that all contestants fetch from
-//!     bench-native load URL CONNECTIONS REQUESTS [TOKEN]   fetches URL again and again
-//!     bench-native pause URL CONNECTIONS                   downloads that stop after the first byte
+//!     bench-native origin                                  serves the objects to all contestants
+//!     bench-native load URL CONNECTIONS REQUESTS [TOKEN]   fetches URL repeatedly
+//!     bench-native pause URL CONNECTIONS                   stops reading after the first byte
 //!     bench-native keystream SECONDS                       decrypts in memory as the client does
 //!
 //! Each prints one line of JSON on standard output.
@@ -50,10 +50,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Errors end the program: a benchmark that goes on after one measures something else.
+/// The result of a program. An error ends it, because later measurements would be wrong.
 type Done = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-/// The cipher stage of the command line client: chunks of 64 KiB, as they come off a connection.
+/// Runs the cipher stage of the command line client, with chunks of 64 KiB.
 fn keystream(seconds: f64) -> Done {
     let mut keystream = Keystream::body(&Key::chacha20([7; 32]));
     let mut chunk = vec![0; 64 * 1024];
@@ -70,7 +70,8 @@ fn keystream(seconds: f64) -> Done {
     Ok(())
 }
 
-/// CPU time of this thread so far: the first number of schedstat, in nanoseconds.
+/// Returns the CPU time of this thread so far, in seconds. The first number of schedstat has it in
+/// nanoseconds.
 fn cpu_seconds() -> Result<f64, Box<dyn std::error::Error + Send + Sync>> {
     let text = std::fs::read_to_string("/proc/self/schedstat")?;
     let nanoseconds: f64 = text.split(' ').next().unwrap_or_default().parse()?;

@@ -1,9 +1,9 @@
-//! The objects: any size, nothing stored, and no two stretches alike within a mebibyte, so that a
-//! contestant that drops, repeats or swaps bytes is found out.
+//! The objects. They have any size and are not stored. No part repeats within a mebibyte, so the check
+//! detects a contestant that drops, repeats or swaps bytes.
 
 use std::sync::LazyLock;
 
-/// The pattern's length: a prime above 2^20, so that it fits no buffer size.
+/// The length of the pattern in bytes: a prime above 2^20, so that it is not a multiple of any buffer size.
 const PERIOD: usize = 1_048_583;
 
 static PATTERN: LazyLock<Vec<u8>> = LazyLock::new(|| {
@@ -18,7 +18,8 @@ static PATTERN: LazyLock<Vec<u8>> = LazyLock::new(|| {
     words.flatten().take(PERIOD).collect()
 });
 
-/// The bytes of every object from `offset` on, at most `length`: as many as lie in one piece.
+/// Returns bytes of the object from `offset` on: at most `length`, and no more than are contiguous in the
+/// pattern.
 pub fn piece(offset: u64, length: u64) -> &'static [u8] {
     let start = (offset % PERIOD as u64) as usize;
     let end = usize::try_from(length).map_or(PERIOD, |length| PERIOD.min(start.saturating_add(length)));

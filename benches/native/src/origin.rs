@@ -1,7 +1,8 @@
-//! The origin server: what all contestants fetch from. A thread a connection, no disk, keep-alive.
+//! The origin server, from which all contestants fetch. It has one thread for each keep-alive connection, and
+//! uses no disk.
 //!
-//! `GET …/<size>` is an object of that many bytes, with a `Content-Length`, as a homeserver's
-//! download endpoint gives it; `GET …/whoami` knows every token.
+//! `GET …/<size>` returns an object of that many bytes, with a `Content-Length`, as a homeserver's download
+//! endpoint does. `GET …/whoami` accepts every token.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -9,13 +10,13 @@ use std::thread;
 
 use crate::{Done, object};
 
-/// Serves on a free port of the loopback interface until killed.
+/// Serves on a free port of the loopback interface until the process is killed.
 pub fn serve() -> Done {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{{\"port\": {}}}", listener.local_addr()?.port());
     for connection in listener.incoming() {
         let connection = connection?;
-        // A contestant that hangs up is no error of ours.
+        // A contestant may close the connection. That is not an error of the server.
         thread::spawn(move || answer_all(&connection));
     }
     Ok(())
@@ -42,7 +43,7 @@ fn answer_all(connection: &TcpStream) -> io::Result<()> {
     }
 }
 
-/// The last segment of the request line's path.
+/// Returns the last segment of the path in a request line.
 fn last_segment(request_line: &str) -> Option<&str> {
     request_line.split(' ').nth(1)?.split('?').next()?.rsplit('/').next()
 }
@@ -64,7 +65,7 @@ fn answer(mut connection: &TcpStream, asked: &str) -> io::Result<()> {
          Content-Disposition: inline; filename=object.bin\r\nETag: 1\r\n\r\n"
     )
     .into_bytes();
-    // Headers and the first bytes in one write, as servers do.
+    // Servers usually send the headers and the first bytes in one write.
     let first = object::piece(0, size.min(64 * 1024));
     head.extend_from_slice(first);
     connection.write_all(&head)?;

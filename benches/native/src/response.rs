@@ -1,4 +1,4 @@
-//! Just enough of HTTP/1.1 to read a response and throw its body away.
+//! A minimal HTTP/1.1 client, which reads a response and discards its body.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write as _};
@@ -12,18 +12,18 @@ pub struct Connection {
     scratch: Vec<u8>,
 }
 
-/// What one request came to.
+/// The outcome of a request.
 pub struct Outcome {
-    /// Of the body.
+    /// The length of the body.
     pub bytes: u64,
-    /// From the request's last byte to the body's first.
+    /// The time from the last byte of the request to the first byte of the body.
     pub first_byte: Duration,
 }
 
 type Failure = Box<dyn Error + Send + Sync>;
 
 impl Connection {
-    /// Connects to the host of `http://host:port/path`.
+    /// Connects to the host of `url`, which is `http://host:port/path`.
     pub fn open(url: &str, token: Option<&str>) -> Result<Self, Failure> {
         let rest = url.strip_prefix("http://").ok_or("the URL must begin with http://")?;
         let (host, path) = rest.split_once('/').ok_or("the URL must have a path")?;
@@ -61,14 +61,14 @@ impl Connection {
         Ok(Outcome { bytes, first_byte })
     }
 
-    /// Sends the request and reads no more than the body's first byte.
+    /// Sends the request and waits for the first byte of the body.
     pub fn get_first_byte(&mut self) -> Result<(), Failure> {
         self.head()?;
         self.stream.fill_buf()?;
         Ok(())
     }
 
-    /// Sends the request and reads the headers. The body's length; `None` if it is chunked.
+    /// Sends the request and reads the headers. Returns the length of the body, or `None` if it is chunked.
     fn head(&mut self) -> Result<Option<u64>, Failure> {
         self.stream.get_mut().write_all(&self.request)?;
         let mut line = String::new();

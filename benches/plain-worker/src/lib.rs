@@ -1,5 +1,5 @@
-//! The usual way to encrypt a stream in a Rust Worker: the `worker` crate's byte stream, the
-//! `chacha20` crate, `Response::from_stream`.
+//! Encrypts a stream in the usual way of a Rust Worker: the byte stream of the `worker` crate, the `chacha20`
+//! crate and `Response::from_stream`.
 
 use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit as _, StreamCipher as _};

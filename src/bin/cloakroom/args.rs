@@ -1,4 +1,5 @@
-//! What can be typed. Help texts are part of the interface: a test holds them as they are.
+//! The command line. Doc comments of commands and options are their help texts; snapshots in `tests/cli` have
+//! copies of them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -176,13 +177,13 @@ pub struct Account {
     #[arg(value_parser = HomeserverUrl::parse)]
     homeserver: Option<HomeserverUrl>,
 
-    // Not by `env`, which would make an option of the token itself.
+    // clap's `env` would read the token too, but needs an option for it, and others can read command lines.
     #[arg(long, value_name = "PATH", help = TOKEN_FILE)]
     pub token_file: Option<PathBuf>,
 }
 
 impl Account {
-    /// The homeserver, which must be given in one way or the other.
+    /// Returns the homeserver, which the user must give as an option or in the environment.
     pub fn homeserver(&self) -> Result<HomeserverUrl, Failure> {
         let hint = "give --homeserver https://matrix.example.org, or set CLOAKROOM_HOMESERVER: your own \
                     homeserver, not the one in the mxc URI";
@@ -203,7 +204,7 @@ pub struct Talk {
 }
 
 impl GetArgs {
-    /// What the user wants, in the words of the protocol.
+    /// Returns the download that the arguments describe.
     pub fn download_request(&self) -> DownloadRequest {
         let MxcUri { server_name, media_id } = self.media.clone();
         let variant = match self.thumbnail {

@@ -1,5 +1,7 @@
-//! What went wrong: a sentence, what to do about it, an exit code. Holds no key or link of ours;
-//! words from outside are made safe where they are said ([`super::say`]).
+//! Failures of a command: message, hint and exit code.
+//!
+//! A failure contains no key and no link. Texts from outside are made safe when they are printed
+//! ([`super::say`]).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,59 +10,59 @@ use cloakroom::client::public_link::NoPublicLink;
 use cloakroom::client::{BodyError, Class, ClientError, Party, Refusal};
 use cloakroom::protocol::MxcUri;
 
-/// Why the command fails.
+/// The reason why a command fails.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The command line, the environment or the token file.
+    /// The command line, the environment or the token file is wrong.
     #[error("{what}")]
     Usage { what: String, hint: &'static str },
-    /// The rules of the protocol ended the download.
+    /// A rule of the client ended the download.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// A server could not be talked to.
+    /// The connection to a server failed.
     #[error("cannot reach {party}: {cause}")]
     Unreachable { party: Party, cause: String },
-    /// The proxy on the way to a server could not be talked to, or refused.
+    /// The connection to the proxy failed, or the proxy refused the request.
     #[error("cannot reach {party} through the proxy {proxy}: {cause}")]
     Proxy { party: Party, proxy: String, cause: String },
-    /// A server fell silent.
+    /// A server stopped sending.
     #[error("{party} sent nothing for {seconds} s")]
     Stalled { party: Party, seconds: u64 },
-    /// A file could not be made or written.
+    /// A local operation failed, such as writing a file.
     #[error("{what}: {source}")]
     Local { what: String, source: io::Error },
-    /// The folder of a file is not there, or is none.
+    /// The folder of a file does not exist, or is not a folder.
     #[error("cannot write {}: {folder}", .path.display())]
     NoFolder { path: PathBuf, folder: NoFolder },
-    /// Whoever read a pipe has left, as `head` does when it has enough.
+    /// The reader of a pipe has closed it, as `head` does.
     #[error("nobody reads {what} any more")]
     ReaderLeft { what: String },
-    /// The target exists.
+    /// The target file exists.
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),
-    /// The homeserver does not say who the user is.
+    /// The homeserver does not return the user's id.
     #[error("the homeserver knows the access token, but names no user for it")]
     Nobody,
-    /// No link works without an account.
+    /// The media have no public link.
     #[error("no link to {media} works without an account: {why}")]
     NoPublicLink { media: MxcUri, why: NoPublicLink },
-    /// Ctrl-C, or a request to end.
+    /// A signal stopped the command.
     #[error("interrupted")]
     Interrupted { signal: u8 },
 }
 
-/// What stands where a file's folder should be.
+/// The problem with the folder of a file.
 #[derive(Debug, thiserror::Error)]
 pub enum NoFolder {
-    /// Nothing.
+    /// The folder does not exist.
     #[error("the folder {} does not exist", .0.display())]
     Missing(PathBuf),
-    /// A file.
+    /// The path is not a folder.
     #[error("{} is not a folder", .0.display())]
     NotFolder(PathBuf),
 }
 
-/// The signal that ends other programs when they write to a pipe that nobody reads.
+/// The signal that ends other programs when they write to a closed pipe.
 const SIGPIPE: u8 = 13;
 
 impl Failure {
@@ -72,7 +74,7 @@ impl Failure {
         Self::Local { what: what.into(), source }
     }
 
-    /// A failed write to `what`.
+    /// Returns the failure of a write to `what`.
     pub fn write(what: &str, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::BrokenPipe => Self::ReaderLeft { what: what.to_owned() },
@@ -84,7 +86,7 @@ impl Failure {
         Self::local(format!("cannot {doing} {}", path.display()), source)
     }
 
-    /// A transport error without its URL, which may be a link.
+    /// Returns the failure of a request, without its URL, which may be a link.
     pub fn network(error: &reqwest::Error, party: &Party, stall_secs: u64) -> Self {
         if error.is_timeout() && !error.is_connect() {
             return Self::Stalled { party: party.clone(), seconds: stall_secs };
@@ -92,7 +94,7 @@ impl Failure {
         Self::Unreachable { party: party.clone(), cause: root_cause(error) }
     }
 
-    /// As `--help` lists them.
+    /// Returns the exit code, as `--help` lists it.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage { .. } => 2,
@@ -113,7 +115,7 @@ impl Failure {
         }
     }
 
-    /// What the user can do.
+    /// Returns a hint for the user, if there is one.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Usage { hint, .. } => hint,
@@ -151,7 +153,8 @@ impl Failure {
     }
 }
 
-/// The innermost error, which says most. The outermost prints its URL: standing alone, it is not shown.
+/// Returns the message of the innermost error, which says most. The outermost error is never used, because
+/// its message contains the URL.
 pub fn root_cause(error: &reqwest::Error) -> String {
     let mut cause = std::error::Error::source(error);
     while let Some(deeper) = cause.and_then(std::error::Error::source) {

@@ -1,4 +1,4 @@
-//! `cloakroom get`: the conversation, then the body.
+//! `cloakroom get`: runs the conversation, then decrypts the body.
 
 use cloakroom::client::{
     Body, ClientError, DeliveredBy, Media, NextStep, Party, follow, safe_file_name, safe_text,
@@ -16,13 +16,13 @@ use super::sink::{BUFFER_BYTES, Sink};
 use super::token;
 use super::transport::Transport;
 
-/// How much of a media type is shown, in characters: the longest registered ones fit.
+/// The length limit of a media type that is shown, in characters. All registered types are shorter.
 const MAX_TYPE_CHARS: usize = 100;
 
-/// How much of the reason for plain delivery is shown, in characters: it is a word.
+/// The length limit of the reason for plain delivery that is shown, in characters.
 const MAX_REASON_CHARS: usize = 100;
 
-/// Downloads as the arguments say.
+/// Downloads the media that the arguments name.
 pub async fn get(args: GetArgs, say: &Say) -> Result<(), Failure> {
     let homeserver = args.account.homeserver()?;
     let target = Target::choose(args.output.as_deref(), args.force)?;
@@ -87,7 +87,7 @@ async fn save(incoming: Incoming, target: Target, args: &GetArgs, say: &Say) -> 
     Ok(())
 }
 
-/// Why a body stopped.
+/// The reason why a body ended early.
 enum Stop {
     Rules(ClientError),
     Transport { error: reqwest::Error, broken_off: ClientError },
@@ -101,15 +101,15 @@ impl Stop {
             Self::Transport { error, .. } if error.is_timeout() => {
                 Failure::Stalled { party: party.clone(), seconds: stall_secs }
             }
-            // A lost connection and an early end look alike: less came than was promised.
+            // A lost connection and an early end have the same meaning: bytes are missing.
             Self::Transport { broken_off, .. } => broken_off.into(),
             Self::Write(error) => Failure::write(label, error),
         }
     }
 }
 
-/// Receives, decrypts in place, hands on; gives the number of bytes handed on. Memory: two buffers
-/// of [`BUFFER_BYTES`], one being filled while the other is written.
+/// Receives the body, decrypts it in place and writes it. Returns the number of bytes written. It needs two
+/// buffers of [`BUFFER_BYTES`]: one is filled while the other is written.
 async fn pump(
     response: &mut Response,
     body: &mut Body,
@@ -145,7 +145,7 @@ async fn pump(
     }
 }
 
-/// Decrypts a full buffer and gives an empty one back.
+/// Decrypts a buffer and passes it to the sink. Returns an empty buffer and the new number of bytes written.
 async fn hand_on(
     mut buffer: Vec<u8>,
     handed_on: u64,

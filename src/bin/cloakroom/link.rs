@@ -1,4 +1,4 @@
-//! `cloakroom link`: what the homeserver says, what it does, then the link.
+//! `cloakroom link`: reads the homeserver's policy, tries the link, then prints it.
 
 use std::io::Write as _;
 
@@ -19,7 +19,7 @@ use super::transport::Transport;
 const WHOAMI: &str = "/_matrix/client/v3/account/whoami";
 const CONFIG: &str = "/_matrix/client/v1/media/config";
 
-/// Prints a link, if one works.
+/// Prints the public link of media, if they have one.
 pub async fn link(args: LinkArgs, say: &Say) -> Result<(), Failure> {
     let homeserver = args.account.homeserver()?;
     let token = token::read(args.account.token_file.as_deref(), say)?;
@@ -36,7 +36,7 @@ pub async fn link(args: LinkArgs, say: &Say) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether the link that works is promised to go on working.
+/// Checks that the media have a public link. Returns whether the homeserver promises that it keeps working.
 async fn find(
     homeserver: &HomeserverUrl,
     token: &AccessToken,
@@ -68,8 +68,8 @@ async fn whose(
     locality(&whoami, &object.server_name).ok_or(Failure::Nobody)
 }
 
-/// `None` where it is told to nobody like this user. Guests may not read it, but while a policy is set
-/// everybody may without a token.
+/// Returns the media config, or `None` if this user cannot read it. Guests may not read it with their token,
+/// but while a policy is set, everybody may read it without a token.
 async fn media_config(
     user: &Transport,
     homeserver: &HomeserverUrl,
@@ -97,13 +97,13 @@ async fn media_config(
     Ok(None)
 }
 
-/// Whether it is a refusal of this moment, which says nothing about anything else.
+/// Returns whether a refusal is temporary. A temporary one says nothing about the policy or the media.
 fn passes(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
 }
 
-/// Whether the media came to somebody without an account. If they came to nobody, that is a failure of
-/// its own: they are not there, or not now.
+/// Returns whether an anonymous request got the media. If a request with an account does not get them either,
+/// they do not exist or are not available now, and that is the failure.
 async fn is_served(
     user: &Transport,
     homeserver: &HomeserverUrl,

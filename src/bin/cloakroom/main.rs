@@ -1,9 +1,14 @@
 //! The command line client: `cloakroom get mxc://server/id`, `cloakroom link mxc://server/id`.
 //!
-//! Sockets, files and the terminal around the rules of [`cloakroom::client`]. In the order of a
-//! download: `args` and `token` (what the user gave), `network` and `transport` (connections and
-//! requests), `get` (the conversation and the body), `output` and `sink` (where the bytes go), `progress`, `failure`
-//! (what went wrong, as a sentence and an exit code). `link` is the other command.
+//! It adds sockets, files and the terminal to the rules of [`cloakroom::client`]. In the order of a download:
+//!
+//! 1. `args` and `token` read the command line and the access token.
+//! 2. `get` runs the conversation; `network` and `transport` send its requests.
+//! 3. `get` decrypts the body; `output` and `sink` write it, and `progress` shows how much.
+//! 4. `failure` turns an error into a message, a hint and an exit code. `say` prints everything on standard
+//!    error.
+//!
+//! `link` is the other command.
 
 mod args;
 mod failure;
@@ -44,7 +49,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints help, or says why the arguments make no sense. They may be pasted from anywhere.
+/// Prints the help, or the error in the arguments. The error repeats arguments, and a user may have pasted
+/// the access token there, so [`Say`] prints it.
 fn explain(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         error.exit();
@@ -57,8 +63,8 @@ fn explain(error: &clap::Error) -> ExitCode {
     u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-/// Runs a command until it ends or a signal comes. Either way everything it holds is dropped, its
-/// temporary file with it.
+/// Runs a command until it ends or a signal arrives. In both cases the command is dropped, and so its
+/// temporary file is removed.
 fn run(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -70,12 +76,12 @@ fn run(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure
             signal = interruption() => Err(Failure::Interrupted { signal }),
         }
     });
-    // A write that hangs (a full pipe) must not keep us.
+    // Do not wait for a write that blocks, as on a full pipe.
     runtime.shutdown_background();
     result
 }
 
-/// Waits for Ctrl-C, a request to end, or the end of the terminal; gives the number of the signal.
+/// Waits for `SIGINT`, `SIGTERM` or `SIGHUP`. Returns the number of the signal.
 #[cfg(unix)]
 async fn interruption() -> u8 {
     use tokio::signal::unix::{SignalKind, signal};
@@ -99,17 +105,17 @@ async fn interruption() -> u8 {
     }
 }
 
-/// Whether we were started to go on without a terminal, as `nohup` does: with the signal ignored, which
-/// to wait for it would undo. Where the system does not say, we were not.
+/// Returns whether `SIGHUP` was ignored when the program started, as `nohup` does. To wait for the signal
+/// would undo that. Returns `false` on systems without `/proc`.
 #[cfg(unix)]
 fn outlives_its_terminal() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    // A bit for each signal; the first is the hangup.
+    // The mask has a bit for each signal; `SIGHUP` is the first.
     ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
-/// Waits for Ctrl-C; gives the number that the signal has elsewhere.
+/// Waits for Ctrl-C. Returns 2, the number of `SIGINT` on Unix.
 #[cfg(not(unix))]
 async fn interruption() -> u8 {
     if tokio::signal::ctrl_c().await.is_err() {

@@ -1,8 +1,8 @@
-//! Connections: straight to this machine, through the proxy of the environment to every other host.
+//! Connections: directly to the local machine, and through the environment's proxy to all other hosts.
 //!
-//! Plain http to this machine counts as secure, and carries the access token, because nobody else
-//! can read it. That holds only if the request really stays here: it never goes to a proxy, and
-//! `localhost` is never looked up.
+//! Plain http to the local machine is secure, and carries the access token, because nobody else can read it.
+//! This is true only if the request never leaves the machine. So it never goes to a proxy, and `localhost` is
+//! never resolved by DNS.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -16,17 +16,17 @@ use reqwest::{Client, ClientBuilder, Response};
 
 use super::failure::{Failure, root_cause};
 
-/// Name resolution, TCP and TLS together.
+/// The time limit for name resolution, TCP and TLS together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The HTTP clients. They follow no redirects.
+/// The HTTP clients. They do not follow redirects.
 #[derive(Clone)]
 pub struct Network {
-    /// Asks this machine, without any proxy.
+    /// The client for the local machine. It uses no proxy.
     local: Client,
-    /// Asks every other host, through the environment's proxy where there is one.
+    /// The client for all other hosts. It uses the environment's proxy, if there is one.
     remote: Client,
-    /// Decides as `remote` does. Tells which proxy that is.
+    /// The rules by which `remote` chooses a proxy. They tell us the proxy for error messages.
     proxies: std::sync::Arc<Matcher>,
     stall: Duration,
 }
@@ -34,7 +34,7 @@ pub struct Network {
 impl Network {
     /// Sets up TLS and reads the proxies from the environment.
     pub fn new(stall: Duration) -> Result<Self, Failure> {
-        // Port 0: the URL's own.
+        // Port 0 means the port of the URL.
         let loopback =
             [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
         let local = client(Client::builder().no_proxy().resolve_to_addrs("localhost", &loopback), stall)?;
@@ -42,11 +42,10 @@ impl Network {
         Ok(Self { local, remote, proxies: Matcher::from_system().into(), stall })
     }
 
-    /// Sends a request without a body; returns the response with its body still to come.
+    /// Sends a request without a body. Returns the response before its body has arrived.
     ///
     /// # Errors
-    /// The party, or the proxy on the way to it, cannot be reached or falls silent. An error of the
-    /// proxy itself is never returned as a response.
+    /// The party or the proxy cannot be reached or stops sending, or the proxy sends an error.
     pub async fn send(
         &self,
         method: Method,
@@ -69,7 +68,7 @@ impl Network {
             _ => self.failure(&error, party),
         })?;
         match proxy {
-            // Without TLS nothing tells a proxy's error from a server's.
+            // Without TLS, a proxy's error cannot be distinguished from a server's.
             Some(proxy) if !proxy.is_tunnel && is_proxy_error(response.status()) => {
                 Err(proxy.failure(party, format!("the answer is {}", response.status().as_u16())))
             }
@@ -85,7 +84,7 @@ impl Network {
     fn proxy_to(&self, origin: &WebOrigin) -> Option<Proxy> {
         let uri = origin.as_str().parse::<Uri>().ok().filter(|_| !origin.is_loopback())?;
         let proxy = self.proxies.intercept(&uri)?;
-        // Put together anew, so that a user name and a password cannot be in it.
+        // Built from its parts, so that it cannot contain a user name and a password.
         let (scheme, host) = (proxy.uri().scheme_str()?, proxy.uri().host()?);
         let port = proxy.uri().port_u16().map_or_else(String::new, |port| format!(":{port}"));
         Some(Proxy { name: format!("{scheme}://{host}{port}"), is_tunnel: origin.is_https() })
@@ -94,9 +93,9 @@ impl Network {
 
 /// The proxy that a request goes through.
 struct Proxy {
-    /// `http://proxy.example:3128`, without credentials.
+    /// The proxy's URL without credentials: `http://proxy.example:3128`.
     name: String,
-    /// Whether it only carries TLS, so that every response is the server's.
+    /// Whether the proxy only forwards TLS, so that every response is the server's.
     is_tunnel: bool,
 }
 
@@ -110,7 +109,7 @@ fn is_proxy_error(status: StatusCode) -> bool {
     status == StatusCode::PROXY_AUTHENTICATION_REQUIRED || status.is_server_error()
 }
 
-/// Puts the two usual refusals of a tunnel into plain words.
+/// Rephrases the two common refusals of a tunnel.
 fn explained(cause: String) -> String {
     match cause.strip_prefix("tunnel error: ") {
         Some("proxy authorization required") => "the proxy asks for a user name and password".to_owned(),

@@ -1,4 +1,4 @@
-//! Where the bytes go: a file that appears complete or not at all, or a stream.
+//! The output: a file, which appears only when it is complete, or a stream.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _};
@@ -9,24 +9,25 @@ use tempfile::TempPath;
 use super::failure::{Failure, NoFolder};
 use super::sink::Sink;
 
-/// What `--output` names.
+/// The target that `--output` names.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Target {
-    /// `-`.
+    /// Standard output: `-`.
     Stdout,
-    /// A pipe or a device, which no file may replace.
+    /// A pipe or a device, which a file must not replace.
     Device(PathBuf),
-    /// A file, new or to be overwritten.
+    /// A new file, or one to overwrite.
     File(PathBuf),
-    /// A folder: the name comes from the media. Empty for the one that we are in.
+    /// A folder, which is empty for the current one. The media's file name is added to it.
     Folder(PathBuf),
 }
 
 impl Target {
-    /// Looks at what `--output` names, before any request is made.
+    /// Checks `--output` before the first request.
     ///
     /// # Errors
-    /// An existing file without `force`; no such folder; a terminal without `force`.
+    /// The file exists and `force` is not set, the folder does not exist, or standard output is a terminal
+    /// and `force` is not set.
     pub fn choose(output: Option<&Path>, force: bool) -> Result<Self, Failure> {
         let Some(path) = output else { return Ok(Self::Folder(PathBuf::new())) };
         if path == Path::new("-") {
@@ -44,7 +45,7 @@ impl Target {
     }
 
     fn file(path: PathBuf, force: bool) -> Result<Self, Failure> {
-        // Of the name itself: a link that leads nowhere is in the way too.
+        // `symlink_metadata`, because a symbolic link without a target blocks the name too.
         if !force && path.symlink_metadata().is_ok() {
             return Err(Failure::Exists(path));
         }
@@ -56,7 +57,7 @@ impl Target {
         }
     }
 
-    /// Opens it; `name` is the media's own, already safe.
+    /// Opens the output. `name` is the media's file name, made safe by `safe_file_name`.
     pub async fn open(self, name: &str, force: bool) -> Result<Output, Failure> {
         let path = match self {
             Self::Stdout => {
@@ -80,7 +81,7 @@ impl Target {
     }
 }
 
-/// Somewhere to write to.
+/// An open output.
 pub struct Output {
     sink: Sink,
     place: Place,
@@ -89,7 +90,7 @@ pub struct Output {
 
 enum Place {
     Stream(String),
-    /// Dropped, it removes the temporary file.
+    /// A file under a temporary name. Dropping this removes the temporary file.
     File {
         temporary: TempPath,
         path: PathBuf,
@@ -98,7 +99,7 @@ enum Place {
 }
 
 impl Output {
-    /// Whether the bytes go to a terminal, by `--force`.
+    /// Returns whether the output is a terminal, which only `--force` allows.
     pub fn is_terminal(&self) -> bool {
         self.terminal
     }
@@ -107,7 +108,7 @@ impl Output {
         &mut self.sink
     }
 
-    /// How to call it in a message.
+    /// Returns the name of the output for messages.
     pub fn label(&self) -> String {
         match &self.place {
             Place::Stream(label) => label.clone(),
@@ -115,7 +116,7 @@ impl Output {
         }
     }
 
-    /// Writes what is left and gives a file its name; returns the label.
+    /// Waits for the last write and renames a temporary file to its final name. Returns the label.
     pub async fn finish(mut self) -> Result<String, Failure> {
         let label = self.label();
         let written = self.sink.finish().await;
@@ -133,7 +134,7 @@ impl Output {
 
 async fn open_device(path: PathBuf, force: bool) -> Result<Output, Failure> {
     let opening = path.clone();
-    // Opening a pipe waits for its reader.
+    // Opening a pipe blocks until it has a reader.
     let opened = tokio::task::spawn_blocking(move || OpenOptions::new().write(true).open(opening)).await;
     let file = opened
         .map_err(io::Error::other)
@@ -152,27 +153,27 @@ fn refuse_terminal(is_terminal: bool, label: &str, force: bool) -> Result<(), Fa
     Ok(())
 }
 
-/// A new file under another name in the same folder, so that it can be renamed.
+/// Creates a temporary file in the same folder, so that it can be renamed to `path`.
 fn temporary_beside(path: &Path) -> Result<(File, TempPath), Failure> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".cloakroom-").suffix(".part");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        // As for any new file, less what the user's mask takes away.
+        // The mode of ordinary new files; the user's umask still applies.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     let made = builder.tempfile_in(folder_of(path));
     made.map(tempfile::NamedTempFile::into_parts).map_err(|error| Failure::local_path("write", path, error))
 }
 
-/// Returns the folder that must be there for `--output`: with a slash at its end, the path itself.
+/// Returns the folder that must exist for `--output`: the path itself if it ends with a slash, or its parent.
 fn folder_named(path: &Path) -> PathBuf {
     let is_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
     if is_folder { path.to_owned() } else { folder_of(path).to_owned() }
 }
 
-/// The failure of looking for a file's folder.
+/// Returns the failure for a file whose folder cannot be read.
 fn no_folder(path: PathBuf, folder: PathBuf, error: io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::NotFound => Failure::NoFolder { path, folder: NoFolder::Missing(folder) },

@@ -1,4 +1,4 @@
-//! A progress bar, on a terminal only.
+//! The progress bar, which is shown on terminals only.
 
 use std::io::IsTerminal as _;
 
@@ -7,11 +7,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 const KNOWN: &str = "{wide_bar} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta}";
 const UNKNOWN: &str = "{spinner} {binary_bytes}, {binary_bytes_per_sec}";
 
-/// On standard error, while bytes come.
+/// A progress bar on standard error.
 pub struct Progress(ProgressBar);
 
 impl Progress {
-    /// For `length` bytes, where that is known. Draws nothing if `hidden`, or without a terminal.
+    /// Makes a bar for `length` bytes, if known. It draws nothing if `hidden` is set or standard error is not
+    /// a terminal.
     pub fn new(length: Option<u64>, hidden: bool) -> Self {
         if hidden || !std::io::stderr().is_terminal() {
             return Self(ProgressBar::hidden());

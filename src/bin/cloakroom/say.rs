@@ -1,4 +1,4 @@
-//! What the user reads, on standard error. A closed standard error is no reason to stop.
+//! Messages to the user, on standard error. A closed standard error does not stop the program.
 
 use std::cell::OnceCell;
 use std::fmt::Display;
@@ -10,13 +10,13 @@ use cloakroom::protocol::AccessToken;
 use super::args::Talk;
 use super::failure::Failure;
 
-/// Longest line, in characters: a long path and a sentence around it.
+/// The length limit of a line, in characters: a long path and a sentence around it.
 const MAX_LINE_CHARS: usize = 1000;
 
-/// Says things, as much as the user likes to hear.
+/// Prints messages, as `--quiet` and `--verbose` demand.
 ///
-/// Everything that the program shows goes through here, and here through [`safe_text`]: whatever
-/// came from outside, it cannot show the access token or steer the terminal.
+/// All messages go through [`safe_text`], so text from outside cannot reveal the access token or control the
+/// terminal.
 #[derive(Debug)]
 pub struct Say {
     talk: Talk,
@@ -28,19 +28,19 @@ impl Say {
         Self { talk, token: OnceCell::new() }
     }
 
-    /// Never shows this token from now on.
+    /// Hides this token in all later messages.
     pub fn hide(&self, token: &AccessToken) {
-        // There is one token in a run: the first.
+        // A run hides one token, so the cell is never set twice.
         let _ = self.token.set(token.clone());
     }
 
-    /// Whether a progress bar is welcome.
+    /// Returns whether `--quiet` is set.
     pub fn is_quiet(&self) -> bool {
         self.talk.quiet
     }
 
-    /// Always: what went wrong, and what to do. A reader that has enough is no error: other programs
-    /// end without a word too.
+    /// Prints a failure and its hint. A closed pipe is printed with `--verbose` only, because other programs
+    /// end silently then.
     pub fn failure(&self, failure: &Failure) {
         if matches!(failure, Failure::ReaderLeft { .. }) {
             return self.step(failure);
@@ -51,21 +51,21 @@ impl Say {
         }
     }
 
-    /// Unless `--quiet`.
+    /// Prints a line unless `--quiet` is set.
     pub fn note(&self, text: impl Display) {
         if !self.talk.quiet {
             self.line(text);
         }
     }
 
-    /// With `--verbose`.
+    /// Prints a line if `--verbose` is set.
     pub fn step(&self, text: impl Display) {
         if self.talk.verbose {
             self.line(text);
         }
     }
 
-    /// Always.
+    /// Prints a line.
     pub fn line(&self, text: impl Display) {
         let text = safe_text(&text.to_string(), self.token.get(), MAX_LINE_CHARS);
         let _ = writeln!(std::io::stderr(), "{text}");

@@ -1,23 +1,23 @@
-//! Writing beside the network: one buffer is written while the next one fills.
+//! Writes in the background: one buffer is written while the next one is filled.
 
 use std::io::{self, Write};
 use std::ops::Range;
 
 use tokio::task::JoinHandle;
 
-/// How much is written at a time, and how long a buffer is: large enough that system calls do not
-/// count, small enough to stay in a processor's cache between decrypting and writing.
+/// The length of a buffer, which is written at once: large enough that system calls cost little, small enough
+/// to stay in the processor's cache between decrypting and writing.
 pub const BUFFER_BYTES: usize = 512 * 1024;
 
 type Writer = Box<dyn Write + Send>;
 
-/// A writer at rest, and an empty buffer.
+/// A writer that is not writing, and an empty buffer.
 type Idle = (Writer, Vec<u8>);
 
-/// A file or pipe. Writes happen on another thread, so that a slow disk or a full pipe holds up
-/// neither the network nor Ctrl-C.
+/// A file or pipe. Another thread does the writes, so that a slow disk or a full pipe blocks neither the
+/// network nor Ctrl-C.
 pub struct Sink {
-    /// The writer and a spare buffer; `None` while a write is under way, or after one failed.
+    /// The writer and a spare buffer; `None` during a write and after a failed one.
     idle: Option<Idle>,
     writing: Option<JoinHandle<io::Result<Idle>>>,
 }
@@ -27,8 +27,8 @@ impl Sink {
         Self { idle: Some((writer, Vec::with_capacity(BUFFER_BYTES))), writing: None }
     }
 
-    /// Waits for the write before, starts this one, and gives back an empty buffer. An error may be
-    /// that of the write before.
+    /// Waits for the previous write and starts this one. Returns an empty buffer. The error may be that of
+    /// the previous write.
     pub async fn write(&mut self, buffer: Vec<u8>, range: Range<usize>) -> io::Result<Vec<u8>> {
         let (mut writer, spare) = self.wait().await?;
         self.writing = Some(tokio::task::spawn_blocking(move || {
@@ -40,7 +40,7 @@ impl Sink {
         Ok(spare)
     }
 
-    /// Waits until everything is written.
+    /// Waits for the last write and flushes the writer.
     pub async fn finish(&mut self) -> io::Result<()> {
         let (mut writer, _) = self.wait().await?;
         tokio::task::spawn_blocking(move || writer.flush()).await?

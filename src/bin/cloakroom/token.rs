@@ -1,4 +1,4 @@
-//! The access token: from a file or the environment, never from the command line.
+//! The access token, from a file or the environment. It is never on the command line, which others can read.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -12,10 +12,10 @@ use super::say::Say;
 
 const VARIABLE: &str = "CLOAKROOM_TOKEN";
 
-/// Access tokens are below 1 KiB; a longer text is something else.
+/// The size limit of an access token, in bytes. Real ones are shorter than 1 KiB.
 const MAX_BYTES: usize = 16 * 1024;
 
-/// Why a text is no access token. Shows nothing of it.
+/// The reason why a text is not an access token. It does not contain the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum NoToken {
     #[error("it is empty")]
@@ -35,7 +35,7 @@ enum NoToken {
 }
 
 impl NoToken {
-    /// What the user can do.
+    /// Returns a hint for the user.
     fn hint(self) -> &'static str {
         match self {
             Self::Quotes => "remove the quotes: the token stands there alone",
@@ -47,8 +47,8 @@ impl NoToken {
     }
 }
 
-/// Reads the token from `file`, or from the environment where no file is given. Nothing that is said
-/// from then on shows it.
+/// Reads the token from `file`, or from the environment if there is no file. All later messages hide the
+/// token.
 pub fn read(file: Option<&Path>, say: &Say) -> Result<AccessToken, Failure> {
     let (bytes, place) = match file {
         Some(path) => (read_file(path, say)?, format!("the token file {}", path.display())),
@@ -64,14 +64,14 @@ pub fn read(file: Option<&Path>, say: &Say) -> Result<AccessToken, Failure> {
     Ok(token)
 }
 
-/// Hides the token of the environment before the arguments are understood: a usage error repeats them.
+/// Hides the token of the environment in messages. A usage error repeats arguments, which may contain it.
 pub fn hide_variable(say: &Say) {
     if let Ok(token) = parse(&read_variable()) {
         say.hide(&token);
     }
 }
 
-/// Reads one word, with or without white space around it.
+/// Reads a token, which may have white space around it.
 fn parse(bytes: &[u8]) -> Result<AccessToken, NoToken> {
     if bytes.len() > MAX_BYTES {
         return Err(NoToken::TooLong);
@@ -90,19 +90,19 @@ fn parse(bytes: &[u8]) -> Result<AccessToken, NoToken> {
     if starts_with("Bearer ") || starts_with("Authorization:") {
         return Err(NoToken::Bearer);
     }
-    // What fits into a header without a question; tokens of real homeservers do.
+    // These characters are safe in a header. The tokens of real homeservers have no others.
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(NoToken::NotOneWord);
     }
     AccessToken::new(text).ok_or(NoToken::Empty)
 }
 
-/// Our copy is wiped; the environment itself stays readable to this user for as long as we run.
+/// Reads the variable. Our copy is wiped, but the environment stays readable to this user while we run.
 fn read_variable() -> Zeroizing<Vec<u8>> {
     Zeroizing::new(std::env::var_os(VARIABLE).unwrap_or_default().into_encoded_bytes())
 }
 
-/// Reads at most one byte more than a token may have.
+/// Reads a file, up to one byte more than a token may have.
 fn read_file(path: &Path, say: &Say) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let cannot = |error: std::io::Error| {
         let what = format!("cannot read the token file {}: {error}", path.display());
@@ -110,7 +110,7 @@ fn read_file(path: &Path, say: &Say) -> Result<Zeroizing<Vec<u8>>, Failure> {
     };
     let file = File::open(path).map_err(cannot)?;
     warn_if_others_can_read(&file, path, say);
-    // Its full size at once: growing would leave copies of the token behind that nobody wipes.
+    // A buffer that grows would leave copies of the token in freed memory, so it has its full size now.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 64));
     file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(cannot)?;
     Ok(bytes)
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token() {
+    fn other_texts_are_refused() {
         for (text, why) in [
             ("", NoToken::Empty),
             (" \n", NoToken::Empty),
@@ -163,7 +163,7 @@ mod tests {
         ] {
             assert_eq!(parse(text.as_bytes()), Err(why), "{text:.40}");
         }
-        // UTF-16, as PowerShell writes it.
+        // PowerShell writes UTF-16.
         assert_eq!(parse(b"\xff\xfes\0y\0t\0"), Err(NoToken::NotText));
     }
 }

@@ -1,5 +1,4 @@
-//! Requests over HTTP: each one sent as [`cloakroom::client::follow`] says, no redirect followed, or
-//! as somebody without an account would send it.
+//! HTTP requests: those of [`cloakroom::client::follow`], and those of a user without an account.
 
 use cloakroom::client::{ClientError, Credential, Document, MAX_REDIRECTS, Party, Refusal, Request};
 use cloakroom::protocol::{AccessToken, decimal};
@@ -11,20 +10,20 @@ use zeroize::Zeroizing;
 use super::failure::Failure;
 use super::network::Network;
 
-/// What the homeserver gave, or what it refused with.
+/// The response of the homeserver, or its error.
 pub type Asked<T> = Result<T, Refusal>;
 
-/// Sends requests for one account, or for somebody without one.
+/// Sends requests with an account or without one.
 pub struct Transport {
     network: Network,
     account: Account,
 }
 
 enum Account {
-    /// The user's: the value of `Authorization`. It stays in memory until the program ends, as in the
-    /// buffers of the HTTP client: no library type for it can be wiped.
+    /// The user's account: the value of `Authorization`. It cannot be wiped, because the types of the HTTP
+    /// libraries do not support that.
     User(HeaderValue),
-    /// Somebody without one.
+    /// No account.
     Anonymous,
 }
 
@@ -38,18 +37,18 @@ impl Transport {
         Ok(Self { network, account: Account::User(authorization) })
     }
 
-    /// Sends as somebody without an account: no token, and redirects are followed as a browser does.
+    /// Returns a transport without an account: it sends no token, and follows redirects as a browser does.
     pub fn anonymous(&self) -> Self {
         Self { network: self.network.clone(), account: Account::Anonymous }
     }
 
-    /// Sends a request; returns the response with its body still to come.
+    /// Sends a request. Returns the response before its body has arrived.
     pub async fn send(&self, request: &Request) -> Result<Response, Failure> {
         let headers = self.headers(request.credential(), request.range().cloned());
         self.network.send(Method::GET, request.url(), headers, request.party()).await
     }
 
-    /// Asks the homeserver for a document of its own.
+    /// Gets a document from the homeserver.
     pub async fn get(&self, url: &str) -> Result<Asked<Zeroizing<Vec<u8>>>, Failure> {
         let response = self.ask(Method::GET, url, None).await?;
         if response.status().is_success() {
@@ -58,8 +57,8 @@ impl Transport {
         self.refusal(response).await.map(Err)
     }
 
-    /// Asks whether the homeserver serves media, without receiving them: by `HEAD`, and where that does
-    /// not succeed by a `GET` of one byte, since a `HEAD` says no reasons and is not known everywhere.
+    /// Checks whether the homeserver serves media, without receiving them: with `HEAD`, and if that fails
+    /// with a `GET` of one byte. Not every server supports `HEAD`, and its response has no error message.
     pub async fn serves(&self, url: &str) -> Result<Asked<()>, Failure> {
         if is_served(self.ask(Method::HEAD, url, None).await?.status()) {
             return Ok(Ok(()));
@@ -102,14 +101,14 @@ impl Transport {
         Ok(Refusal::read(status, pause, &body))
     }
 
-    /// Reads a body as a document: no more than [`Document::MAX_BYTES`] of it.
+    /// Reads a body, up to [`Document::MAX_BYTES`].
     pub async fn document(
         &self,
         mut response: Response,
         party: &Party,
     ) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        // Its full size at once: growing would leave more copies of a key behind than the one in the
-        // HTTP client's own buffers, which we cannot wipe.
+        // A buffer that grows would leave copies of a key in freed memory, so it has its full size now.
+        // We cannot wipe the buffers of the HTTP client.
         let mut body = Zeroizing::new(Vec::with_capacity(Document::MAX_BYTES));
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(&error, party))? {
             let room = Document::MAX_BYTES - body.len();
@@ -121,19 +120,19 @@ impl Transport {
         Ok(body)
     }
 
-    /// Returns the failure of a body that is coming in.
+    /// Returns the failure for an error while a body arrives.
     pub fn failure(&self, error: &reqwest::Error, party: &Party) -> Failure {
         self.network.failure(error, party)
     }
 }
 
-/// Where a redirect leads, by the rules of URLs; `None` for every other response.
+/// Returns the target of a redirect; `None` for any other response.
 fn location(response: &Response) -> Option<reqwest::Url> {
     let location = response.headers().get(LOCATION).filter(|_| response.status().is_redirection())?;
     response.url().join(location.to_str().ok()?).ok()
 }
 
-/// A redirect that is not followed leads to where the media are.
+/// Returns whether a status means that the homeserver serves the media, itself or by a redirect.
 fn is_served(status: StatusCode) -> bool {
     status.is_success() || status.is_redirection()
 }

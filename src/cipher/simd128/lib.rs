@@ -1,22 +1,22 @@
 //! The WebAssembly backend: `ChaCha20` (RFC 8439) in 128-bit vectors, sixteen blocks at a time.
 //!
-//! A vector holds one word of four consecutive blocks, one block per lane, so that no lane moves
-//! in the rounds; four such groups take turns, half a round each. Where that comes from, measured
-//! in V8 on x86-64:
+//! A vector holds one word of four consecutive blocks, one block per lane, so that the rounds move nothing
+//! between lanes. These four blocks are a group. The code computes four groups in turn: a column round of
+//! each, then a diagonal round of each. Measurements in V8 on x86-64 led to this form:
 //!
-//! - One group waits for its own results: with vector latencies of two cycles its half round is a
-//!   chain of 28 for 64 instructions, of which the machine could start four a cycle. Four groups
-//!   that take turns fill the gaps: half as fast again.
-//! - The 16 words of a group, temporaries and masks do not fit into 16 registers. A half round
-//!   touches each word once, so the words stay in memory between half rounds: one load and one
-//!   store each, and no spills. [`black_box`] holds the compiler to that.
-//! - Rotations by whole bytes are byte shuffles with the mask in a register. [`black_box`] hides
-//!   the mask, or LLVM would make the shuffle an `i8x16.shuffle`, for which V8 builds the mask anew
-//!   each time, in four instructions. The *relaxed* swizzle (WebAssembly 3.0) is the machine
-//!   instruction alone; it differs from `i8x16.swizzle` only for mask bytes of 16 and above.
+//! - A single group waits for its own results. With vector latencies of two cycles, a column or diagonal
+//!   round is a dependency chain of 28 cycles for 64 instructions, and the processor could start four
+//!   instructions per cycle. Computing four groups in turn fills the gaps and is 1.5 times as fast.
+//! - The 16 words of a group, the temporaries and the masks do not fit into 16 registers. A column or
+//!   diagonal round touches each word once. So the words stay in memory between these rounds: one load and
+//!   one store each, and no spills. [`black_box`] forces the compiler to do so.
+//! - Rotations by whole bytes are byte shuffles with the mask in a register. [`black_box`] hides the mask
+//!   from LLVM, which would otherwise emit an `i8x16.shuffle`. For that, V8 builds the mask anew each time,
+//!   in four instructions. The *relaxed* swizzle (WebAssembly 3.0) compiles to the machine instruction alone.
+//!   It differs from `i8x16.swizzle` only for mask bytes of 16 and above, and the masks here have none.
 //!
-//! The functions ask for the target feature themselves: no compiler flags are needed, and a module
-//! that contains them loads only where the engine has relaxed SIMD.
+//! Each function enables the target feature itself, so that the build needs no compiler flags. A module with
+//! these functions loads only in engines with relaxed SIMD.
 
 #![cfg(target_arch = "wasm32")]
 
@@ -26,24 +26,24 @@ use core::arch::wasm32::{
 };
 use core::hint::black_box;
 
-/// Bytes of a block (RFC 8439 section 2.3).
+/// Bytes per block (RFC 8439 section 2.3).
 const BLOCK_BYTES: u64 = 64;
-/// Blocks of a group: one per lane.
+/// Blocks per group: one per lane.
 const GROUP_BLOCKS: u32 = 4;
-/// Bytes of a group: 4 blocks of 64.
+/// Bytes per group: 4 blocks of 64.
 const GROUP_BYTES: usize = 256;
-/// Groups that take turns.
+/// Groups that are computed in turn.
 const GROUPS: usize = 4;
 
-/// Word *i* of the four blocks of a group, one block per lane.
+/// The words of a group: vector *i* holds word *i* of its four blocks, one block per lane.
 type Words = [v128; 16];
 /// The bytes of a group: four blocks of four rows of four words.
 type Group = [[[u8; 16]; 4]; 4];
 
 const ZERO: Words = [u32x4(0, 0, 0, 0); 16];
 
-/// XORs `data` with the keystream from byte `offset` on. The caller has checked that the data ends
-/// within the first 2^36 bytes.
+/// XORs `data` with the keystream from byte `offset` on. The caller has checked that the data ends within the
+/// first 2^36 bytes.
 pub fn xor(key: &[u8; 32], nonce: &[u8; 12], offset: u64, data: &mut [u8]) {
     #[expect(clippy::cast_possible_truncation, reason = "there are 2^30 blocks, and 64 bytes in each")]
     let (counter, skip) = ((offset / BLOCK_BYTES) as u32, (offset % BLOCK_BYTES) as usize);
@@ -52,7 +52,7 @@ pub fn xor(key: &[u8; 32], nonce: &[u8; 12], offset: u64, data: &mut [u8]) {
     wipe(&mut cipher.next, ZERO);
 }
 
-/// The state of the next group, and what the rotations need.
+/// The initial state of the next group, and the masks for the rotations.
 struct Cipher {
     /// The words before the rounds (RFC 8439 section 2.3): constants, key, counters, nonce.
     next: Words,
@@ -60,7 +60,7 @@ struct Cipher {
 }
 
 impl Cipher {
-    /// A cipher whose next block has the number `counter`.
+    /// Creates a cipher whose next block has the number `counter`.
     #[target_feature(enable = "relaxed-simd")]
     fn new(key: &[u8; 32], nonce: &[u8; 12], counter: u32) -> Self {
         let [c0, c1, c2, c3] = words(b"expand 32-byte k");
@@ -86,7 +86,7 @@ impl Cipher {
         self.xor_part(0, tail);
     }
 
-    /// XORs `data`, a part of a group, with the next group's keystream from its byte `skip` on.
+    /// XORs `data`, which is at most a group long, with the next group's keystream from its byte `skip` on.
     #[target_feature(enable = "relaxed-simd")]
     fn xor_part(&mut self, skip: usize, data: &mut [u8]) {
         if data.is_empty() {
@@ -101,7 +101,7 @@ impl Cipher {
         wipe(&mut keystream, [[[[0; 16]; 4]; 4]]);
     }
 
-    /// XORs whole groups with the keystream of the next ones.
+    /// XORs whole groups with the keystream of the next groups.
     #[target_feature(enable = "relaxed-simd")]
     fn xor_groups(&mut self, data: &mut [Group]) {
         let Self { mut next, rotate } = *self;
@@ -132,7 +132,7 @@ impl Cipher {
     }
 }
 
-/// Byte shuffles that rotate each 32-bit lane to the left.
+/// Masks of the byte shuffles that rotate each 32-bit lane to the left.
 #[derive(Clone, Copy)]
 struct Rotate {
     by_16: v128,
@@ -148,7 +148,7 @@ impl Rotate {
         }
     }
 
-    /// The first half of a double round (RFC 8439 section 2.3).
+    /// Computes a column round, the first half of a double round (RFC 8439 section 2.3), on four blocks.
     #[target_feature(enable = "relaxed-simd")]
     fn column_round(self, words: &mut Words) {
         let [a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3] = black_box(words);
@@ -158,7 +158,7 @@ impl Rotate {
         self.quarter_round(a3, b3, c3, d3);
     }
 
-    /// The second half of a double round.
+    /// Computes a diagonal round, the second half of a double round, on four blocks.
     #[target_feature(enable = "relaxed-simd")]
     fn diagonal_round(self, words: &mut Words) {
         let [a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3] = black_box(words);
@@ -168,7 +168,7 @@ impl Rotate {
         self.quarter_round(a3, b0, c1, d2);
     }
 
-    /// RFC 8439 section 2.1, on four blocks.
+    /// Computes a quarter round (RFC 8439 section 2.1) on four blocks.
     #[target_feature(enable = "relaxed-simd")]
     fn quarter_round(self, a: &mut v128, b: &mut v128, c: &mut v128, d: &mut v128) {
         *a = i32x4_add(*a, *b);
@@ -187,13 +187,13 @@ fn rotate_left<const BITS: u32>(lanes: v128) -> v128 {
     v128_or(i32x4_shl(lanes, BITS), u32x4_shr(lanes, 32 - BITS))
 }
 
-/// Moves the counters on to the next group.
+/// Advances the block counters to the next group.
 #[target_feature(enable = "relaxed-simd")]
 fn advance(words: &mut Words) {
     words[12] = i32x4_add(words[12], u32x4_splat(GROUP_BLOCKS));
 }
 
-/// Adds the words before the rounds to those after (RFC 8439 section 2.3) and XORs the result, the
+/// Adds the words before the rounds to those after them (RFC 8439 section 2.3). XORs the sums, which are the
 /// keystream, into a group's bytes.
 #[target_feature(enable = "relaxed-simd")]
 fn xor_group(after: &Words, before: &Words, [block0, block1, block2, block3]: &mut Group) {
@@ -208,7 +208,7 @@ fn xor_group(after: &Words, before: &Words, [block0, block1, block2, block3]: &m
     xor_row([d0, d1, d2, d3], [&mut block0[3], &mut block1[3], &mut block2[3], &mut block3[3]]);
 }
 
-/// Turns four words of four blocks into a row of each block (a 4 x 4 transposition) and XORs it in.
+/// Transposes four words of four blocks (a 4 x 4 matrix) and XORs each block's four words into its row.
 #[target_feature(enable = "relaxed-simd")]
 fn xor_row([w0, w1, w2, w3]: [v128; 4], [row0, row1, row2, row3]: [&mut [u8; 16]; 4]) {
     let low01 = i32x4_shuffle::<0, 4, 1, 5>(w0, w1);
@@ -230,7 +230,7 @@ fn xor_16(bytes: &mut [u8; 16], keystream: v128) {
     unsafe { v128_store(vector, v128_xor(v128_load(vector), keystream)) }
 }
 
-/// The little-endian words of `bytes`, which has four bytes a word.
+/// Splits `bytes` into little-endian words of four bytes.
 fn words<const BYTES: usize, const WORDS: usize>(bytes: &[u8; BYTES]) -> [u32; WORDS] {
     const { assert!(BYTES == 4 * WORDS) }
     let mut words = [0; WORDS];
@@ -240,7 +240,7 @@ fn words<const BYTES: usize, const WORDS: usize>(bytes: &[u8; BYTES]) -> [u32; W
     words
 }
 
-/// Overwrites what the key could be worked out from.
+/// Overwrites data that would reveal the key.
 fn wipe<T>(secret: &mut T, zero: T) {
     *secret = zero;
     black_box(secret);

@@ -1,4 +1,4 @@
-//! Bodies as an edge and a homeserver send them, right and wrong.
+//! Correct and incorrect bodies of an edge and of a homeserver.
 
 use proptest::prelude::*;
 
@@ -32,7 +32,7 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     headers
 }
 
-/// The headers of the edge, with its sealed metadata.
+/// Returns the headers of the edge: `pairs` and the sealed metadata.
 fn edge(pairs: &[(&'static str, &str)]) -> HeaderMap {
     let mut headers = headers(pairs);
     headers.insert(header::METADATA, Metadata::seal(&metadata().to_json(), &key()).unwrap());
@@ -59,7 +59,7 @@ fn the_whole() {
     let mut body = open(200, &edge(&[("content-length", "1000")]), None).unwrap();
     assert_eq!((body.length(), body.wanted()), (Some(SIZE), None));
     assert_eq!(read(&mut body, &ciphertext(), 300).unwrap(), plaintext());
-    // A proxy may have chunked it: the answer's size is then the only promise.
+    // A proxy may remove `Content-Length`. Then only the answer gives the length.
     assert_eq!(read(&mut open(200, &edge(&[]), None).unwrap(), &ciphertext(), 1000).unwrap(), plaintext());
 }
 
@@ -72,7 +72,7 @@ fn a_part() {
 }
 
 #[test]
-fn a_range_that_was_ignored_is_cut_out_here() {
+fn the_range_is_cut_out_of_a_200() {
     let mut body = open(200, &edge(&[("content-length", "1000")]), Some("-200")).unwrap();
     assert_eq!((body.length(), body.wanted()), (Some(200), Some(1000)));
     assert_eq!(read(&mut body, &ciphertext(), 77).unwrap(), &plaintext()[800..]);
@@ -98,13 +98,13 @@ fn an_empty_object_is_whole_for_every_range() {
             assert_eq!(body.push(&mut [0]), Err(BodyError::Surplus { promised_bytes: 0 }));
         }
     }
-    // A part of nothing is nothing that a server may send.
+    // A server must not send a part of an empty object.
     let part = edge(&[("content-range", "bytes 0-0/0")]);
     assert_eq!(open(206, &part, Some("0-0")).unwrap_err(), BodyError::OtherRange);
 }
 
 #[test]
-fn nothing_is_released_unless_the_metadata_opens_and_fits() {
+fn nothing_is_released_unless_the_metadata_matches() {
     let sealed = |metadata: &Metadata, key: &Key| Metadata::seal(&metadata.to_json(), key).unwrap();
     let other = Metadata { size: SIZE + 1, ..metadata() };
     for (value, expected) in [
@@ -120,14 +120,14 @@ fn nothing_is_released_unless_the_metadata_opens_and_fits() {
 }
 
 #[test]
-fn sealed_metadata_come_once() {
+fn sealed_metadata_must_not_come_twice() {
     let mut twice = edge(&[("content-length", "1000")]);
     twice.append(header::METADATA, twice[header::METADATA].clone());
     assert_eq!(open(200, &twice, None).unwrap_err(), MetadataError::Malformed.into());
 }
 
 #[test]
-fn a_link_that_is_marked_is_of_the_promised_kind() {
+fn a_mark_must_name_the_promised_kind() {
     let marked = |kinds: &[&str]| {
         let mut headers = edge(&[("content-length", "1000")]);
         for kind in kinds {
@@ -147,7 +147,7 @@ fn a_link_that_is_marked_is_of_the_promised_kind() {
 }
 
 #[test]
-fn lengths_and_ranges_that_are_not_as_promised() {
+fn wrong_lengths_and_ranges_are_refused() {
     let other_size = |got_bytes| BodyError::OtherSize { expected_bytes: SIZE, got_bytes };
     let range = ("content-range", "bytes 0-9/1000");
     for (status, headers, asked, expected) in [

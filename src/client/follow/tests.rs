@@ -1,4 +1,4 @@
-//! The rules, as conversations: what the client sends, what it is answered, how it ends.
+//! Conversations: the requests of the client, the responses to them, and the outcome.
 
 use super::*;
 use crate::cipher::Key;
@@ -26,7 +26,7 @@ fn metadata() -> Metadata {
     }
 }
 
-/// The answer's JSON; `n` makes links differ.
+/// Returns the JSON of an answer. Another `n` makes another link.
 fn answer_json(n: char, key: Option<Key>) -> String {
     let url = Zeroizing::new(format!("{EDGE}/{}", n.to_string().repeat(42) + "A"));
     let protection = key.map_or(Protection::None, |key| Protection::Encrypted(key));
@@ -56,7 +56,7 @@ fn by(delivery: Delivery) -> OptIn {
     OptIn { delivery, alg: Algorithm::ChaCha20, verbatim: false }
 }
 
-/// Plays a conversation. Gives the requests as `[token ]url[ range]`, and how it ended.
+/// Runs a conversation. Returns the requests as `[token ]url[ range]`, and the outcome.
 fn play(download: DownloadRequest, replies: &[Reply<'_>]) -> (Vec<String>, Result<Media, ClientError>) {
     let mut exchange = start(HomeserverUrl::parse(HOMESERVER).unwrap(), download);
     let mut requests = Vec::new();
@@ -84,7 +84,7 @@ fn play(download: DownloadRequest, replies: &[Reply<'_>]) -> (Vec<String>, Resul
     panic!("the conversation is not over: {exchange:?}");
 }
 
-/// A conversation of an opted-in client after the media config.
+/// Runs a conversation of a client that opted in. The replies begin after the media config.
 fn play_opted_in(replies: &[Reply<'_>]) -> (Vec<String>, Result<Media, ClientError>) {
     let config: Reply<'_> = (200, vec![], CONFIG);
     let (requests, end) = play(download(by(Delivery::Redirect), None), &[&[config], replies].concat());
@@ -96,7 +96,7 @@ fn failure(replies: &[Reply<'_>]) -> ClientError {
 }
 
 #[test]
-fn the_usual_way() {
+fn an_encrypted_download() {
     for (delivery, status) in [(Delivery::Redirect, 307), (Delivery::Json, 200)] {
         let answer = answer_json('a', Some(key()));
         let replies = [
@@ -121,7 +121,7 @@ fn the_usual_way() {
 }
 
 #[test]
-fn a_link_that_is_gone_gives_a_new_answer_once_and_then_plain_media() {
+fn after_404_or_409_the_client_asks_for_one_new_answer_then_for_plain_media() {
     for status in [404, 409] {
         let (first, second) = (answer_json('a', Some(key())), answer_json('b', Some(key())));
         let (requests, end) = play_opted_in(&[
@@ -157,13 +157,13 @@ fn other_errors_of_the_edge_are_not_retried() {
         let error = failure(&[(307, marked("redirect"), &answer), (status, vec![], "")]);
         assert_eq!((error.class(), error), (class, ClientError::Edge(StatusCode::from_u16(status).unwrap())));
     }
-    // An edge does not redirect.
+    // The client does not follow redirects of an edge.
     let redirected = failure(&[(307, marked("redirect"), &answer), (307, to("https://x.example/"), "")]);
     assert_eq!(redirected.class(), Class::Violation);
 }
 
 #[test]
-fn an_edge_that_cannot_get_the_object_is_left_aside() {
+fn after_502_or_504_the_client_asks_for_plain_media() {
     for status in [502, 504] {
         let answer = answer_json('a', Some(key()));
         let (requests, end) =
@@ -179,7 +179,7 @@ fn a_416_of_a_link_is_final() {
     let replies = [(200, vec![], CONFIG), (307, marked("redirect"), answer.as_str()), (416, vec![], "")];
     let error = play(download(by(Delivery::Redirect), Some("100-")), &replies).1.unwrap_err();
     assert_eq!(error, BodyError::BeyondEnd { size_bytes: Some(100) }.into());
-    // Without a range it is an error like others.
+    // Without a range, 416 is an error like any other.
     let error = play(download(by(Delivery::Redirect), None), &replies).1.unwrap_err();
     assert_eq!(error, ClientError::Edge(StatusCode::RANGE_NOT_SATISFIABLE));
 }
@@ -192,12 +192,12 @@ fn only_the_header_makes_an_answer() {
 }
 
 #[test]
-fn an_answer_that_was_not_asked_for_is_refused() {
+fn an_unexpected_answer_is_refused() {
     let answer = answer_json('a', Some(key()));
     for (download, replies) in [
         // Not opted in.
         (download(None, None), vec![(200, marked("json"), answer.as_str())]),
-        // Another delivery, an unknown one, the right one under a wrong status.
+        // Another delivery, an unknown one, and the right one under a wrong status.
         (download(by(Delivery::Redirect), None), vec![(200, vec![], CONFIG), (200, marked("json"), &answer)]),
         (
             download(by(Delivery::Redirect), None),
@@ -213,14 +213,14 @@ fn an_answer_that_was_not_asked_for_is_refused() {
 }
 
 #[test]
-fn only_the_homeserver_gives_answers() {
+fn only_the_homeserver_sends_answers() {
     let looks_like_one = answer_json('a', Some(key()));
     let away = (307, to("https://s3.example/x"), "");
     let (_, end) = play_opted_in(&[away.clone(), (200, marked("json"), &looks_like_one)]);
     assert_eq!(end.unwrap().delivered_by, DeliveredBy::Plain);
-    // There, a 307 is a redirect and nothing else.
+    // On another web origin, a 307 is always a plain redirect.
     assert_eq!(failure(&[away, (307, marked("redirect"), &looks_like_one)]), ClientError::BadRedirect);
-    // On the homeserver's own origin, a redirect is part of the path to its answer.
+    // On the homeserver's web origin, an answer may follow a redirect.
     let moved = (308, to("/moved"), "");
     let (requests, end) =
         play_opted_in(&[moved, (307, marked("redirect"), &looks_like_one), (200, sealed(), "")]);
@@ -228,7 +228,7 @@ fn only_the_homeserver_gives_answers() {
 }
 
 #[test]
-fn an_answer_whose_header_comes_twice_is_refused() {
+fn a_repeated_answer_header_is_refused() {
     let answer = answer_json('a', Some(key()));
     for headers in [
         [marked("redirect"), marked("redirect")].concat(),
@@ -240,7 +240,7 @@ fn an_answer_whose_header_comes_twice_is_refused() {
 }
 
 #[test]
-fn a_refused_answer_is_not_followed_and_plain_media_are_asked_for() {
+fn after_a_refused_answer_the_client_asks_for_plain_media() {
     let good = answer_json('a', Some(key()));
     for json in [
         good.replace("chacha20", "rot13"),
@@ -259,7 +259,7 @@ fn after_a_foreign_link_the_config_is_read_again_once() {
     let config: Reply<'_> = (200, vec![], CONFIG);
     let good = answer_json('a', Some(key()));
     let foreign = |host: &str| good.replace(EDGE, host);
-    // The edge has moved, and the homeserver says so.
+    // The edge has moved, and the config names the new one.
     let moved = CONFIG.replace(EDGE, "https://new.example");
     let (old, new) = (foreign("https://new.example"), foreign("https://new.example"));
     let (requests, end) = play_opted_in(&[
@@ -278,7 +278,7 @@ fn after_a_foreign_link_the_config_is_read_again_once() {
             format!("https://new.example/{}A", "a".repeat(42)),
         ]
     );
-    // It has not: once more is enough.
+    // The config still names the old edge. The client does not read it a third time.
     for host in ["https://evil.example", HOMESERVER] {
         let wrong = foreign(host);
         let answer: Reply<'_> = (307, marked("redirect"), &wrong);
@@ -304,7 +304,7 @@ fn verbatim_accepts_a_link_without_a_key() {
 }
 
 #[test]
-fn a_homeserver_that_does_not_offer_it_is_asked_plainly() {
+fn without_an_offer_the_client_asks_for_plain_media() {
     for config in
         [(200, vec![], r#"{"m.upload.size":1}"#), (403, vec![], ""), (404, vec![], ""), (200, vec![], "x")]
     {
@@ -315,7 +315,7 @@ fn a_homeserver_that_does_not_offer_it_is_asked_plainly() {
 }
 
 #[test]
-fn plain_by_request_asks_nothing_else() {
+fn without_an_opt_in_the_client_asks_for_plain_media_only() {
     let (requests, end) = play(download(None, None), &[(200, vec![], "")]);
     assert_eq!(requests, [format!("token {MEDIA}")]);
     assert_eq!(end.unwrap().content_type, "application/octet-stream");
@@ -326,7 +326,7 @@ fn the_origin_says_why_it_serves_plainly() {
     let said = || vec![("org-matrix-msc4097-plain", "too_small".to_owned())];
     let (_, end) = play_opted_in(&[(200, said(), "")]);
     assert_eq!(end.unwrap().plain_reason.as_deref(), Some("too_small"));
-    // Not to a client that did not opt in, and not from elsewhere.
+    // The header does not count if the client did not opt in, nor from another web origin.
     let (_, end) = play(download(None, None), &[(200, said(), "")]);
     assert_eq!(end.unwrap().plain_reason, None);
     let (_, end) = play_opted_in(&[(307, to("https://s3.example/x"), ""), (200, said(), "")]);
@@ -334,7 +334,7 @@ fn the_origin_says_why_it_serves_plainly() {
 }
 
 #[test]
-fn the_homeservers_errors_are_relayed() {
+fn the_homeservers_errors_are_returned() {
     let body = r#"{"errcode":"M_LIMIT_EXCEEDED","error":"Too many"}"#;
     let error = failure(&[(429, vec![("retry-after", "7".to_owned())], body)]);
     let ClientError::Homeserver(refusal) = &error else { panic!("{error:?}") };
@@ -343,7 +343,7 @@ fn the_homeservers_errors_are_relayed() {
 }
 
 #[test]
-fn the_token_stays_on_the_homeservers_origin() {
+fn the_token_stays_on_the_homeservers_web_origin() {
     let (requests, end) = play_opted_in(&[
         (307, to("/elsewhere"), ""),
         (308, to("https://s3.example/bucket?sig=1"), ""),
@@ -364,7 +364,7 @@ fn the_token_stays_on_the_homeservers_origin() {
 }
 
 #[test]
-fn redirects_that_are_not_followed() {
+fn refused_redirects() {
     for location in ["http://hs.example/", "http://s3.example/"] {
         assert_eq!(failure(&[(307, to(location), "")]), ClientError::InsecureRedirect, "{location}");
     }
@@ -377,13 +377,13 @@ fn redirects_that_are_not_followed() {
     assert_eq!(failure(&vec![away.clone(); hops + 1]), ClientError::TooManyRedirects(10));
     let arrived = [vec![away.clone(); hops], vec![(200, vec![], "")]].concat();
     assert!(play_opted_in(&arrived).1.is_ok());
-    // Errors of a foreign server are not the homeserver's, whatever they say.
+    // An error of a foreign server never counts as the homeserver's.
     let error = failure(&[away, (403, vec![], r#"{"errcode":"M_UNKNOWN_TOKEN"}"#)]);
     assert_eq!(error, ClientError::Elsewhere(StatusCode::FORBIDDEN));
 }
 
 #[test]
-fn the_range_goes_to_whoever_may_have_the_media() {
+fn requests_for_media_and_links_carry_the_range() {
     let answer = answer_json('a', Some(key()));
     let part = [sealed(), vec![("content-range", "bytes 10-19/100".to_owned())]].concat();
     let replies = [(200, vec![], CONFIG), (307, marked("redirect"), answer.as_str()), (206, part, "")];
@@ -404,14 +404,14 @@ fn the_range_goes_to_whoever_may_have_the_media() {
 }
 
 #[test]
-fn a_range_of_empty_media_is_asked_without_it() {
+fn after_a_416_for_empty_media_the_client_asks_without_range() {
     let unsatisfiable = vec![("content-range", "bytes */0".to_owned())];
     let empty = vec![("content-length", "0".to_owned())];
     let replies = [(200, vec![], CONFIG), (416, unsatisfiable.clone(), ""), (200, empty, "")];
     let (requests, end) = play(download(by(Delivery::Redirect), Some("0-")), &replies);
     assert_eq!(end.unwrap().body.length(), Some(0));
     assert_eq!(requests[1..], [format!("token {MEDIA}{OPT_IN} bytes=0-"), format!("token {MEDIA}{OPT_IN}")]);
-    // Once: a server that refuses the whole with 416 refuses it.
+    // Only once: a 416 without a range is the homeserver's error.
     let replies = [(200, vec![], CONFIG), (416, unsatisfiable.clone(), ""), (416, unsatisfiable, "")];
     let error = play(download(by(Delivery::Redirect), Some("0-")), &replies).1.unwrap_err();
     assert!(matches!(error, ClientError::Homeserver(_)), "{error:?}");
@@ -438,7 +438,7 @@ fn a_range_of_empty_media_is_asked_without_it() {
 }
 
 #[test]
-fn a_thumbnail_has_a_query_of_its_own() {
+fn the_opt_in_follows_the_parameters_of_a_thumbnail() {
     let thumbnail = Thumbnail { width: 32, height: 24, method: Some(ThumbnailMethod::Crop), animated: None };
     let mut download = download(by(Delivery::Json), None);
     download.object.variant = Variant::Thumbnail(thumbnail);
@@ -448,7 +448,7 @@ fn a_thumbnail_has_a_query_of_its_own() {
 }
 
 #[test]
-fn reasons_are_sentences_and_debug_shows_no_link() {
+fn reasons_are_readable_and_debug_shows_no_link() {
     let answer = answer_json('a', Some(key()));
     let asked = start(HomeserverUrl::parse(HOMESERVER).unwrap(), download(by(Delivery::Redirect), None));
     assert_eq!(asked.reason().to_string(), "asking the homeserver for its edge");

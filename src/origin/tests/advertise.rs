@@ -29,7 +29,7 @@ fn homeserver() -> Fakes {
 }
 
 #[test]
-fn peers_read_the_policy_without_a_token() {
+fn remote_homeservers_read_the_policy_without_a_token() {
     for (policy, token, status, told, path) in [
         ("m.local", false, 200, true, "/_matrix/client/v1/media/config"),
         ("m.local", true, 200, true, CONFIG),
@@ -47,7 +47,7 @@ fn peers_read_the_policy_without_a_token() {
 }
 
 #[test]
-fn a_document_that_cannot_be_read_is_a_502_and_a_redirect_keeps_its_place() {
+fn an_unreadable_document_is_a_502_and_a_redirect_keeps_its_location() {
     for (status, header_sent, expected) in [
         (200, ("content-encoding", "deflate"), 502),
         (302, ("location", "https://matrix.example.org/x"), 302),
@@ -61,7 +61,7 @@ fn a_document_that_cannot_be_read_is_a_502_and_a_redirect_keeps_its_place() {
 }
 
 #[test]
-fn addresses_of_strangers_are_not_the_service_accounts() {
+fn the_service_account_asks_without_the_address_of_a_stranger() {
     for (policy, token, address) in
         [("m.local", false, None), ("m.local", true, Some("192.0.2.7")), ("unset", false, Some("192.0.2.7"))]
     {
@@ -72,14 +72,14 @@ fn addresses_of_strangers_are_not_the_service_accounts() {
 }
 
 #[test]
-fn a_service_account_that_is_refused_is_the_logs_concern_and_no_peers() {
+fn a_refusal_of_the_service_account_is_logged_and_not_relayed() {
     for status in [401, 403] {
         let fakes = Fakes::new(move |_| response(status, &[], b"{\"errcode\":\"M_UNKNOWN_TOKEN\"}"));
         let reply = ask(&fakes, "m.local", false);
         assert_eq!(reply.status, 401);
         assert!(String::from_utf8(read(reply).unwrap()).unwrap().contains("M_MISSING_TOKEN"));
         assert_eq!(fakes.events.take(), [Event::ServiceAccountRefused]);
-        // A token of one's own is another matter.
+        // A client with a token gets the error about its own token.
         assert_eq!(ask(&fakes, "m.local", true).status, status);
         assert!(fakes.events.take().is_empty());
     }

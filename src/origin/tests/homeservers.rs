@@ -1,4 +1,4 @@
-//! Homeservers that answer otherwise than Synapse does.
+//! Tests with homeservers that respond differently from Synapse.
 
 use super::*;
 use crate::ports::Runtime as _;
@@ -6,7 +6,7 @@ use crate::ports::Runtime as _;
 const LEGACY: &str = "/_matrix/media/v3/download/example.org/abc";
 
 #[test]
-fn what_is_neither_an_error_nor_the_media_is_a_502() {
+fn a_response_that_is_neither_an_error_nor_the_media_is_a_502() {
     for status in [201, 204, 207, 300, 301, 302, 303, 304, 305, 306] {
         for (method, query) in [(Method::GET, ""), (Method::HEAD, ""), (Method::GET, JSON)] {
             let fakes = Fakes::new(move |_| response(status, &[("location", "https://s3.example/x")], MEDIA));
@@ -40,14 +40,14 @@ fn a_coding_that_the_platform_cannot_decode_is_a_502() {
     }
 }
 
-/// The size that an answer tells.
+/// Returns the object's size, as the answer tells it.
 fn answered_size(fakes: &Fakes) -> u64 {
     let answer: serde_json::Value = serde_json::from_slice(&read(get(JSON).of(fakes)).unwrap()).unwrap();
     answer["metadata"]["size"].as_u64().unwrap()
 }
 
 #[test]
-fn a_head_is_not_believed_over_what_a_get_has_shown() {
+fn a_get_is_believed_and_not_a_head_that_contradicts_it() {
     for told in ["0", "5", "28"] {
         let fakes = Fakes::new(move |seen| {
             let length = if seen.method == "HEAD" { told } else { "27" };
@@ -67,7 +67,7 @@ fn a_head_is_not_believed_over_what_a_get_has_shown() {
 }
 
 #[test]
-fn a_head_without_a_length_is_followed_by_a_get_where_nothing_is_known() {
+fn a_head_with_length_0_is_followed_by_a_get_if_nothing_is_known() {
     let fakes = Fakes::new(|seen| {
         let length = if seen.method == "HEAD" { "0" } else { "27" };
         response(200, &[("content-length", length)], if seen.method == "HEAD" { b"" } else { MEDIA })
@@ -76,7 +76,7 @@ fn a_head_without_a_length_is_followed_by_a_get_where_nothing_is_known() {
     assert_eq!(fakes.methods(), "HEAD GET");
 }
 
-/// A homeserver that knows the legacy endpoints and `whoami` only.
+/// Returns a homeserver that knows only the legacy endpoints and `whoami`.
 fn legacy_only() -> Fakes {
     Fakes::new(|seen| {
         if seen.path.ends_with("/whoami") {
@@ -100,14 +100,14 @@ fn paths(fakes: &Fakes) -> Vec<String> {
 }
 
 #[test]
-fn a_legacy_request_with_a_token_works_at_a_homeserver_with_legacy_endpoints_only() {
+fn a_legacy_request_with_a_token_works_if_there_are_only_legacy_endpoints() {
     let fakes = legacy_only();
     assert_eq!(read(Ask { path: LEGACY, ..get("") }.of(&fakes)).unwrap(), MEDIA);
     let whoami = "GET /_matrix/client/v3/account/whoami".to_owned();
     let (first, then) = (format!("GET {PATH}"), format!("GET {LEGACY}"));
     let probe = "GET /_matrix/client/v1/media/config".to_owned();
     assert_eq!(paths(&fakes), [first, probe, whoami.clone(), then.clone()]);
-    // Remembered, for an hour.
+    // This is remembered for an hour.
     assert_eq!(read(Ask { path: LEGACY, ..get("") }.of(&fakes)).unwrap(), MEDIA);
     assert_eq!(paths(&fakes), [whoami, then]);
     let reply = Ask { path: LEGACY, ..get(JSON) }.of(&fakes);
@@ -115,7 +115,7 @@ fn a_legacy_request_with_a_token_works_at_a_homeserver_with_legacy_endpoints_onl
 }
 
 #[test]
-fn a_bad_token_does_not_get_around_the_policy_there() {
+fn a_bad_token_does_not_get_around_the_policy_on_legacy_endpoints() {
     let fakes = legacy_only();
     for _ in 0..2 {
         let bad = Ask {
@@ -132,14 +132,14 @@ fn a_bad_token_does_not_get_around_the_policy_there() {
 }
 
 #[test]
-fn a_head_too_finds_what_is_on_the_legacy_endpoints_only() {
+fn a_head_finds_media_that_only_the_legacy_endpoints_have() {
     let fakes = legacy_only();
     let head = Ask { path: LEGACY, method: Method::HEAD, ..get("") }.of(&fakes);
     assert_eq!((head.status.as_u16(), header(&head, "content-length")), (200, Some("27")));
 }
 
 #[test]
-fn what_is_remembered_is_forgotten_where_it_is_wrong() {
+fn a_wrong_memory_of_the_endpoints_is_forgotten() {
     let fakes = Fakes::new(|seen| match seen.path.as_str() {
         LEGACY => response(404, &[], br#"{"errcode":"M_NOT_FOUND"}"#),
         _ => response(200, &[("content-length", "27")], if seen.method == "HEAD" { b"" } else { MEDIA }),
@@ -151,7 +151,8 @@ fn what_is_remembered_is_forgotten_where_it_is_wrong() {
 
 #[test]
 fn one_objects_error_says_nothing_about_the_endpoint() {
-    // A remote homeserver's errcode, relayed: with it anybody could switch the authenticated endpoint off for all.
+    // The homeserver relays the error of a remote homeserver. With such errors anybody could switch the
+    // authenticated endpoint off for everybody.
     let fakes = Fakes::new(|seen| match seen.path.as_str() {
         PATH => response(404, &[], br#"{"errcode":"M_UNRECOGNIZED"}"#),
         "/_matrix/client/v1/media/config" => response(401, &[], br#"{"errcode":"M_MISSING_TOKEN"}"#),
@@ -168,7 +169,7 @@ fn one_objects_error_says_nothing_about_the_endpoint() {
 }
 
 #[test]
-fn an_authenticated_request_there_and_any_other_404_are_the_homeservers_own() {
+fn a_404_to_an_authenticated_request_and_any_other_404_are_relayed() {
     let fakes = legacy_only();
     let reply = get("").of(&fakes);
     assert_eq!((reply.status.as_u16(), paths(&fakes)), (404, vec![format!("GET {PATH}")]));

@@ -1,8 +1,8 @@
-//! Who gets a link, and who gets media instead.
+//! Tests: who gets a link, and who gets media instead.
 
 use super::*;
 use crate::cipher::Key;
-use crate::protocol::{Protection, WebOrigin};
+use crate::protocol::{Delivery, Protection, WebOrigin};
 
 const PLAIN: &str = "org-matrix-msc4097-plain";
 
@@ -45,7 +45,7 @@ fn an_opted_in_client_gets_an_answer_and_the_homeserver_sends_no_bytes() {
 }
 
 #[test]
-fn two_requests_have_two_keys_and_two_tokens() {
+fn two_requests_get_two_keys_and_two_tokens() {
     let fakes = Fakes::with_object(MEDIA);
     let one = read(get(JSON).of(&fakes)).unwrap();
     fakes.run_background_tasks();
@@ -57,8 +57,8 @@ fn two_requests_have_two_keys_and_two_tokens() {
 }
 
 #[test]
-fn what_cannot_be_linked_is_served_as_not_opted_in() {
-    // Too small for a link; longer than the keystream; of unknown length.
+fn an_object_that_gets_no_link_is_served_as_not_opted_in() {
+    // Too small; longer than the keystream; larger than `REDIRECT_MAX_BYTES`; of unknown length.
     for (variable, bytes, length, reason) in [
         ("REDIRECT_MIN_BYTES", "1000", Some("27"), "too-small"),
         ("REDIRECT_MIN_BYTES", "10", Some("68719476736"), "too-large"),
@@ -78,7 +78,7 @@ fn what_cannot_be_linked_is_served_as_not_opted_in() {
 }
 
 #[test]
-fn the_largest_object_that_is_linked_has_the_limits_own_size() {
+fn an_object_as_large_as_the_limit_gets_a_link_and_a_larger_one_does_not() {
     for (max_bytes, query, status, has_link) in [
         ("27", REDIRECT, 307, true),
         ("26", REDIRECT, 200, false),
@@ -111,7 +111,7 @@ fn a_head_is_told_why_its_get_is_served_plainly() {
         ("10", "org.matrix.msc4097.delivery=session", Some("not-supported")),
         ("1000", "", None),
     ] {
-        // Cold, then with info that is known.
+        // Cold, then with known info.
         for fakes in [Fakes::with_object(MEDIA), warm()] {
             let config = vec![("REDIRECT_MIN_BYTES", min_bytes)];
             let reply = Ask { method: Method::HEAD, config, ..get(query) }.of(&fakes);
@@ -124,7 +124,7 @@ fn a_head_is_told_why_its_get_is_served_plainly() {
 }
 
 #[test]
-fn the_reason_is_on_media_and_redirects_and_on_nothing_else() {
+fn only_media_and_redirects_have_the_reason() {
     let range = ("range", "bytes=1-2");
     let reply = Ask { config: vec![("REDIRECT_MIN_BYTES", "1000")], ..get(JSON) }
         .header(range.0, range.1)
@@ -155,7 +155,7 @@ fn the_reason_is_on_media_and_redirects_and_on_nothing_else() {
 }
 
 #[test]
-fn a_failing_key_store_costs_the_link_and_not_the_media() {
+fn without_the_key_store_a_client_gets_the_media_but_no_link() {
     for fault in [StoreFault::Fails, StoreFault::FailsButPersists] {
         let fakes = Fakes::with_object(MEDIA);
         fakes.store_fault.set(fault);
@@ -170,7 +170,7 @@ fn a_failing_key_store_costs_the_link_and_not_the_media() {
 }
 
 #[test]
-fn what_the_service_account_is_refused_is_served_as_not_opted_in() {
+fn an_object_that_the_edge_could_not_serve_is_served_as_not_opted_in() {
     let fakes = Fakes::with_object(MEDIA);
     get(JSON).of(&fakes);
     let (_, record) = fakes.only_grant().unwrap();

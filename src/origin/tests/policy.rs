@@ -1,4 +1,4 @@
-//! Policies over fakes: what is refused, who is asked, and that no way leads around them.
+//! Tests of policies over fakes: what they refuse, who is asked, and that nothing gets around them.
 
 use super::*;
 use crate::policy::{
@@ -12,7 +12,7 @@ const LEGACY: &str = "/_matrix/media/r0/download/example.org/abc";
 const LEGACY_REMOTE: &str = "/_matrix/media/v3/download/remote.example.com/abc";
 const REMOTE: &str = "/_matrix/client/v1/media/download/remote.example.com/abc";
 
-/// A legacy request without a token, under a policy.
+/// Returns a legacy request without a token, under a policy.
 fn anonymous<'a>(path: &'a str, policy: &'a str) -> Ask<'a> {
     Ask { path, headers: Vec::new(), config: vec![("MEDIA_UNAUTHENTICATED", policy)], ..get("") }
 }
@@ -40,7 +40,7 @@ fn without_a_token_the_policy_narrows_and_the_homeserver_still_decides() {
 }
 
 #[test]
-fn cached_means_what_we_hold_and_the_homeserver_is_asked_even_then() {
+fn under_m_cached_the_homeserver_is_asked_about_cached_objects_too() {
     let fakes = warm();
     assert_eq!(read(anonymous(LEGACY, "m.cached").of(&fakes)).unwrap(), MEDIA);
     assert_eq!(fakes.methods(), "HEAD?1");
@@ -52,7 +52,7 @@ fn cached_means_what_we_hold_and_the_homeserver_is_asked_even_then() {
 }
 
 #[test]
-fn a_token_on_a_legacy_endpoint_opens_what_the_authenticated_one_has() {
+fn a_legacy_request_with_a_token_goes_to_the_authenticated_endpoint() {
     for policy in ["unset", "m.none"] {
         let fakes = Fakes::with_object(MEDIA);
         let config = vec![("MEDIA_UNAUTHENTICATED", policy)];
@@ -73,7 +73,7 @@ fn without_a_token_there_is_no_opting_in() {
 }
 
 #[test]
-fn legacy_clients_are_redirected_only_if_they_say_so() {
+fn legacy_clients_are_redirected_only_if_they_allow_it() {
     let config = || vec![("PLAIN_REDIRECT", "on"), ("REMOTE_POLICY", "off")];
     for (query, status) in [("", 200), ("allow_redirect=false", 200), ("allow_redirect=true", 307)] {
         let reply = Ask { path: LEGACY, config: config(), ..get(query) }.of(&Fakes::with_object(MEDIA));
@@ -82,7 +82,7 @@ fn legacy_clients_are_redirected_only_if_they_say_so() {
 }
 
 #[test]
-fn allow_remote_false_leads_to_what_the_homeserver_has_and_not_around_the_token() {
+fn allow_remote_false_asks_the_legacy_endpoint_but_checks_the_token_first() {
     let fakes = with_remote("\"m.none\"");
     Ask { path: LEGACY_REMOTE, ..get("allow_remote=false") }.of(&fakes);
     let paths: Vec<String> = fakes.seen.take().into_iter().map(|seen| seen.path).collect();
@@ -90,7 +90,7 @@ fn allow_remote_false_leads_to_what_the_homeserver_has_and_not_around_the_token(
     assert_eq!(paths, [whoami, format!("{LEGACY_REMOTE}?allow_remote=false")]);
     assert!(fakes.asked_remotes.borrow().is_empty());
 
-    // The legacy endpoint, which looks at no token, would give the media to anybody.
+    // The legacy endpoint ignores tokens, so it would give the media to anybody.
     for policy in ["unset", "m.none"] {
         for remote_policy in ["enforce", "off"] {
             for path in [LEGACY, LEGACY_REMOTE] {
@@ -109,13 +109,13 @@ fn allow_remote_false_leads_to_what_the_homeserver_has_and_not_around_the_token(
 }
 
 #[test]
-fn own_media_need_no_other_server() {
+fn local_media_are_served_with_allow_remote_false() {
     let fakes = Fakes::with_object(MEDIA);
     assert_eq!(Ask { path: LEGACY, ..get("allow_remote=false") }.of(&fakes).status, 200);
     assert_eq!(fakes.seen.borrow()[0].path, format!("{PATH}?allow_remote=false"));
 }
 
-/// A remote homeserver that publishes this policy.
+/// Returns fakes with a remote homeserver that publishes this policy.
 fn with_remote(policy: &'static str) -> Fakes {
     let mut fakes = Fakes::with_object(MEDIA);
     fakes.remotes = Box::new(move |url| {
@@ -135,7 +135,7 @@ fn with_remote(policy: &'static str) -> Fakes {
 }
 
 #[test]
-fn a_peer_that_gives_nothing_is_asked_once_and_its_media_never() {
+fn a_remote_homeserver_that_rejects_access_is_asked_once_and_its_media_never_fetched() {
     let fakes = with_remote("\"m.none\"");
     for _ in 0..3 {
         let reply = Ask { path: REMOTE, ..get("") }.of(&fakes);
@@ -146,14 +146,14 @@ fn a_peer_that_gives_nothing_is_asked_once_and_its_media_never() {
         assert_eq!(fakes.methods(), "GET");
     }
     assert_eq!(fakes.asked_remotes.borrow().len(), 2);
-    // After its time it is asked again.
+    // It is asked again once the verdict has expired.
     fakes.now_ms.set(fakes.now_ms.get() + 3_600_000);
     Ask { path: REMOTE, ..get("") }.of(&fakes);
     assert_eq!(fakes.asked_remotes.borrow().len(), 4);
 }
 
 #[test]
-fn other_peers_and_those_that_say_nothing_are_fetched_from() {
+fn media_of_other_remote_homeservers_are_fetched_even_if_they_tell_no_policy() {
     for policy in ["\"m.local\"", "\"m.unspecified\"", "\"new\"", "7", "nonsense"] {
         let fakes = with_remote(policy);
         assert_eq!(Ask { path: REMOTE, ..get("") }.of(&fakes).status, 200, "{policy}");
@@ -167,7 +167,7 @@ fn other_peers_and_those_that_say_nothing_are_fetched_from() {
 }
 
 #[test]
-fn a_verdict_costs_at_most_one_read_and_none_where_it_is_remembered() {
+fn a_verdict_costs_at_most_one_read_and_none_if_it_is_remembered() {
     let reads = |fakes: &Fakes| {
         let names = fakes.read_names.take();
         names.iter().filter(|name| name.starts_with("remote:")).count()
@@ -190,7 +190,7 @@ fn a_verdict_costs_at_most_one_read_and_none_where_it_is_remembered() {
             assert!(next.asked_remotes.borrow().is_empty());
         }
     }
-    // Whom no lookup is about, no read is about.
+    // Requests that need no verdict cost no read.
     let fakes = Fakes::with_object(MEDIA);
     get(JSON).of(&fakes);
     anonymous(LEGACY_REMOTE, "unset").of(&fakes);
@@ -198,7 +198,7 @@ fn a_verdict_costs_at_most_one_read_and_none_where_it_is_remembered() {
 }
 
 #[test]
-fn made_up_server_names_cause_so_many_lookups_a_minute_and_no_more_writes() {
+fn made_up_server_names_cause_a_limited_number_of_lookups_and_writes() {
     let fakes = Fakes::with_object(MEDIA);
     let ask = |n: u32| {
         let path = format!("/_matrix/client/v1/media/download/made-up-{n}.example.com/abc");
@@ -210,7 +210,7 @@ fn made_up_server_names_cause_so_many_lookups_a_minute_and_no_more_writes() {
     }
     assert_eq!(ask(100), (0, 0));
     assert_eq!(fakes.events.take(), [Event::PolicyLookupSkipped]);
-    // Only those: what is remembered is as ever, and a minute later so is the rest.
+    // The limit does not concern remembered policies, and it ends after a minute.
     assert_eq!((ask(0), fakes.events.take()), ((0, 0), vec![]));
     fakes.now_ms.set(fakes.now_ms.get() + 60_000);
     assert_eq!(ask(100), (2, 1));
@@ -218,7 +218,7 @@ fn made_up_server_names_cause_so_many_lookups_a_minute_and_no_more_writes() {
 
 #[test]
 fn requests_that_come_together_wait_for_one_lookup() {
-    // Another request is at it, and finds a rejection after a while.
+    // Another request has begun the lookup, and finds a rejection after a while.
     let key = record_key(&ServerName::parse("remote.example.com").unwrap());
     let begun = |fakes: &Fakes| {
         let now_ms = fakes.now_ms.get();
@@ -238,7 +238,7 @@ fn requests_that_come_together_wait_for_one_lookup() {
     assert_eq!(Ask { path: REMOTE, ..get("") }.of(&fakes).status, 404);
     assert!(fakes.asked_remotes.borrow().is_empty() && fakes.records.borrow().is_empty());
 
-    // It never comes back: a lookup of its own, after a while.
+    // If the other request never returns, this one begins its own lookup after a while.
     let fakes = with_remote("\"m.none\"");
     begun(&fakes);
     assert_eq!(Ask { path: REMOTE, ..get("") }.of(&fakes).status, 404);
@@ -256,7 +256,7 @@ fn a_bad_token_causes_no_lookup() {
 }
 
 #[test]
-fn a_bad_token_is_the_homeservers_401_where_a_rejection_is_remembered_too() {
+fn a_bad_token_gets_the_homeservers_401_even_if_a_rejection_is_remembered() {
     const LOGGED_OUT: &str = "{\"errcode\":\"M_UNKNOWN_TOKEN\",\"soft_logout\":true}";
     let mut fakes = Fakes::new(|seen: &Seen| match seen.token.as_deref() {
         Some("user") => response(200, &[], b"{}"),
@@ -274,7 +274,7 @@ fn a_bad_token_is_the_homeservers_401_where_a_rejection_is_remembered_too() {
 }
 
 #[test]
-fn where_no_lookup_may_go_nobody_is_asked_about_the_token_for_it() {
+fn if_no_lookup_is_allowed_the_token_is_not_checked_for_one() {
     for server in ["192.0.2.1", "localhost:8448", "intranet"] {
         let mut fakes = Fakes::with_object(MEDIA);
         fakes.remotes = Box::new(|url| panic!("{url}"));

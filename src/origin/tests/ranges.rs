@@ -1,9 +1,9 @@
-//! Ranges and conditions of plain delivery over fakes.
+//! Tests of ranges and conditions in plain delivery, over fakes.
 
 use super::*;
 
 #[test]
-fn ranges_and_conditions_cold_and_warm() {
+fn ranges_and_conditions_work_cold_and_warm() {
     for fakes in [Fakes::with_object(MEDIA), warm()] {
         let whole = get("").of(&fakes);
         let etag = header(&whole, "etag").unwrap().to_owned();
@@ -26,7 +26,7 @@ fn ranges_and_conditions_cold_and_warm() {
 }
 
 #[test]
-fn a_homeserver_that_knows_ranges_is_used_and_checked() {
+fn a_homeserver_that_supports_ranges_is_asked_for_the_range() {
     let fakes = |content_range: &'static str| {
         Fakes::new(move |seen: &Seen| -> Result<UpstreamResponse<FakeBody>, UpstreamError> {
             assert_eq!(seen.range.as_deref(), Some("bytes=4-6"));
@@ -39,7 +39,7 @@ fn a_homeserver_that_knows_ranges_is_used_and_checked() {
 }
 
 #[test]
-fn a_part_that_is_not_the_one_asked_for_is_used_as_far_as_it_fits() {
+fn a_part_that_was_not_requested_is_used_as_far_as_it_fits() {
     let sends = |content_range: &'static str, bytes: &'static [u8]| {
         Fakes::new(move |seen: &Seen| match seen.range {
             Some(_) => {
@@ -58,7 +58,7 @@ fn a_part_that_is_not_the_one_asked_for_is_used_as_far_as_it_fits() {
     let part = |range: &str, bytes: &[u8]| {
         (206, Some(format!("bytes {range}/27")), Some(bytes.len().to_string()), bytes.to_vec())
     };
-    // Shorter than asked for: legal, and what matrix-media-repo answers to an open range.
+    // The part may be shorter than requested: matrix-media-repo sends such a part for an open range.
     let shorter = sends("bytes 0-9/27", &MEDIA[..10]);
     assert_eq!(ask(&shorter, "bytes=0-"), part("0-9", &MEDIA[..10]));
     assert_eq!(shorter.methods(), "GET");
@@ -73,7 +73,7 @@ fn a_part_that_is_not_the_one_asked_for_is_used_as_far_as_it_fits() {
 }
 
 #[test]
-fn an_empty_object_is_whole_for_every_range_whatever_the_homeserver_says() {
+fn every_range_of_an_empty_object_gets_the_whole_whatever_the_homeserver_says() {
     let fakes = Fakes::new(|seen| match seen.range {
         Some(_) => response(416, &[("content-range", "bytes */0")], b"{}"),
         None => response(200, &[("content-length", "0")], b""),
@@ -85,7 +85,7 @@ fn an_empty_object_is_whole_for_every_range_whatever_the_homeserver_says() {
 }
 
 #[test]
-fn a_homeserver_that_sends_other_parts_only_is_a_502() {
+fn a_homeserver_that_sends_only_other_parts_is_a_502() {
     let fakes = Fakes::new(|_| response(206, &[("content-range", "bytes 5-7/27")], &MEDIA[5..8]));
     assert_eq!(get("").header("range", "bytes=4-6").of(&fakes).status, 502);
     assert_eq!(fakes.methods(), "GET GET");
@@ -93,8 +93,8 @@ fn a_homeserver_that_sends_other_parts_only_is_a_502() {
 }
 
 #[test]
-fn only_one_range_of_a_get_is_passed_on() {
-    // It would answer a part to HEAD too, and several ranges as multipart/byteranges.
+fn only_a_single_range_of_a_get_is_passed_on() {
+    // This homeserver honours ranges of a `HEAD` too, and sends several ranges as `multipart/byteranges`.
     let obeys = || {
         Fakes::new(|seen| match seen.range {
             Some(_) => {
@@ -117,7 +117,7 @@ fn only_one_range_of_a_get_is_passed_on() {
 }
 
 #[test]
-fn a_416_of_the_homeserver_says_how_long_the_object_is() {
+fn a_416_of_the_homeserver_tells_the_length_of_the_object() {
     for (status, expected) in [(416, Some("bytes */27")), (404, None)] {
         let fakes = Fakes::new(move |_| response(status, &[("content-range", "bytes */27")], b"{}"));
         let reply = get("").header("range", "bytes=27-").of(&fakes);

@@ -1,4 +1,4 @@
-//! Bodies: a response of the runtime, or bytes in memory.
+//! The adapter for bodies: responses of the runtime, or bytes in memory.
 
 use std::rc::Rc;
 
@@ -10,31 +10,33 @@ use super::glue;
 use super::task::settled_within;
 use crate::ports::{BODY_TIMEOUT_MS, Body, BodyError};
 
-/// What a read of a whole body comes to. A sender that has said how much will come and then sends
-/// nothing must not keep a client waiting for the first byte.
+/// Waits for a read of a whole body. The time limit is for senders that promise a body and then send nothing,
+/// while the client waits for its first byte.
 async fn read_whole(read: Result<Promise, JsValue>) -> Result<JsValue, BodyError> {
     settled_within(BODY_TIMEOUT_MS.into(), read).await.map_err(|_| BodyError::Broken)
 }
 
-/// A body on its way.
+/// A body: a stream, or bytes in memory.
 pub(crate) enum WorkerBody {
-    /// Not read yet: the runtime's own stream, which it can hand through without waking us.
+    /// A body that is not read yet: the runtime's own stream, which it can pass through without our code.
     Response(Response),
-    /// Read: bytes outside of wasm memory, perhaps on their way to the cache too.
+    /// A body in the runtime's memory, outside of WebAssembly's. A background task may put it into the cache
+    /// too.
     Buffer(Rc<ArrayBuffer>),
 }
 
 impl WorkerBody {
-    /// The stream of a response that has one.
+    /// Returns the stream of a response, if it has one.
     pub(super) fn stream(response: &Response) -> Option<ReadableStream> {
         response.body()
     }
 }
 
-/// Gives a buffer's memory back now, not by a later garbage collection, unless somebody else has it.
+/// Frees a buffer's memory now instead of at a later garbage collection, unless there is another handle to
+/// it.
 pub(super) fn release(buffer: Rc<ArrayBuffer>) {
     if let Ok(buffer) = Rc::try_unwrap(buffer) {
-        // It fails only for memory that cannot be detached, which is not ours.
+        // This fails only for memory that cannot be detached, such as WebAssembly's.
         let _ = buffer.transfer_with_length(0);
     }
 }
@@ -82,7 +84,7 @@ impl Body for WorkerBody {
         if let Self::Response(response) = self
             && let Some(stream) = Self::stream(&response)
         {
-            // The promise's outcome is of no interest: the connection is given back either way.
+            // The outcome does not matter: the connection is released either way.
             let _ = stream.cancel();
         }
     }

@@ -1,13 +1,14 @@
 //! The adapter for the cache: the Cache API of this data centre.
 //!
-//! Entries lie under `<edge>/_cloakroom/…`, a path that no request reaches (both hosts answer it with
-//! 404), in a named cache that `fetch` does not share. An object is a 200 whose `Cloakroom-Object-Info`
-//! header has the info; the info is stored a second time by itself, so that it is known even where
-//! the bytes are not cached.
+//! Entries lie under `<edge>/_cloakroom/…`, in a named cache that `fetch` does not share. No request reaches
+//! that path, because both hosts return 404 for it. An object is a 200 with its info in the header
+//! `Cloakroom-Object-Info`. The info is also stored by itself, so that it is known even if the bytes are not
+//! cached.
 //!
-//! A put of a stream that breaks off may leave a part behind that looks whole, and may leave it late.
-//! So each such put has a number, its receipt, which is stored by itself once all bytes are through; an
-//! object whose receipt is missing is not cached. What is put from memory is whole and needs none.
+//! An interrupted streaming put can leave a truncated entry that looks complete, possibly much later. So each
+//! such put has a random number, its receipt, which is stored by itself after all bytes have been put. An
+//! object without its receipt does not count as cached. An object that is put from memory is complete and
+//! needs no receipt.
 
 use std::cell::RefCell;
 
@@ -80,14 +81,14 @@ impl Workers {
         settled(cache.put(url, &response)).await.is_ok()
     }
 
-    /// Puts an object and waits until all of its bytes are through; says whether they are.
+    /// Puts an object and waits until all of its bytes have been put. Returns whether that succeeded.
     async fn put_bytes(&self, object: &Object, info: &ObjectInfo, body: WorkerBody) -> bool {
         let url = self.cache_url("object", object);
         let source = match body {
             WorkerBody::Buffer(buffer) => return self.cache_put(&url, info, None, Some(&buffer)).await,
             WorkerBody::Response(response) => WorkerBody::stream(&response),
         };
-        // The runtime's own way to make a stream of a known length.
+        // `FixedLengthStream` is how the runtime gives a stream a known length.
         let counter = info.size.and_then(|size| u32::try_from(size).ok()).map(FixedLengthStream::new);
         let (Some(source), Some(Ok(counter))) = (source, counter) else { return false };
         let mut number = [0; 16];
@@ -100,7 +101,7 @@ impl Workers {
         let through = glue::handled(through);
         let put = self.cache_put(&url, info, Some(&receipt), Some(&readable)).await;
         if !put {
-            // Nobody reads it any more: the pump would wait.
+            // Nothing reads the stream any more, and the pump would wait for a reader.
             let _ = readable.cancel();
         }
         settled(Ok(through)).await.is_ok()
@@ -108,8 +109,8 @@ impl Workers {
             && self.cache_put(&self.cache_url("receipt", object), info, Some(&receipt), None).await
     }
 
-    /// Moves a body, chunk by chunk, into a stream. Gives up, and breaks both off, when neither side makes
-    /// progress for [`STALL_MS`].
+    /// Copies a body into a stream, chunk by chunk. Gives up and aborts both when there is no progress for
+    /// [`STALL_MS`].
     async fn pump(
         &self,
         object_name: &str,
@@ -129,7 +130,8 @@ impl Workers {
         }
     }
 
-    /// Whether the object that was put with this receipt is whole.
+    /// Returns whether an object that was put with this receipt is complete. Objects without a receipt always
+    /// are.
     async fn is_whole(&self, object: &Object, receipt: Option<&HeaderValue>) -> bool {
         if receipt.is_none() {
             return true;
@@ -141,7 +143,8 @@ impl Workers {
     }
 }
 
-/// The cache, opened once per isolate: the object is a name and belongs to no request.
+/// Returns the cache, which is opened once per isolate: the runtime's object is only a name and belongs to no
+/// request.
 async fn cache() -> Option<Cache> {
     if let Some(cache) = CACHE.with_borrow(Clone::clone) {
         return Some(cache);

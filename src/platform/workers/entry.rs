@@ -1,4 +1,4 @@
-//! The entry: every request of the Worker.
+//! The entry: serves every request of the Worker.
 
 use std::rc::Rc;
 
@@ -16,7 +16,7 @@ use crate::protocol::MatrixError;
 
 #[wasm_bindgen]
 impl Task {
-    /// Begins to serve a request; the outcome is its response.
+    /// Begins to serve a request. The outcome of the task is the response.
     pub fn serve(&mut self, request: web_sys::Request, env: worker::Env, context: Context) {
         self.begin(async move { serve(request, env, context).await.map(JsValue::from) });
     }
@@ -28,15 +28,15 @@ thread_local! {
 }
 
 async fn serve(request: web_sys::Request, env: worker::Env, context: Context) -> Result<Response, JsValue> {
-    // `fetch` resolves dot segments: what is judged here must be what is asked there.
+    // `fetch` resolves dot segments, so we must decide by the URL without them.
     let Ok(line) = glue::request_line(&request) else {
         let error = MatrixError::new(StatusCode::BAD_REQUEST, "M_UNKNOWN", "The URL is not valid");
-        // Any host may be the edge's, whose rules are the stricter ones.
+        // The host is unknown, so it may be the edge's, which has the stricter rules.
         return response::send(None, dispatch::finish(Reply::error(&error), Host::Edge, &Method::GET)).await;
     };
     let (method, url) = line.split_once('\n').unwrap_or_default();
     let incoming = Request {
-        // A method that `http` cannot hold is none that we serve.
+        // We serve no method that `http` cannot parse. `TRACE`, which we do not serve either, stands for it.
         method: method.parse::<Method>().unwrap_or(Method::TRACE),
         url: Url::split(url),
         headers: |set| headers(&request, set),

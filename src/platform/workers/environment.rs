@@ -1,4 +1,4 @@
-//! The Worker's environment: read and judged once per isolate, whose environment never changes.
+//! The Worker's environment. It never changes within an isolate, so it is read and checked once.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,17 +10,17 @@ use crate::config::{Config, ConfigError, Misconfigured};
 pub(super) type Judged = Result<Rc<Config>, Rc<Misconfigured>>;
 
 thread_local! {
-    /// Variables that [`log_once`] has named.
+    /// The variables that [`log_once`] has logged.
     static LOGGED: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
     static JUDGED: RefCell<Option<Judged>> = const { RefCell::new(None) };
 }
 
-/// The configuration of this isolate. What is wrong is logged once, one line a variable.
+/// Returns the configuration of this isolate. Logs each error once, on one line.
 pub(super) fn config(env: &worker::Env) -> Judged {
     JUDGED.with_borrow_mut(|judged| judged.get_or_insert_with(|| judge(env)).clone())
 }
 
-/// One variable or secret.
+/// Returns the value of a variable or secret.
 fn variable(env: &worker::Env, name: &str) -> Option<String> {
     let value = js_sys::Reflect::get(env, &wasm_bindgen::JsValue::from_str(name)).ok()?;
     value.as_string()
@@ -44,7 +44,7 @@ fn judge(env: &worker::Env) -> Judged {
     Err(Rc::new(wrong))
 }
 
-/// Logs what is wrong for some requests only: once per isolate, not with each of them.
+/// Logs an error that concerns only some requests, once per isolate and not for each of these requests.
 pub(super) fn log_once(error: &ConfigError) {
     LOGGED.with_borrow_mut(|logged| {
         if !logged.contains(&error.variable) {
@@ -54,7 +54,7 @@ pub(super) fn log_once(error: &ConfigError) {
     });
 }
 
-/// `{"event":"config_error",…}`: one line of JSON, as every line of our log is.
+/// Returns `{"event":"config_error",…}` as one line of JSON, like all lines of our log.
 fn log_line(error: &ConfigError) -> String {
     serde_json::json!({ "event": "config_error", "variable": error.variable, "error": error.to_string() })
         .to_string()

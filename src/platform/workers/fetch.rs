@@ -1,4 +1,4 @@
-//! The adapter for the homeserver: one function for all requests that we make in our own name.
+//! The adapter for the homeserver: sends all requests that we make ourselves.
 
 use std::cell::OnceCell;
 
@@ -16,8 +16,8 @@ use super::task::{is_timeout, settled_within};
 use crate::ports::{self, Account, Homeserver, UpstreamError, UpstreamRequest, UpstreamResponse};
 use crate::protocol::field_text;
 
-/// How long the homeserver may take to answer: longer than the 20 s that it waits by default for
-/// media that is still being uploaded, and than the minute that clients ask for.
+/// How long the homeserver may take to send the headers, in milliseconds: longer than the 20 s that it waits
+/// by default for media that are still being uploaded, and than the minute that clients ask for.
 const HEADERS_TIMEOUT_MS: f64 = 100_000.0;
 
 impl Homeserver<WorkerBody> for Workers {
@@ -45,16 +45,17 @@ impl Homeserver<WorkerBody> for Workers {
     }
 }
 
-/// Whether the runtime decodes bodies of this content coding, which then have a length that nobody knows. It
-/// hands on all others as they come.
+/// Returns whether the runtime decodes bodies of this content coding. The length of a decoded body is
+/// unknown. The runtime passes bodies of other codings on as they arrive.
 fn is_decoded(coding: &HeaderValue) -> bool {
-    // Written like this; of `GZIP` or `gzip, br` it makes nothing.
+    // Exactly these spellings: the runtime does not decode `GZIP` or `gzip, br`.
     matches!(coding.as_bytes(), b"gzip" | b"br")
 }
 
 thread_local! {
     static NAMES: Names = Names::of(&ports::READ_HEADERS);
-    /// The options of a request that says nothing but who we are: those of every link.
+    /// The options of a request with nothing but the service account's token, as the edge sends it for a
+    /// whole object.
     static SERVICE: OnceCell<JsValue> = const { OnceCell::new() };
 }
 
@@ -71,7 +72,8 @@ fn options(request: &UpstreamRequest) -> JsValue {
     }
 }
 
-/// An encoded body would hide the length; nothing of the client's request goes along but what is named.
+/// Returns the headers of a request. `Accept-Encoding: identity`, because a content coding would hide the
+/// length. Nothing of the client's request is sent except what this function names.
 fn headers(request: &UpstreamRequest) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(512));
     push_header(&mut text, "accept-encoding", "identity");

@@ -1,4 +1,4 @@
-//! Bindings: the folder `js`, and the globals of the runtime that `web-sys` does not know.
+//! Bindings to the folder `js`, and to globals of the runtime that `web-sys` does not have.
 
 use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -8,26 +8,26 @@ use super::task::Task;
 
 #[wasm_bindgen(module = "/src/platform/workers/js/request.js")]
 extern "C" {
-    /// Method and URL as one text: `method`, line, `URL`. Dot segments are resolved.
+    /// Returns method and URL as one text, `{method}\n{URL}`. Dot segments of the URL are resolved.
     #[wasm_bindgen(js_name = requestLine, catch)]
     pub(super) fn request_line(request: &Request) -> Result<String, JsValue>;
 }
 
 #[wasm_bindgen(module = "/src/platform/workers/js/headers.js")]
 extern "C" {
-    /// Those of the named headers that are there, as one text: `name`, line, `value`, line, …
+    /// Returns those of the named headers that are there as one text, `{name}\n{value}\n…`.
     #[wasm_bindgen(js_name = headerText)]
     pub(super) fn header_text(headers: &Headers, names: &Array) -> String;
 
-    /// Headers as an object of the runtime.
+    /// Creates a `Headers` object from such a text.
     #[wasm_bindgen(js_name = headersObject)]
     pub(super) fn headers_object(text: &str) -> Headers;
 }
 
 #[wasm_bindgen(module = "/src/platform/workers/js/response.js")]
 extern "C" {
-    /// A response with headers that many share and headers of its own. The body may be `null`, bytes
-    /// or a stream.
+    /// Creates a response with `shared` headers, which other responses have too, and with the headers of the
+    /// text `own`. The body may be `null`, bytes or a stream.
     #[wasm_bindgen(catch)]
     pub(super) fn respond(
         status: u16,
@@ -36,7 +36,7 @@ extern "C" {
         body: &JsValue,
     ) -> Result<Response, JsValue>;
 
-    /// The same with bytes, which are copied.
+    /// Creates such a response with a copy of `bytes`.
     #[wasm_bindgen(js_name = respond, catch)]
     pub(super) fn respond_with(
         status: u16,
@@ -48,48 +48,50 @@ extern "C" {
 
 #[wasm_bindgen(module = "/src/platform/workers/js/fetch.js")]
 extern "C" {
-    /// What every request of ours says: no redirect is followed, no cache asked or filled.
+    /// Returns the options for a request of ours, which follows no redirect and neither asks nor fills a
+    /// cache.
     pub(super) fn uncached(method: &str, headers: &str) -> JsValue;
 
-    /// Options of a request as those of `uncached`, which the runtime need not read anew each time.
+    /// Returns the options of `uncached` in a form that the runtime does not have to read anew each time.
     #[wasm_bindgen(js_name = uncachedTemplate)]
     pub(super) fn uncached_template(method: &str, headers: &str) -> JsValue;
 }
 
 #[wasm_bindgen(module = "/src/platform/workers/js/drive.js")]
 extern "C" {
-    /// The promise of a task's outcome; the task begins with the next microtask.
+    /// Returns a promise of a task's outcome. The task begins with the next microtask.
     #[wasm_bindgen(js_name = driveLater)]
     pub(super) fn drive_later(task: Task) -> Promise;
 }
 
 #[wasm_bindgen(module = "/src/platform/workers/js/pump.js")]
 extern "C" {
-    /// Moves a stream into another one, a chunk with each step.
+    /// Copies a stream into another one, one chunk per step.
     pub(super) type Pump;
 
     #[wasm_bindgen(constructor, catch)]
     pub(super) fn new(source: &ReadableStream, sink: &WritableStream) -> Result<Pump, JsValue>;
 
-    /// Moves a chunk; the promise tells whether there may be more.
+    /// Copies a chunk. The promise tells whether there may be more.
     #[wasm_bindgen(method, catch)]
     pub(super) fn step(this: &Pump) -> Result<Promise, JsValue>;
 
-    /// Breaks both streams off.
+    /// Aborts both streams.
     #[wasm_bindgen(method)]
     pub(super) fn abort(this: &Pump, reason: &JsValue);
 }
 
 #[wasm_bindgen(module = "/src/platform/workers/js/body.js")]
 extern "C" {
-    /// The promise itself, whose rejection nobody has to see.
+    /// Returns the promise itself. Its rejection no longer counts as unhandled.
     pub(super) fn handled(promise: Promise) -> Promise;
 
-    /// Reads a stream up to a limit.
+    /// Reads a stream of at most `limit` bytes. The promise resolves to a `Uint8Array`, or to `undefined` if
+    /// the stream is longer.
     #[wasm_bindgen(js_name = readAtMost)]
     pub(super) fn read_at_most(stream: &ReadableStream, limit: f64) -> Promise;
 
-    /// A stream of what `push` makes of a source's chunks, encrypted with the cipher if there is one.
+    /// Returns a stream of `length` bytes: what `push` makes of the source's chunks, encrypted by the cipher if there is one.
     #[wasm_bindgen(js_name = bodyStream, catch)]
     pub(super) fn body_stream(
         source: &ReadableStream,
@@ -117,11 +119,11 @@ extern "C" {
 
 #[wasm_bindgen]
 extern "C" {
-    /// `fetch` of a URL.
+    /// `fetch(url, init)`.
     #[wasm_bindgen(js_name = fetch, catch)]
     pub(super) fn fetch_url(url: &str, init: &JsValue) -> Result<Promise, JsValue>;
 
-    /// `fetch(request, init)`: the request object itself, handed on.
+    /// `fetch(request, init)`, which passes the request object itself on.
     #[wasm_bindgen(js_name = fetch, catch)]
     pub(super) fn fetch_request(request: &Request, init: &JsValue) -> Result<Promise, JsValue>;
 
@@ -137,14 +139,14 @@ extern "C" {
     #[derive(Clone)]
     pub(super) type Cache;
 
-    /// `match`, of a `Request` or a URL.
+    /// `Cache.match`, for a `Request` or a URL.
     #[wasm_bindgen(method, js_name = match, catch)]
     pub(super) fn match_request(this: &Cache, request: &JsValue) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     pub(super) fn put(this: &Cache, url: &str, response: &Response) -> Result<Promise, JsValue>;
 
-    /// The environment's bindings, as `wrangler.toml` names them.
+    /// The bindings of the environment, as `wrangler.toml` names them.
     pub(super) type Bindings;
 
     /// The key store.
@@ -154,7 +156,7 @@ extern "C" {
     /// A namespace of Workers KV.
     pub(super) type KvNamespace;
 
-    /// The record as a text, or `null`.
+    /// Reads a record. The promise resolves to its text, or to `null` if there is no such record.
     #[wasm_bindgen(method, catch)]
     pub(super) fn get(this: &KvNamespace, name: &str) -> Result<Promise, JsValue>;
 
@@ -167,7 +169,7 @@ extern "C" {
     ) -> Result<Promise, JsValue>;
 }
 
-/// `{name: value, …}`.
+/// Creates an object with these members, `{name: value, …}`.
 pub(super) fn object(members: &[(&str, JsValue)]) -> Object {
     let object = Object::new();
     for (name, value) in members {

@@ -1,10 +1,10 @@
-//! Headers between the runtime and the pure parts. They cross the border as one text: `name`, line,
-//! `value`, line, … A crossing with a string costs more than the lines it holds, and no header has a
-//! line end.
+//! Headers between the runtime and the pure parts. All headers of a message cross between JavaScript and
+//! WebAssembly as one text, `{name}\n{value}\n…`, because a crossing costs more than splitting the text into
+//! lines. No header contains a line feed.
 //!
-//! The runtime has the values as UTF-8 on both ways, as the text has: what a server sent as UTF-8 is
-//! relayed byte for byte. Bytes that are no UTF-8 arrive as U+FFFD. (The Fetch standard wants a letter
-//! for each byte instead; `tests/edge/obs-text.test.mjs` sees what the runtime does.)
+//! The runtime reads and writes values as UTF-8, so it relays a server's UTF-8 byte for byte. Bytes that are
+//! not UTF-8 arrive as U+FFFD. (The Fetch standard wants a character for each byte instead.
+//! `tests/edge/obs-text.test.mjs` checks what the runtime does.)
 
 use std::cell::RefCell;
 use std::thread::LocalKey;
@@ -17,18 +17,19 @@ use web_sys::Headers;
 use super::glue;
 use crate::protocol::{field_text, header};
 
-/// More sets of shared headers than we make ourselves; relayed ones may be anything.
+/// How many sets of shared headers are kept. Our own replies need fewer, but sets with relayed headers could
+/// be any number.
 const MAX_SHARED: usize = 16;
 
-/// Stands for a value that is no field value of HTTP: U+FFFD.
+/// The stand-in for a value that is not a valid HTTP field value: U+FFFD.
 const UNREADABLE: &[u8] = "\u{fffd}".as_bytes();
 
 thread_local! {
-    /// Objects with shared headers, by their texts.
+    /// The runtime's objects for shared headers, each with its text.
     static SHARED: RefCell<Vec<(String, Headers)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The names of the headers that are looked at in one kind of message, as JavaScript has them.
+/// The names of the headers to read from one kind of message, as JavaScript strings.
 pub(super) struct Names(Array);
 
 impl Names {
@@ -37,14 +38,14 @@ impl Names {
     }
 }
 
-/// Those of the named headers that are there. A name that is none is left out.
+/// Reads those of the named headers that a message has.
 pub(super) fn read_headers(headers: &Headers, names: &'static LocalKey<Names>) -> HeaderMap {
     let mut map = HeaderMap::new();
     let text = names.with(|names| glue::header_text(headers, &names.0));
     let mut lines = text.split('\n');
     while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
         if let Ok(name) = HeaderName::try_from(name) {
-            // A value with control characters is there, though nobody can read it.
+            // A header whose value has control characters is there, though its value is not readable.
             let value =
                 HeaderValue::from_bytes(value.as_bytes()).or_else(|_| HeaderValue::from_bytes(UNREADABLE));
             map.extend(value.ok().map(|value| (name, value)));
@@ -53,8 +54,8 @@ pub(super) fn read_headers(headers: &Headers, names: &'static LocalKey<Names>) -
     map
 }
 
-/// Headers of a response: an object with those that whole groups of responses share, and a text with
-/// the rest. The runtime copies an object several times faster than it makes one.
+/// Returns the headers of a response: an object with the headers that many responses share, and a text with
+/// the others. The runtime copies such an object several times faster than it makes one.
 pub(super) fn response_headers(map: &HeaderMap) -> (Headers, String) {
     let (mut shared, mut own) = (String::with_capacity(1024), String::with_capacity(2048));
     for (name, value) in map {
@@ -77,7 +78,7 @@ fn shared_headers(text: String) -> Headers {
     })
 }
 
-/// Adds one header to such a text. Neither name nor value has a line end.
+/// Adds a header to a text. Neither name nor value may contain a line feed.
 pub(super) fn push_header(text: &mut String, name: &str, value: &str) {
     for part in [name, "\n", value, "\n"] {
         text.push_str(part);

@@ -8,10 +8,10 @@ use super::glue::{self, Bindings, KvNamespace};
 use super::task::settled_within;
 use crate::ports::{KeyStore, KeyStoreError};
 
-/// How long Workers KV may take, in milliseconds: then it counts as failed.
+/// How long a request to Workers KV may take before it counts as failed, in milliseconds.
 const LIMIT_MS: f64 = 30_000.0;
 
-/// The namespace that is bound, if one is.
+/// Returns the bound namespace, if there is one.
 pub(super) fn namespace(env: &worker::Env) -> Option<KvNamespace> {
     let value = env.unchecked_ref::<Bindings>().grants();
     value.is_object().then(|| value.unchecked_into())

@@ -1,10 +1,10 @@
-//! Cloudflare Workers: the adapters for the ports, and the entry of every request.
+//! Cloudflare Workers: the entry of every request, and the adapters for the ports.
 //!
-//! `js/main.js` is where a request enters; [`entry`] hands it to [`crate::dispatch`], as a [`task`] that
-//! JavaScript drives. The other files implement the ports ([`crate::ports`]): `fetch`
-//! (homeserver), `cache`, `kv`, `runtime`, and `body` and `response` for what goes back. The folder `js` holds
-//! the few lines that are better said in JavaScript; [`glue`] binds them. `js/instance.js` says what
-//! follows a trap.
+//! A request enters at `js/main.js`. [`entry`] passes it to [`crate::dispatch`], as a [`task`] that
+//! JavaScript drives. Other files implement the ports ([`crate::ports`]): `fetch` (homeserver), `cache`,
+//! `kv`, `runtime`, `remote_homeservers` and `body`. `response` sends replies, and `pass` passes requests
+//! through. The folder `js` has the code that is simpler or faster in JavaScript, and [`glue`] binds it.
+//! `js/instance.js` describes what happens after a trap.
 
 mod body;
 mod cache;
@@ -25,7 +25,7 @@ use std::rc::Rc;
 use crate::config::Config;
 use crate::ports::Platform;
 
-/// The ports of one request, on Cloudflare Workers. Cloning shares.
+/// The ports of one request on Cloudflare Workers. A clone shares everything.
 #[derive(Clone)]
 pub(crate) struct Workers {
     config: Rc<Config>,

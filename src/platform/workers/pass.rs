@@ -1,6 +1,5 @@
-//! Pass-through: everything that an operator routes to us and that is not ours goes to the
-//! homeserver untouched, as the runtime's own request and response objects, so that methods, lengths,
-//! upgrades and bodies survive.
+//! Pass-through: requests that are routed to us but are not ours go to the homeserver untouched. We pass on
+//! the runtime's own request and response objects, which keep methods, lengths, upgrades and bodies.
 
 use http::StatusCode;
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -10,10 +9,11 @@ use super::glue;
 use super::task::settled;
 use crate::protocol::{MatrixError, WebOrigin, header};
 
-/// Hands a request on and its response back. No time limit: a `/sync` is held as long as it likes.
+/// Passes a request on to the homeserver and returns its response. There is no time limit, because a `/sync`
+/// may take as long as it likes.
 ///
 /// # Errors
-/// 502 if the homeserver cannot be reached, or answers with a status that HTTP does not have.
+/// 502 if the homeserver cannot be reached, or sends a status that HTTP does not have.
 pub(super) async fn through(
     homeserver: &WebOrigin,
     request: &Request,
@@ -26,13 +26,13 @@ pub(super) async fn through(
     let response = settled(glue::fetch_request(&request, &init)).await.map_err(|_| unreachable())?;
     let response: Response = response.dyn_into().map_err(|_| unreachable())?;
     match response.status() {
-        // 101: an upgrade; its socket lives in the response object.
+        // 101 is an upgrade, whose socket is part of the response object.
         101 | 200..600 => without_marks(response).map_err(|_| unreachable()),
         odd => Err(bad_gateway(&format!("the homeserver answered with the status {odd}, which is none"))),
     }
 }
 
-/// The response itself, unless it has a header that only we may set: then a copy without those.
+/// Returns the response itself or, if it has headers that only we may set, a copy without these headers.
 fn without_marks(response: Response) -> Result<Response, JsValue> {
     let names = response.headers().keys().into_iter().flatten().filter_map(|name| name.as_string());
     let marks: Vec<String> = names.filter(|name| name.starts_with(header::PREFIX)).collect();

@@ -1,4 +1,4 @@
-//! The adapter for remote homeservers: fetches their documents.
+//! The adapter for remote homeservers, which fetches their documents.
 
 use http::StatusCode;
 use js_sys::{Promise, Reflect, Uint8Array};
@@ -34,7 +34,7 @@ impl RemoteHomeservers for Workers {
     }
 
     async fn sleep(&self, ms: u32) {
-        // It is never rejected.
+        // This promise is never rejected.
         let _ = settled(Ok(sleep(ms))).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Replies as the runtime's responses: documents, native streams handed through, and encrypted ones.
+//! Turns replies into the runtime's responses: documents, native streams, and streams that we encrypt.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -17,8 +17,8 @@ use crate::cipher::{Algorithm, BLOCK_BYTES, Window};
 use crate::objects::BUFFER_BYTES;
 use crate::ports::{Event, Reply, ReplyBody, Runtime as _};
 
-/// The shared staging area in wasm memory: every chunk and every buffered body passes through it, so
-/// that a stream costs its key and position here.
+/// The size of the staging area in WebAssembly's memory. All chunks and buffered bodies pass through it, so
+/// that a stream needs no more memory there than its key and position.
 #[expect(clippy::cast_possible_truncation, reason = "1 MiB")]
 const STAGING_BYTES: usize = BUFFER_BYTES as usize;
 
@@ -26,10 +26,11 @@ thread_local! {
     static STAGING: RefCell<Box<[u8]>> = RefCell::new(vec![0; STAGING_BYTES].into_boxed_slice());
 }
 
-/// Makes the runtime's response.
+/// Creates the runtime's response for a reply.
 ///
 /// # Errors
-/// Only what cannot happen: headers that the runtime refuses.
+/// Only errors that cannot happen: headers that the runtime refuses, or a buffered body that does not fit its
+/// window.
 pub(super) async fn send(platform: Option<&Workers>, reply: Reply<WorkerBody>) -> Result<Response, JsValue> {
     let status = reply.status.as_u16();
     let (shared, own) = response_headers(&reply.headers);
@@ -37,7 +38,7 @@ pub(super) async fn send(platform: Option<&Workers>, reply: Reply<WorkerBody>) -
         ReplyBody::Empty => JsValue::NULL,
         ReplyBody::Bytes(bytes) => return glue::respond_with(status, &shared, &own, &bytes),
         ReplyBody::Relay(body) => native(body),
-        // Bytes that need no touching never enter this program.
+        // Bytes that need no change never enter WebAssembly.
         ReplyBody::Media(body, window) if window.is_transparent() => native(body),
         ReplyBody::Media(WorkerBody::Buffer(buffer), mut window)
             if window.alg() == Some(Algorithm::A256Ctr) =>
@@ -62,7 +63,7 @@ pub(super) async fn send(platform: Option<&Workers>, reply: Reply<WorkerBody>) -
     glue::respond(status, &shared, &own, &body)
 }
 
-/// A body as the runtime has it.
+/// Returns a body as the runtime's object.
 fn native(body: WorkerBody) -> JsValue {
     match body {
         WorkerBody::Response(response) => response.body().map_or(JsValue::NULL, JsValue::from),
@@ -70,8 +71,8 @@ fn native(body: WorkerBody) -> JsValue {
     }
 }
 
-/// A stream of what a window shows of `source`. Its window, and with it the key, is dropped when the
-/// stream ends, fails or is cancelled.
+/// Returns a stream of the bytes of `source` that lie in a window. The window, and with it the key, is
+/// dropped when the stream ends, fails or is cancelled.
 fn windowed(
     platform: Option<&Workers>,
     source: &ReadableStream,
@@ -131,11 +132,12 @@ fn shown(window: &mut Window, chunk: &Uint8Array) -> Result<Uint8Array, JsValue>
     Ok(chunk.subarray(at(shown.start), at(shown.end)))
 }
 
-/// Passes a chunk through the staging area and hands what the window shows of it to `use_bytes`.
+/// Passes a chunk through the staging area and the window. Calls `use_bytes` with the bytes that lie in the
+/// window.
 ///
 /// # Errors
-/// The source sent more than it promised; or, which cannot happen, the chunk is longer than the
-/// staging area.
+/// An error if the source sent more than it promised, or if the chunk is longer than the staging area, which
+/// cannot happen.
 fn staged<T>(
     window: &mut Window,
     chunk: &Uint8Array,

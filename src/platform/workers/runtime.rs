@@ -1,4 +1,4 @@
-//! The adapter for the runtime: time, randomness, memory, work after the response, and the log.
+//! The adapter for the runtime: time, randomness, memory, background tasks, and the log.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -13,13 +13,15 @@ use crate::objects;
 use crate::ports::{BackgroundTask, Event, FILL_WAIT_MS, Memory, Runtime, STALL_MS, UpstreamRequest};
 use crate::protocol::Object;
 
-/// A fill that has made no progress for this long was cut off with its request: twice as long as it may stall.
+/// After this time without progress, a fill counts as cut off with its request: twice the time that it may
+/// stall.
 const FORGOTTEN_MS: u64 = 2 * STALL_MS as u64;
 
 thread_local! {
     static MEMORY: RefCell<Memory> = RefCell::default();
-    /// Objects that this isolate is putting into the cache, and when they last made progress, in milliseconds
-    /// since 1970. Plain data: a request must not wait for another one's promise.
+    /// The objects that this isolate is putting into the cache, each with the time of its last progress in
+    /// milliseconds since 1970. These are plain data, because a request must not wait for another one's
+    /// promise.
     static FILLING: RefCell<HashMap<String, u64>> = RefCell::default();
 }
 
@@ -32,7 +34,8 @@ impl Runtime<WorkerBody> for Workers {
 
     fn fill_random(&self, bytes: &mut [u8]) {
         if getrandom::fill(bytes).is_err() {
-            // Never a key that is not random. WebCrypto is part of the runtime: this cannot happen.
+            // WebCrypto is part of the runtime, so this cannot happen. If it does, we must stop: keys need
+            // randomness.
             wasm_bindgen::throw_str("no randomness");
         }
     }
@@ -67,8 +70,8 @@ impl Runtime<WorkerBody> for Workers {
 }
 
 impl Workers {
-    /// Begins a task that goes on after the response, and returns a promise of whether the object is cached
-    /// then: two may wait for it, the platform and a client.
+    /// Begins a task that goes on after the response. Returns a promise that tells whether the object is
+    /// cached then. Both the platform and a client may wait for it.
     fn run(&self, task: BackgroundTask<WorkerBody>, filling: Option<String>) -> Promise {
         let platform = self.clone();
         let cached = task::start(async move {
@@ -78,19 +81,19 @@ impl Workers {
             }
             Ok(cached.into())
         });
-        // It fails only once the response is long sent, when nothing is started any more.
+        // This fails only long after the response, when we start no tasks any more.
         let _ = self.context.wait_until(&cached);
         cached
     }
 
-    /// Notes that a fill makes progress.
+    /// Records that a fill makes progress.
     pub(super) fn note_progress(&self, object_name: &str) {
         let now_ms = self.now_ms();
         FILLING.with_borrow_mut(|filling| filling.get_mut(object_name).map(|since_ms| *since_ms = now_ms));
     }
 }
 
-/// Returns the mark of a new fill; `None` if the object is being filled already.
+/// Marks an object as being filled and returns its name. Returns `None` if it is marked already.
 fn begin_fill(object: &Object, now_ms: u64) -> Option<String> {
     let name = object.cache_name();
     FILLING.with_borrow_mut(|filling| {

@@ -1,14 +1,14 @@
-// Bodies. Bytes are counted and encrypted in Rust; here they are only moved.
+// Bodies. This file moves bytes; the Rust side counts and encrypts them.
 
 import { endWithInstance, enter } from "./instance.js";
 
-/** The promise itself, whose rejection nobody has to see. */
+/** Returns the promise itself. Its rejection no longer counts as unhandled. */
 export function handled(promise) {
   promise.catch(() => {});
   return promise;
 }
 
-/** Reads a stream of at most `limit` bytes; undefined if it is longer. */
+/** Reads a stream of at most `limit` bytes. Returns undefined if the stream is longer. */
 export async function readAtMost(stream, limit) {
   const chunks = [];
   let length = 0;
@@ -20,25 +20,23 @@ export async function readAtMost(stream, limit) {
   return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 
-/** The first read is small, so that the first byte leaves early; then reads have the best size. */
+/** The first read is small, so that the first byte leaves early. Later reads have the fastest size. */
 const FIRST_READ_BYTES = 16 * 1024;
 const READ_BYTES = 256 * 1024;
 
-/** Buffers that no stream is reading into: plain memory, which the streams of an isolate share. */
+/** Buffers that no stream is reading into. They are plain memory, so the streams of an isolate can share them. */
 const idleBuffers = [];
 const MAX_IDLE_BUFFERS = 4;
 
 /**
- * A stream of `length` bytes: what `push` makes of the chunks of `source`.
+ * Returns a stream of `length` bytes: what `push` makes of the chunks of `source`.
  *
- * `push(chunk)` takes a chunk and returns the bytes to send, in memory of their own. It throws if the
- * source sends too much. `end(reason)` is told once how it ended: undefined, or what went wrong.
- * The client's pace is kept (a chunk is read only when one is asked for), and when the client
- * leaves, the source is cancelled at once. The stream is aborted if the program traps: then neither
- * `push` nor `end` is called any more.
+ * `push(chunk)` takes a chunk and returns the bytes to send, in a new buffer. It throws if the source sends too much. `end(reason)` is called once,
+ * with undefined if the stream ended well or was cancelled, otherwise with what went wrong. The stream reads a chunk only when the client asks for
+ * one, and cancels the source as soon as the client leaves. If the program traps, the stream is aborted and calls neither `push` nor `end` again.
  *
- * With a `cipher`, `push` may return a part of the chunk itself, which the cipher then encrypts. `misalignment` is how far the
- * source begins behind the start of a block of that cipher: all reads but the first then begin with a block.
+ * With a `cipher`, `push` may return a part of the chunk itself, which the cipher then encrypts. `misalignment` is the number of bytes by which the
+ * source starts after the start of a block of that cipher. All reads but the first then start with a block.
  */
 export function bodyStream(source, length, push, end, cipher, misalignment = 0) {
   const reader = source.getReader({ mode: "byob" });
@@ -79,8 +77,8 @@ export function bodyStream(source, length, push, end, cipher, misalignment = 0) 
   };
 
   const pull = async (controller) => {
-    // Whoever asks for the next chunk is done with the last one: its memory is given back now, not by a
-    // later garbage collection. Were it still needed, the response would end short and be aborted.
+    // The runtime asks for the next chunk when it is done with the last one, whose memory we free now instead of at a later garbage collection.
+    // If the runtime still needed that chunk, the response would be short and be aborted.
     sent?.buffer.transfer(0);
     sent = undefined;
     while (left > 0) {

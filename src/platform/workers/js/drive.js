@@ -9,7 +9,7 @@ const MAX_IDLE = 64;
 /** The longest time between two checks for waits that have taken too long. No limit is shorter. */
 const TICK_MS = 30_000;
 
-/** Drives one future after the other, with the same `task` object. */
+/** Drives one task after the other, with the same `task` object. */
 export class Driver {
   /** The ticket of the task's present wait, or 0. Values with another ticket come too late and are ignored. */
   #ticket = 0;
@@ -39,7 +39,7 @@ export class Driver {
     });
   }
 
-  /** Rejects the promise of `run`, from whichever request, because the instance has ended. The task is not resumed again. */
+  /** Rejects the promise of `run`, because the instance has ended. May run within any request. The task is not resumed again. */
   abort(error) {
     this.#ended = error;
     this.#ticket = 0;
@@ -80,7 +80,7 @@ export class Driver {
     );
   }
 
-  /** Ends the present wait if its time is over. One timer serves all waits, because most end long before it fires. */
+  /** Ends the present wait if its time is over. One timer serves all waits of a task, because most waits end long before it fires. */
   #look() {
     if (this.#ticket === 0) return;
     const left = this.#deadline - Date.now();

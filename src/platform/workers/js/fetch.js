@@ -1,16 +1,16 @@
-// Options of the requests that we make in our own name.
+// Options of the requests that we make ourselves.
 
 import { headersObject } from "./headers.js";
 
 /**
- * What every request of ours says: no redirect is followed, no cache asked or filled. Cloudflare's own
- * cache must never answer an authorisation, so it is switched off in two ways.
+ * Returns the options for a request of ours, which follows no redirect and neither asks nor fills a cache. Cloudflare's own cache must never answer a
+ * request for authorisation, so it is switched off in two ways.
  */
 export function uncached(method, headers) {
   return { method, headers: headersObject(headers), redirect: "manual", cache: "no-store", cf: { cacheTtlByStatus: { "100-599": -1 } } };
 }
 
-/** The same as an object of the runtime, for many requests. */
+/** Returns the same options as an object of the runtime, to be used for many requests. */
 export function uncachedTemplate(method, headers) {
   return new Request("http://template.invalid", uncached(method, headers));
 }

@@ -1,7 +1,7 @@
-// Headers cross the border in one text, `name`, line, `value`, line, …: a crossing with a string costs more
-// than the lines it holds, and no header has a line end.
+// All headers of a message cross between JavaScript and WebAssembly as one text, `{name}\n{value}\n…`, because a crossing costs more than
+// splitting the text into lines. No header contains a line feed.
 
-/** Those of the named headers that are there, as one text. Cheaper than to go through all of them. */
+/** Returns those of the named headers that are there as one text. This is cheaper than iterating over all headers. */
 export function headerText(headers, names) {
   let text = "";
   for (const name of names) {
@@ -11,14 +11,14 @@ export function headerText(headers, names) {
   return text;
 }
 
-/** The inverse: adds the headers of a text. */
+/** Adds the headers of such a text. */
 export function appendHeaders(headers, text) {
   const lines = text.split("\n");
   for (let at = 0; at + 1 < lines.length; at += 2) headers.append(lines[at], lines[at + 1]);
   return headers;
 }
 
-/** Headers as an object of the runtime. */
+/** Creates a `Headers` object from such a text. */
 export function headersObject(text) {
   return appendHeaders(new Headers(), text);
 }

@@ -1,5 +1,5 @@
 // The life of the WebAssembly instance. A trap (a panic, exhausted memory, a stack overflow) leaves the instance in an unknown state: locks
-// are held, values are half written. So a new instance takes its place at once, and all work of the old one ends: waiting requests are
+// may be held and values half written. So a new instance takes its place at once, and all work of the old one ends: waiting requests are
 // rejected, and bodies that are being encrypted are aborted. No code enters the old instance again.
 
 /**
@@ -14,10 +14,10 @@ let sweepAt = 64;
 
 let replace = () => {};
 let broken = false;
-/** The trap that the last restart was for. */
+/** The trap that caused the last restart. */
 let met;
 
-/** Sets the function that puts a new instance in the place of the present one. */
+/** Sets the function that replaces the present instance by a new one. */
 export function replaceBy(how) {
   replace = how;
 }
@@ -31,13 +31,13 @@ export function endWithInstance(piece) {
   work.add(new WeakRef(piece));
 }
 
-/** Ends all work of the present instance and puts a new one in its place. `trap` is the error that broke the old one, if known. */
+/** Ends all work of the present instance and replaces it by a new one. `trap` is the error that broke the old one, if known. */
 export function restart(trap) {
   met = trap;
   const pieces = [...work];
   work.clear();
   broken = true;
-  // The trap itself may say something about another request.
+  // The trap's own error could reveal something about another request.
   const error = new Error("the program was restarted");
   for (const piece of pieces) piece.deref()?.abort(error);
   replace();

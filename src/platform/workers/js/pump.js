@@ -1,11 +1,11 @@
-// Fills of the cache.
+// Copies bodies into the cache.
 
-/** A source that sends less than this in the time that a step is given counts as stalled. */
+/** A step reads at least this much, except at the end. A source that sends less within the time limit of a step counts as stalled. */
 const STEP_BYTES = 16 * 1024;
 const READ_BYTES = 256 * 1024;
 
 /**
- * Moves a stream into another one, a chunk with each step, so that the caller sees progress. The runtime's own `pipeTo` says nothing until it
+ * Copies a stream into another one, one chunk per step, so that the caller sees progress. The runtime's own `pipeTo` reports nothing until it
  * ends.
  */
 export class Pump {
@@ -20,7 +20,7 @@ export class Pump {
     this.#writer.closed.catch(() => {});
   }
 
-  /** Moves a chunk; resolves to false at the end. */
+  /** Copies a chunk. Resolves to false at the end of the source. */
   async step() {
     const { value } = await this.#reader.readAtLeast(STEP_BYTES, new Uint8Array(this.#buffer));
     if (!(value?.byteLength > 0)) {
@@ -32,7 +32,7 @@ export class Pump {
     return true;
   }
 
-  /** Breaks both streams off. */
+  /** Aborts both streams. */
   abort(reason) {
     this.#reader.cancel(reason).catch(() => {});
     this.#writer.abort(reason).catch(() => {});

@@ -1,8 +1,8 @@
 import { readAtMost } from "./body.js";
 
 /**
- * Fetches a short document from a server that nobody vouches for: all of it, or undefined, within
- * `timeoutMs` from the connection to the last byte and at most `limit` bytes.
+ * Fetches a short document from an untrusted server. Returns undefined unless the whole response arrives within `timeoutMs` and has at most `limit`
+ * bytes.
  */
 export async function fetchDocument(url, init, timeoutMs, limit) {
   const controller = new AbortController();
@@ -19,7 +19,7 @@ export async function fetchDocument(url, init, timeoutMs, limit) {
   }
 }
 
-/** Lets `ms` pass. */
+/** Resolves after `ms` milliseconds. */
 export function sleep(ms) {
   return new Promise((done) => setTimeout(done, ms));
 }

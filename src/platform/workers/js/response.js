@@ -3,8 +3,8 @@
 import { appendHeaders } from "./headers.js";
 
 /**
- * A response with the headers `shared`, an object that stays as it is, and `own`. The body may be
- * null, a stream, or bytes, which are copied: also a view of wasm memory.
+ * Creates a response with the headers of the object `shared`, which does not change, and of the text `own`. The body may be null, a stream, or
+ * bytes, which are copied and may therefore be a view of WebAssembly's memory.
  */
 export function respond(status, shared, own, body) {
   const response = new Response(body, { status, headers: shared });

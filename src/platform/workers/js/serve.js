@@ -9,7 +9,7 @@ import { ensureInstance, replaceBy, restart } from "./instance.js";
  * @param {object} program
  * @param {typeof Task} program.Task
  * @param {() => void} program.renew makes a new instance, in which all of the program's functions run from then on
- * @param {{criticalError: boolean}} program.state where a panic leaves a mark, wherever it happens
+ * @param {{criticalError: boolean}} program.state `criticalError` is true after a panic, wherever it happened
  */
 export function handlers({ Task, renew, state }) {
   replaceBy(() => {
@@ -20,7 +20,7 @@ export function handlers({ Task, renew, state }) {
 
   return {
     fetch(request, env, context) {
-      // A trap that nobody met: in a destructor that the garbage collector called.
+      // This trap caused no restart yet, because it happened in a destructor that the garbage collector called.
       if (state.criticalError) restart();
       ensureInstance();
       let driver;
