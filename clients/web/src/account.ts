@@ -46,6 +46,7 @@ export class Account {
   readonly settings: Settings;
   readonly #ended = new AbortController();
   readonly #links = new Map<string, Link>();
+  readonly #firstRanges = new Map<string, Promise<unknown>>();
   #config: KnownConfig | undefined;
   #staleSessions = 0;
 
@@ -105,23 +106,44 @@ export class Account {
   }
 
   /** Returns the link to an object that still works. */
-  link(path: string): Link | undefined {
-    const link = this.#links.get(path);
+  link(id: string): Link | undefined {
+    const link = this.#links.get(id);
     return link && Date.now() < link.endsAt - RENEW_MS ? link : undefined;
   }
 
+  /**
+   * Runs a step that gets a link if there is none. While one runs for an object, others for the same object wait, and then share its link.
+   */
+  async share<T>(id: string, step: () => Promise<T>): Promise<T> {
+    const first = this.#firstRanges.get(id);
+    if (first) {
+      await first;
+      return step();
+    }
+    const running = step();
+    this.#firstRanges.set(
+      id,
+      running.catch(() => {}),
+    );
+    try {
+      return await running;
+    } finally {
+      this.#firstRanges.delete(id);
+    }
+  }
+
   /** Remembers a link for further ranges; the sixteen most recent ones are kept. */
-  keep(path: string, link: Link): void {
-    this.#links.delete(path);
-    this.#links.set(path, link);
+  keep(id: string, link: Link): void {
+    this.#links.delete(id);
+    this.#links.set(id, link);
     for (const oldest of this.#links.keys()) {
       if (this.#links.size > MAX_LINKS) this.#links.delete(oldest);
     }
   }
 
   /** Forgets a link that no longer works. */
-  drop(path: string, link: Link): void {
-    if (this.#links.get(path) === link) this.#links.delete(path);
+  drop(id: string, link: Link): void {
+    if (this.#links.get(id) === link) this.#links.delete(id);
   }
 
   #transport(signal?: AbortSignal): Transport {

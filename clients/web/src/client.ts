@@ -84,9 +84,10 @@ export class MediaClient {
    * @throws the reason of `signal` if it aborts, and whatever `accessToken` throws.
    */
   async fetch(mxc: string, options: FetchOptions = {}): Promise<Response> {
-    const { range, verbatim = false, plain = false, size, signal } = options;
+    const { verbatim = false, plain = false, size, signal } = options;
     const path = mediaPath(mxc, options);
-    return download(this.#account, { path, range: range === undefined ? undefined : requireRange(range), verbatim, plain, size, signal });
+    const range = options.range === undefined ? undefined : requireRange(options.range);
+    return download(this.#account, { path, id: `${path} ${verbatim}`, range, verbatim, plain, size, signal });
   }
 
   /**

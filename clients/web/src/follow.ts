@@ -17,8 +17,10 @@ const MAX_ERROR_BYTES = 64 * 1024;
 
 /** What to download. */
 export interface Download {
-  /** Path and query of the request for the media; names the object too. */
+  /** Path and query of the request for the media. */
   readonly path: string;
+  /** Names the object and the way in which it may travel: ranges with the same id share a link. */
+  readonly id: string;
   readonly range: RangeRequest | undefined;
   readonly verbatim: boolean;
   readonly plain: boolean;
@@ -55,10 +57,9 @@ export async function download(account: Account, wish: Download): Promise<Respon
     let answers = 0;
     let mayReadConfigAgain = true;
     while (answers < MAX_ANSWERS) {
-      const current = { ...wish, range };
-      const link = wish.range ? account.link(wish.path) : undefined;
-      const advertised = link ? undefined : await account.advertised();
-      const outcome = link ? await followLink(account, current, link) : await tryOptIn(account, current, advertised);
+      const step = () => attempt(account, { ...wish, range });
+      const isFirstRange = range && !account.link(wish.id);
+      const { outcome, advertised } = await (isFirstRange ? account.share(wish.id, step) : step());
       if (outcome instanceof Response) return outcome;
       if (outcome === "plain") break;
       if (outcome === "empty") {
@@ -74,6 +75,13 @@ export async function download(account: Account, wish: Download): Promise<Respon
     }
   }
   return askPlainly(account, { ...wish, range });
+}
+
+async function attempt(account: Account, wish: Download): Promise<{ outcome: Outcome; advertised?: Advertised | undefined }> {
+  const link = wish.range && account.link(wish.id);
+  if (link) return { outcome: await followLink(account, wish, link) };
+  const advertised = await account.advertised();
+  return { outcome: await tryOptIn(account, wish, advertised), advertised };
 }
 
 async function tryOptIn(account: Account, wish: Download, advertised: Advertised | undefined): Promise<Outcome> {
@@ -114,7 +122,7 @@ async function byRedirect(
   const link = { url: url.href, edge: optIn.edge, key, endsAt: Infinity, mayBeUnmarked: false };
   return release(exchange, async () => {
     const { metadata, window } = await checkEncrypted(exchange, { ...link, metadata: undefined }, wish.range);
-    if (wish.range) account.keep(wish.path, { ...link, metadata });
+    if (wish.range) account.keep(wish.id, { ...link, metadata });
     return respond(exchange, wish, metadata, window, key);
   });
 }
@@ -147,7 +155,7 @@ async function followLink(account: Account, wish: Download, link: Link): Promise
   const exchange = await unlessUnreachable(account.follow(link.url, wish, wish.signal));
   const refused = exchange ? await refusal(exchange, wish, link.metadata.size) : "plain";
   if (!exchange || refused) {
-    account.drop(wish.path, link);
+    account.drop(wish.id, link);
     return refused ?? "plain";
   }
   return release(exchange, async () => {
@@ -156,10 +164,10 @@ async function followLink(account: Account, wish: Download, link: Link): Promise
       const window = key
         ? (await checkEncrypted(exchange, { ...link, key }, wish.range)).window
         : checkVerbatim(exchange, metadata, wish.range);
-      if (wish.range) account.keep(wish.path, link);
+      if (wish.range) account.keep(wish.id, link);
       return respond(exchange, wish, metadata, window, key);
     } catch (error) {
-      account.drop(wish.path, link);
+      account.drop(wish.id, link);
       throw error;
     }
   });

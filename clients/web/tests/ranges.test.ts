@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it, mock } from "node:test";
 
-import { MXC, World, matrixError, onlyJson } from "./world.ts";
+import { LINK_HEADER, MXC, PREFIX, World, matrixError, onlyJson } from "./world.ts";
 
 let world: World;
 beforeEach(() => (world = new World()));
@@ -34,6 +34,46 @@ describe("a range", () => {
       await world.expectWhole(await client.fetch(MXC));
       assert.equal(world.counts.media, 3);
     }
+  });
+
+  it("shares a link with those that are asked for at the same time", async () => {
+    for (const about of [onlyJson, (it: object) => it]) {
+      world = new World();
+      world.about = about;
+      const client = world.client();
+      const ask = async (start: number) => world.expectPart(await client.fetch(MXC, { range: `bytes=${start}-${start + 9}` }), start, start + 10);
+      await Promise.all([0, 20, 40].map(ask));
+      assert.deepEqual(world.counts, { config: 1, media: 1, link: 3 });
+    }
+  });
+
+  it("shares no link without encryption with those that did not ask for one", async () => {
+    const client = world.client();
+    world.onMedia = ({ url }) =>
+      url.searchParams.has(`${PREFIX}.verbatim`) ? world.answer(world.mint("a256ctr"), { alg: "none", key: undefined }) : undefined;
+    world.onLink = (_, count) =>
+      count > 2
+        ? undefined
+        : new Response(new Uint8Array(world.object.subarray(0, 10)), {
+            status: 206,
+            headers: { "Content-Range": "bytes 0-9/100003", [LINK_HEADER]: "verbatim" },
+          });
+    for (const verbatim of [true, true, false]) await world.expectPart(await client.fetch(MXC, { range: "bytes=0-9", verbatim }), 0, 10);
+    assert.deepEqual(world.counts, { config: 1, media: 2, link: 3 });
+  });
+
+  it("does not wait for one that got no link", async () => {
+    const client = world.client();
+    const ask = async (start: number) => world.expectPart(await client.fetch(MXC, { range: `bytes=${start}-` }), start, 100_003);
+    world.onMedia = ({ headers }) => world.plain(headers);
+    await Promise.all([0, 20, 40].map(ask));
+    assert.deepEqual(world.counts, { config: 1, media: 3 });
+    world.onMedia = (_, count) => (count === 4 ? matrixError(429, "M_LIMIT_EXCEEDED") : undefined);
+    const results = await Promise.allSettled([0, 20, 40].map(ask));
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ["rejected", "fulfilled", "fulfilled"],
+    );
   });
 
   it("renews a link that has ended, once, then asks for plain media", async () => {
