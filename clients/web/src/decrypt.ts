@@ -20,6 +20,8 @@ export interface Window {
   readonly wanted: Slice;
   /** The object's length. */
   readonly size: number;
+  /** Whether more bytes than promised are no error, but belong to the media. */
+  readonly mayBeLonger?: boolean;
 }
 
 /** The key of a link and what is known of its object before the link is followed. */
@@ -73,7 +75,8 @@ export function checkPlain(head: Head, range?: RangeRequest): Window | undefined
   // `fetch` decodes a content coding, so the bytes are right, but their number is unknown.
   const length = isEncoded(head) ? undefined : decimal(head.headers.get("Content-Length"));
   const size = head.status === 206 ? parseContentRange(head).size : length;
-  if (size !== undefined) return checkSize(head, size, range, true);
+  // A page may not see every content coding. A plain body that is longer than Content-Length says had one, and is whole.
+  if (size !== undefined) return { ...checkSize(head, size, range, true), mayBeLonger: !range };
   if (range)
     throw new MediaError("range_ignored", "the server sends the whole object instead of the range, and does not say how long it is");
   return undefined;
@@ -144,6 +147,7 @@ export interface Source {
 export function openBody(source: Source, window: Window | undefined, key?: CipherKey): ReadableStream<Bytes> {
   const covers = window?.covers ?? { start: 0, end: Infinity };
   const wanted = window?.wanted ?? covers;
+  const mayBeLonger = window?.mayBeLonger ?? false;
   if (key && covers.end > KEYSTREAM_BYTES) throw new MediaError("too_long", "the body reaches beyond the end of the keystream");
   const isCut = wanted.start !== covers.start || wanted.end !== covers.end;
   let at = covers.start;
@@ -172,12 +176,12 @@ export function openBody(source: Source, window: Window | undefined, key?: Ciphe
         return undefined;
       }
       const start = at;
-      if (start + piece.length > covers.end) {
+      if (start + piece.length > covers.end && !mayBeLonger) {
         throw new MediaError("surplus", `the body is longer than the ${covers.end - covers.start} bytes that it should have`);
       }
       at += piece.length;
       const from = Math.max(start, wanted.start);
-      const to = Math.min(at, wanted.end);
+      const to = mayBeLonger ? at : Math.min(at, wanted.end);
       if (from >= to) continue;
       const bytes = piece.subarray(from - start, to - start);
       return key ? await applyKeystream(key, bytes, from, BODY_NONCE) : bytes;

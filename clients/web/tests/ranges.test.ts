@@ -41,7 +41,8 @@ describe("a range", () => {
       world = new World();
       world.about = about;
       const client = world.client();
-      const ask = async (start: number) => world.expectPart(await client.fetch(MXC, { range: `bytes=${start}-${start + 9}` }), start, start + 10);
+      const ask = async (start: number) =>
+        world.expectPart(await client.fetch(MXC, { range: `bytes=${start}-${start + 9}` }), start, start + 10);
       await Promise.all([0, 20, 40].map(ask));
       assert.deepEqual(world.counts, { config: 1, media: 1, link: 3 });
     }
