@@ -116,7 +116,7 @@ export class Account {
    */
   async share<T>(id: string, step: () => Promise<T>): Promise<T> {
     const first = this.#firstRanges.get(id);
-    if (first) {
+    if (first !== undefined) {
       await first;
       return step();
     }

@@ -142,6 +142,10 @@ describe("a link to another edge than the advertised one", () => {
       const client = world.client();
       await world.expectWhole(await client.fetch(MXC));
       world.edge = OTHER_EDGE;
+      // The third download learns of the other edge when the first one has read the config already.
+      const { promise: read, resolve } = Promise.withResolvers<void>();
+      world.onConfig = () => void setImmediate(resolve);
+      world.onMedia = async (_, count) => (count === 4 ? void (await read) : undefined);
       for (const response of await Promise.all([client.fetch(MXC), client.fetch(MXC), client.fetch(MXC)]))
         await world.expectWhole(response);
       assert.equal(world.counts.config, 2);
