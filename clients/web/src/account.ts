@@ -56,7 +56,6 @@ export class Account {
 
   /** Aborts everything that still runs for the account. */
   end(): void {
-    this.#links.clear();
     this.#ended.abort(new MediaError("forgotten", "the download was aborted because the account was forgotten"));
   }
 

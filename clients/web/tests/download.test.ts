@@ -56,6 +56,25 @@ describe("a download", () => {
     }
   });
 
+  it("reads an answer where the session is malformed", async () => {
+    for (const change of [
+      { id: "" },
+      { id: "+AAA" },
+      { id: "A".repeat(2_052) },
+      { id: 5 },
+      { secret: "AAAA" },
+      { secret: undefined },
+      { expires_ts: "1790000000000" },
+      { expires_in_ms: undefined },
+      { expires_in_ms: -1 },
+    ]) {
+      world = new World();
+      world.about = (about) => ({ ...about, session: { ...about.session, ...change } });
+      await world.expectWhole(await world.client().fetch(MXC));
+      assert.equal(parametersOf(world.to("media")[0]?.url).delivery, "json", JSON.stringify(change));
+    }
+  });
+
   it("uses the cipher that the application adds, after the built-in one", async () => {
     for (const [about, expected] of [
       [(it: object) => ({ ...it, algs: ["chacha20"] }), { delivery: "session", alg: "chacha20", session: world.sessionId }],
@@ -89,6 +108,7 @@ describe("a download", () => {
       "another delivery": (it) => ({ ...it, deliveries: ["redirect"] }),
       "another algorithm": (it) => ({ ...it, algs: ["chacha20"] }),
       "deliveries that are no list": (it) => ({ ...it, deliveries: "json" }),
+      "algorithms that are no list": (it) => ({ ...it, algs: "a256ctr" }),
     };
     for (const [what, about] of Object.entries(configs)) {
       world = new World();

@@ -48,6 +48,25 @@ describe("a range", () => {
     }
   });
 
+  it("shares a renewed link too, and waits for nobody while a link works", async () => {
+    const client = world.client();
+    const ask = async (start: number) =>
+      world.expectPart(await client.fetch(MXC, { range: `bytes=${start}-${start + 9}` }), start, start + 10);
+    await ask(0);
+    world.onLink = (_, count) => (count <= 4 ? matrixError(404, "M_NOT_FOUND") : undefined);
+    await Promise.all([0, 20, 40].map(ask));
+    assert.deepEqual(world.counts, { config: 1, media: 2, link: 7 });
+    // The first of two gets its response after the second one has asked.
+    const { promise: bothAsked, resolve } = Promise.withResolvers<void>();
+    world.onLink = async (_, count) => {
+      if (count === 9) resolve();
+      await bothAsked;
+      return undefined;
+    };
+    await Promise.all([0, 20].map(ask));
+    assert.deepEqual(world.counts, { config: 1, media: 2, link: 9 });
+  });
+
   it("shares no link without encryption with those that did not ask for one", async () => {
     const client = world.client();
     world.onMedia = ({ url }) =>
