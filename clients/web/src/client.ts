@@ -41,7 +41,7 @@ export interface FetchOptions extends MediaOptions {
   /**
    * One range of bytes, as in the `Range` header: `bytes=0-1023`, `bytes=1024-` or `bytes=-500`.
    *
-   * In a browser, `bytes=-500` makes a CORS preflight that many homeservers refuse. Use the other forms there.
+   * In a browser, `bytes=-500` needs a homeserver whose CORS preflight allows `Range`, and many do not. The other forms work everywhere.
    */
   range?: string;
 }

@@ -62,6 +62,11 @@ describe("the homeserver's response", () => {
       world.onMedia = () => new Response(body, { status: 500 });
       await assert.rejects(world.client().fetch(MXC), { code: "homeserver", errcode: undefined, message: "the homeserver answered 500" });
     }
+    let left = false;
+    const endless = () => new ReadableStream({ pull: (it) => it.enqueue(new Uint8Array(1_000)), cancel: () => void (left = true) });
+    world.onMedia = () => new Response(endless(), { status: 502 });
+    await assert.rejects(world.client().fetch(MXC), { code: "homeserver", status: 502 });
+    assert.ok(left, "the body was not left");
     world.onMedia = () => new Response(null, { status: 204 });
     await assert.rejects(world.client().fetch(MXC), { code: "homeserver", status: 204 });
   });
