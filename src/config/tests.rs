@@ -86,12 +86,12 @@ fn session_secrets_are_two_different_ones_of_32_bytes_and_never_shown() {
     assert_eq!((sessions.ttl_secs, sessions.masters.previous.is_some()), (86_400, true));
     for wrong in ["", "secret", &one[1..], &format!("{one} ")] {
         insta::allow_duplicates! {
-            insta::assert_snapshot!(messages(&[("SESSION_SECRET", wrong)]), @"");
+            insta::assert_snapshot!(messages(&[("SESSION_SECRET", wrong)]), @"SESSION_SECRET must be set as a secret to 64 hexadecimal digits: openssl rand -hex 32");
         }
     }
-    insta::assert_snapshot!(messages(&[("SESSION_SECRET", &one), ("SESSION_SECRET_PREVIOUS", &one)]), @"");
-    insta::assert_snapshot!(messages(&[("SESSION_SECRET_PREVIOUS", &one)]), @"");
-    insta::assert_snapshot!(messages(&[("SESSION_SECRET", &one), ("SESSION_TTL_SECS", "59")]), @"");
+    insta::assert_snapshot!(messages(&[("SESSION_SECRET", &one), ("SESSION_SECRET_PREVIOUS", &one)]), @"SESSION_SECRET_PREVIOUS must be the secret that was used before, not the same as SESSION_SECRET");
+    insta::assert_snapshot!(messages(&[("SESSION_SECRET_PREVIOUS", &one)]), @"SESSION_SECRET_PREVIOUS must be absent as long as SESSION_SECRET is not set");
+    insta::assert_snapshot!(messages(&[("SESSION_SECRET", &one), ("SESSION_TTL_SECS", "59")]), @r#"SESSION_TTL_SECS is "59", but must be a whole number of seconds from 60 to 604800"#);
     assert!(!format!("{:?}", read(&[("SESSION_SECRET", &one)])).contains("abab"));
 }
 
