@@ -9,8 +9,10 @@ use crate::config::Config;
 use crate::ports::Reply;
 use crate::protocol::{Answer, Content, Delivery, Protection, header};
 
-/// 307 (`redirect`) or 200 (`json`) with the answer as body, marked by the answer header.
-pub(crate) fn answer<B>(config: &Config, delivery: Delivery, minted: &Minted) -> Reply<B> {
+/// 307 (`redirect`) or 200 (`json`) with the answer as body, marked by the answer header. `now_ms` is the time at
+/// which it is sent, after the grant was stored: a client's clock may be wrong, so the answer says how long its link
+/// still works.
+pub(crate) fn answer<B>(config: &Config, delivery: Delivery, minted: &Minted, now_ms: u64) -> Reply<B> {
     let protection = match &minted.grant.content {
         Content::Encrypted { alg, key } => Protection::Encrypted { alg: *alg, key: key.clone() },
         Content::Verbatim | Content::Plain => Protection::None,
@@ -19,7 +21,7 @@ pub(crate) fn answer<B>(config: &Config, delivery: Delivery, minted: &Minted) ->
         url: link(config, minted),
         protection,
         expires_ts: minted.grant.expires_ts,
-        expires_in_ms: None,
+        expires_in_ms: Some(minted.grant.expires_ts.saturating_sub(now_ms)),
         metadata: minted.metadata.clone(),
     };
     let status = match delivery {

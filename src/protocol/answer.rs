@@ -16,7 +16,7 @@ pub struct Answer {
     pub protection: Protection,
     /// When the link ends, in milliseconds since 1970; checked when a response starts.
     pub expires_ts: u64,
-    /// How long the link works from the answer on, in milliseconds, where the origin says so.
+    /// How long the link works from the answer on, in milliseconds. Our origin always says so, others may not.
     pub expires_in_ms: Option<u64>,
     /// What the homeserver says of the object.
     pub metadata: Metadata,
