@@ -12,7 +12,7 @@ use crate::protocol::{ByteRange, Metadata, MetadataError, decimal, header, is_en
 /// Why a body cannot be turned into what was asked for. Whatever was saved of it must be dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// The edge says that the body is something else than the answer promised.
+    /// The edge does not say that the body is what the answer promised, or says that it is something else.
     #[error("the response to the link is not marked as {promised}")]
     OtherLink {
         /// What the answer promised: `encrypted` or `verbatim`.
@@ -239,9 +239,9 @@ impl Body {
     }
 }
 
-/// Checks what the edge says of the link, if it says anything: version 1 of the protocol does not demand it.
+/// Checks that the edge says, once, that the bytes are what the answer promised.
 fn check_link(headers: &HeaderMap, promised: &'static str) -> Result<(), BodyError> {
-    if headers.get_all(header::LINK).iter().all(|said| said == promised) {
+    if headers.get_all(header::LINK).iter().eq([promised]) {
         return Ok(());
     }
     Err(BodyError::OtherLink { promised })

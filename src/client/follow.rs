@@ -12,17 +12,16 @@
 //! Plain redirects (307 without the answer header) are followed for at most [`MAX_REDIRECTS`](super::MAX_REDIRECTS) hops;
 //! the access token stays on the homeserver's web origin.
 
-use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
 use super::request::Trail;
+use super::response::{self, Meaning};
 use super::{Advertised, Body, BodyError, ClientError, HomeserverUrl, NotAdvertised, Party};
 use super::{RangeRequest, Reason, Refusal, Request};
-use crate::protocol::{Algorithm, Answer, AnswerError, Delivery, Object, ObjectInfo, OptIn, Protection};
-use crate::protocol::{WebOrigin, decimal, field_text, header};
+use crate::protocol::{Algorithm, Answer, AnswerError, Object, ObjectInfo, OptIn, Protection, WebOrigin};
 
-/// How many answers a client follows before it asks without opting in.
+/// How many answers a client gets before it asks without opting in.
 const MAX_ANSWERS: u8 = 2;
 
 /// How often a client reads the media config: again once, if an answer leads to another edge.
@@ -39,6 +38,9 @@ pub struct DownloadRequest {
     pub opt_in: Option<OptIn>,
     /// Only this part of it.
     pub range: Option<RangeRequest>,
+    /// The object's length, if the client knows it: from an event, for one. The client does not opt in if the
+    /// homeserver says that it gives no links to objects of this length.
+    pub size_bytes: Option<u64>,
 }
 
 /// The first request of a download.
@@ -166,9 +168,9 @@ impl Exchange {
 }
 
 impl Document {
-    /// How much of the body to read; what is longer is no document of this protocol. The longest
-    /// real ones are about 3 KiB.
-    pub const MAX_BYTES: usize = 64 * 1024;
+    /// How much of the body to read: one byte more than any document may have, so that a longer one is seen to be
+    /// too long. The longest real ones are about 3 KiB.
+    pub const MAX_BYTES: usize = Advertised::MAX_CONFIG_BYTES + 1;
 
     /// Understands the body.
     ///
@@ -178,7 +180,8 @@ impl Document {
         let Self { mut plan, kind } = self;
         match kind {
             DocumentKind::Config(opt_in) => {
-                match Advertised::from_config(body).and_then(|about| about.edge_for(opt_in)) {
+                let size_bytes = plan.download.size_bytes;
+                match Advertised::from_config(body).and_then(|about| about.edge_for(opt_in, size_bytes)) {
                     Ok(edge) => Ok(plan.ask(Some(OptedIn { opt_in, edge }), Reason::Advertised)),
                     Err(reason) => Ok(plan.ask(None, Reason::NotAdvertised(reason))),
                 }
@@ -187,7 +190,9 @@ impl Document {
                 plan.answers += 1;
                 match Answer::from_json(body, &opted_in.edge, opted_in.opt_in.verbatim) {
                     Ok(answer) => Ok(plan.follow(Box::new(answer), opted_in, Reason::Answered)),
-                    Err(AnswerError::ForeignUrl) if plan.configs < MAX_CONFIGS => {
+                    Err(AnswerError::ForeignUrl)
+                        if plan.configs < MAX_CONFIGS && plan.answers < MAX_ANSWERS =>
+                    {
                         Ok(plan.ask_for_config(opted_in.opt_in, Reason::OtherEdge))
                     }
                     Err(error) => Ok(plan.ask(None, Reason::AnswerRefused(error))),
@@ -258,51 +263,29 @@ impl Plan {
         status: StatusCode,
         headers: &HeaderMap,
     ) -> Result<NextStep, ClientError> {
-        // Elsewhere the header means nothing: only the homeserver gives answers.
-        if headers.contains_key(header::ANSWER) && trail.party == Party::Homeserver {
-            let fits = |opted_in: &OptedIn| {
-                let delivery = opted_in.opt_in.delivery;
-                // Once: of two values nobody can say which one counts.
-                headers.get_all(header::ANSWER).iter().eq([delivery.as_str()])
-                    && status == answer_status(delivery)
-            };
-            let opted_in = opted_in.filter(fits).ok_or(ClientError::UnaskedAnswer)?;
-            return Ok(NextStep::Read(Document { plan: self, kind: DocumentKind::Answer(opted_in) }));
-        }
-        match status {
-            StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
-                let body = Body::plain(status, headers, self.download.range.as_ref())?;
-                let from_origin = opted_in.is_some() && trail.party == Party::Homeserver;
-                let said = headers.get(header::PLAIN).filter(|_| from_origin);
+        let delivery = opted_in.as_ref().map(|opted_in| opted_in.opt_in.delivery);
+        let asked = response::Asked { delivery, range: self.download.range.as_ref() };
+        match response::understand(asked, trail, status, headers)? {
+            Meaning::Answer => {
+                let kind = opted_in.map(DocumentKind::Answer).ok_or(ClientError::UnaskedAnswer)?;
+                Ok(NextStep::Read(Document { plan: self, kind }))
+            }
+            Meaning::Media { body, plain_reason } => {
                 let ObjectInfo { content_type, content_disposition, .. } = ObjectInfo::from_headers(headers);
                 Ok(NextStep::Save(Box::new(Media {
                     body,
                     content_type,
                     content_disposition,
                     delivered_by: DeliveredBy::Plain,
-                    plain_reason: said.map(|said| field_text(said).into_owned()),
+                    plain_reason,
                 })))
             }
-            StatusCode::MOVED_PERMANENTLY
-            | StatusCode::FOUND
-            | StatusCode::SEE_OTHER
-            | StatusCode::TEMPORARY_REDIRECT
-            | StatusCode::PERMANENT_REDIRECT => {
-                let next = trail.hop(headers)?;
-                Ok(NextStep::Send(self.get(opted_in, next, Reason::Redirected)))
-            }
-            StatusCode::RANGE_NOT_SATISFIABLE if self.download.range.is_some() => {
-                match size_of_unsatisfied(headers) {
-                    Some(0) => Ok(NextStep::Send(self.whole().get(opted_in, trail, Reason::Empty))),
-                    size_bytes => Err(BodyError::BeyondEnd { size_bytes }.into()),
-                }
-            }
-            _ if trail.party == Party::Homeserver => {
-                let retry_after_secs = number(headers, &RETRY_AFTER);
+            Meaning::Redirect(next) => Ok(NextStep::Send(self.get(opted_in, next, Reason::Redirected))),
+            Meaning::Empty(trail) => Ok(NextStep::Send(self.whole().get(opted_in, trail, Reason::Empty))),
+            Meaning::Error { retry_after_secs } => {
                 let kind = DocumentKind::Refusal { status, retry_after_secs };
                 Ok(NextStep::Read(Document { plan: self, kind }))
             }
-            _ => Err(ClientError::Elsewhere(status)),
         }
     }
 
@@ -352,24 +335,6 @@ impl Plan {
             status => Err(ClientError::Edge(status)),
         }
     }
-}
-
-/// The status under which each delivery's answer comes.
-fn answer_status(delivery: Delivery) -> StatusCode {
-    match delivery {
-        Delivery::Redirect => StatusCode::TEMPORARY_REDIRECT,
-        Delivery::Json => StatusCode::OK,
-    }
-}
-
-/// Returns the object's length as a 416 tells it: `Content-Range: bytes */1234`.
-fn size_of_unsatisfied(headers: &HeaderMap) -> Option<u64> {
-    let range = headers.get(http::header::CONTENT_RANGE).and_then(|value| value.to_str().ok());
-    range.and_then(|range| range.rsplit_once('/')).and_then(|(_, size)| decimal(size))
-}
-
-fn number(headers: &HeaderMap, name: &http::HeaderName) -> Option<u64> {
-    decimal(headers.get(name)?.to_str().ok()?.trim())
 }
 
 #[cfg(test)]

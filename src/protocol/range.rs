@@ -56,9 +56,11 @@ impl ByteRange {
         format!("bytes {}-{}/{size}", self.start, self.end - 1)
     }
 
-    /// Reads the `Content-Range` of a 206 and the size of the whole it names.
+    /// Reads the `Content-Range` of a 206 and the size of the whole it names. `None` if it comes twice.
     pub fn from_content_range(headers: &HeaderMap) -> Option<(Self, u64)> {
-        let (unit, range) = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim().split_once(' ')?;
+        let mut values = headers.get_all(CONTENT_RANGE).iter();
+        let only = values.next().filter(|_| values.next().is_none())?;
+        let (unit, range) = only.to_str().ok()?.trim().split_once(' ')?;
         let (range, size) = range.split_once('/')?;
         let (first, last) = range.split_once('-')?;
         let (first, last, size): (u64, u64, u64) = (decimal(first)?, decimal(last)?, decimal(size)?);
@@ -246,5 +248,8 @@ mod tests {
             headers.insert("content-range", bad.parse().unwrap());
             assert_eq!(ByteRange::from_content_range(&headers), None, "{bad}");
         }
+        headers.insert("content-range", "bytes 5-9/99".parse().unwrap());
+        headers.append("content-range", "bytes 5-9/99".parse().unwrap());
+        assert_eq!(ByteRange::from_content_range(&headers), None, "nobody can say which one counts");
     }
 }
