@@ -41,6 +41,18 @@ pub enum BodyError {
     /// A 206 whose range is not the one that was asked for, or that nobody asked for.
     #[error("the response gives another range than the one that was asked for")]
     OtherRange,
+    /// A homeserver sends the beginning of the range that was asked for and no more, which it may (RFC 9110 section
+    /// 15.3.7). What is missing has to be asked for by another range.
+    #[error(
+        "the server sends only the bytes {}-{} of the bytes {}-{} that were asked for",
+        .sent.start(), .sent.end() - 1, .asked.start(), .asked.end() - 1
+    )]
+    ShorterRange {
+        /// The bytes that the response has.
+        sent: ByteRange,
+        /// The bytes of the range, in an object of this length.
+        asked: ByteRange,
+    },
     /// The whole came instead of a range, and its length is not known.
     #[error("the server ignored the range and does not say how long the media is")]
     RangeIgnored,
@@ -162,10 +174,16 @@ impl Body {
             let (part, size) = ByteRange::from_content_range(headers).ok_or(BodyError::OtherRange)?;
             same_size(expected, Some(size))?;
             same_size(Some(part.length()), body_length)?;
-            if range.and_then(|range| range.resolve(size)) != Some(part) {
-                return Err(BodyError::OtherRange);
-            }
-            return Self::window(part.into(), part.into(), key);
+            return match range.and_then(|range| range.resolve(size)) {
+                Some(asked) if asked == part => Self::window(part.into(), part.into(), key),
+                // An edge gives exactly the range.
+                Some(asked)
+                    if expected.is_none() && asked.start() == part.start() && asked.end() > part.end() =>
+                {
+                    Err(BodyError::ShorterRange { sent: part, asked })
+                }
+                _ => Err(BodyError::OtherRange),
+            };
         }
         same_size(expected, body_length)?;
         // An empty object has no part: it comes whole, whatever was asked for.

@@ -184,6 +184,23 @@ fn lengths_and_ranges_that_are_not_as_promised() {
 }
 
 #[test]
+fn a_homeserver_may_send_less_of_a_range_than_was_asked_for() {
+    let plain = |content_range, asked: &str| {
+        let asked = asked.parse().unwrap();
+        Body::plain(StatusCode::PARTIAL_CONTENT, &headers(&[("content-range", content_range)]), Some(&asked))
+    };
+    let asked = ByteRange::new(10, 30).unwrap();
+    let error = plain("bytes 10-19/1000", "10-29").unwrap_err();
+    assert_eq!(error, BodyError::ShorterRange { sent: ByteRange::new(10, 20).unwrap(), asked });
+    let said = "the server sends only the bytes 10-19 of the bytes 10-29 that were asked for";
+    assert_eq!(error.to_string(), said);
+    assert_eq!(plain("bytes 10-29/1000", "10-29").unwrap().length(), Some(20));
+    for other in ["bytes 9-29/1000", "bytes 11-29/1000", "bytes 10-30/1000", "bytes 40-49/1000"] {
+        assert_eq!(plain(other, "10-29").unwrap_err(), BodyError::OtherRange, "{other}");
+    }
+}
+
+#[test]
 fn too_few_and_too_many_bytes() {
     let truncated = |got_bytes| Err(BodyError::Truncated { got_bytes, promised_bytes: Some(SIZE) });
     let mut body = open(200, &edge(&[]), None).unwrap();
