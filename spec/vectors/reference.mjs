@@ -16,6 +16,9 @@ export const base64url = (bytes) => Buffer.from(bytes).toString("base64url");
 /** Lower-case hex. */
 export const hex = (bytes) => Buffer.from(bytes).toString("hex");
 
+/** The bytes of a text in hex. */
+export const unhex = (text) => Buffer.from(text, "hex");
+
 /** SHA-256 as lower-case hex. */
 export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 

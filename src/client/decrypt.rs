@@ -12,7 +12,7 @@ use crate::protocol::{ByteRange, Metadata, MetadataError, decimal, header, is_en
 /// The reason why a response does not give the requested bytes. The caller must drop all saved bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// The edge marks the response as another kind of link than the answer promised.
+    /// The edge does not mark the response, or marks it as another kind of link than the answer promised.
     #[error("the response to the link is not marked as {promised}")]
     OtherLink {
         /// The kind that the answer promised: `encrypted` or `verbatim`.
@@ -41,6 +41,18 @@ pub enum BodyError {
     /// A 206 has another range than the requested one, has none, or no range was requested.
     #[error("the response gives another range than the one that was asked for")]
     OtherRange,
+    /// The homeserver sent only the beginning of the requested range, as RFC 9110 section 15.3.7 allows. The client has to
+    /// request the rest as another range.
+    #[error(
+        "the server sends only the bytes {}-{} of the bytes {}-{} that were asked for",
+        .sent.start(), .sent.end() - 1, .asked.start(), .asked.end() - 1
+    )]
+    ShorterRange {
+        /// The bytes that the response has.
+        sent: ByteRange,
+        /// The bytes of the range, in an object of this length.
+        asked: ByteRange,
+    },
     /// The server sent the whole object instead of the range, and its length is unknown.
     #[error("the server ignored the range and does not say how long the media is")]
     RangeIgnored,
@@ -161,10 +173,16 @@ impl Body {
             let (part, size) = ByteRange::from_content_range(headers).ok_or(BodyError::OtherRange)?;
             same_size(expected, Some(size))?;
             same_size(Some(part.length()), body_length)?;
-            if range.and_then(|range| range.resolve(size)) != Some(part) {
-                return Err(BodyError::OtherRange);
-            }
-            return Self::window(part.into(), part.into(), key);
+            return match range.and_then(|range| range.resolve(size)) {
+                Some(asked) if asked == part => Self::window(part.into(), part.into(), key),
+                // An edge gives exactly the range.
+                Some(asked)
+                    if expected.is_none() && asked.start() == part.start() && asked.end() > part.end() =>
+                {
+                    Err(BodyError::ShorterRange { sent: part, asked })
+                }
+                _ => Err(BodyError::OtherRange),
+            };
         }
         same_size(expected, body_length)?;
         // An empty object has no parts, so a 200 is right for every range.
@@ -238,9 +256,9 @@ impl Body {
     }
 }
 
-/// Checks that the edge marks the link as `promised`. A missing mark is allowed in version 1.
+/// Checks that the edge marks the link, exactly once, as `promised`.
 fn check_link(headers: &HeaderMap, promised: &'static str) -> Result<(), BodyError> {
-    if headers.get_all(header::LINK).iter().all(|said| said == promised) {
+    if headers.get_all(header::LINK).iter().eq([promised]) {
         return Ok(());
     }
     Err(BodyError::OtherLink { promised })

@@ -80,7 +80,9 @@ impl ClientError {
                 | BodyError::OtherSize { .. }
                 | BodyError::Truncated { .. }
                 | BodyError::Surplus { .. } => Class::Changed,
-                BodyError::RangeIgnored | BodyError::BeyondEnd { .. } => Class::Range,
+                BodyError::ShorterRange { .. } | BodyError::RangeIgnored | BodyError::BeyondEnd { .. } => {
+                    Class::Range
+                }
             },
         }
     }

@@ -278,7 +278,7 @@ impl<P: Platform> Visit<'_, P> {
     async fn answer(&self, opt_in: OptIn, info: &ObjectInfo) -> Result<Reply<P::Body>, PlainReason> {
         let minted = mint::for_opt_in(self, opt_in, info)?;
         mint::inject(self, &minted).await?;
-        Ok(redirect::answer(self.config, opt_in.delivery, &minted))
+        Ok(redirect::answer(self.config, opt_in.delivery, &minted, self.platform.now_ms()))
     }
 
     async fn plain_redirect(&self, info: &ObjectInfo) -> Result<Reply<P::Body>, PlainReason> {

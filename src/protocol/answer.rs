@@ -16,7 +16,7 @@ pub struct Answer {
     pub protection: Protection,
     /// The time at which the link ends, in milliseconds since 1970. A response that has started goes on.
     pub expires_ts: u64,
-    /// The time from the answer to the end of the link, in milliseconds, if the origin gives it.
+    /// The time from the answer to the end of the link, in milliseconds. Our origin always gives it; others may not.
     pub expires_in_ms: Option<u64>,
     /// The metadata of the object.
     pub metadata: Metadata,

@@ -6,7 +6,7 @@ use cloakroom::protocol::Metadata;
 use crate::server::{Asked, Reply};
 use crate::world::{
     ACCESS_TOKEN, CONFIG_PATH, MEDIA_PATH, SIZE, World, answer, answer_about, answer_with, ciphertext,
-    delivery_of, encrypted, link_path, metadata, plain, plaintext, sealed,
+    delivery_of, encrypted, link_path, linked, metadata, plain, plaintext, sealed,
 };
 
 #[test]
@@ -136,7 +136,7 @@ fn truncated_ciphertext_leaves_no_file() {
 fn the_length_of_a_chunked_body_is_checked() {
     let chunked = |bytes: &[u8]| {
         let body = [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n0\r\n\r\n"].concat();
-        let reply = Reply::new(200, body).header("org-matrix-msc4097-metadata", sealed(&metadata()));
+        let reply = linked(Reply::new(200, body), &sealed(&metadata()));
         let reply = reply.header("transfer-encoding", "chunked");
         World::with_edge(move |_| reply.clone())
     };
@@ -172,6 +172,19 @@ fn a_wrong_key_releases_nothing() {
 }
 
 #[test]
+fn plaintext_under_an_encrypted_link_is_not_taken_for_ciphertext() {
+    for kind in [None, Some("plain"), Some("verbatim")] {
+        let world = World::with_edge(move |_| {
+            let reply =
+                Reply::new(200, plaintext()).header("org-matrix-msc4097-metadata", sealed(&metadata()));
+            kind.iter().fold(reply, |reply, kind| reply.header("org-matrix-msc4097-link", *kind))
+        });
+        let run = world.get(&["-o", "-"]).expect(6, &["the response to the link is not marked as encrypted"]);
+        assert!(run.stdout.is_empty());
+    }
+}
+
+#[test]
 fn another_object_under_the_link_releases_nothing() {
     let other = Metadata { content_type: "image/gif".to_owned(), ..metadata() };
     for (value, body, code, message) in [
@@ -180,7 +193,7 @@ fn another_object_under_the_link_releases_nothing() {
         (None, SIZE, 6, "error: the response to the link has no sealed metadata"),
     ] {
         let world = World::with_edge(move |_| {
-            let reply = Reply::new(200, vec![0; body]);
+            let reply = Reply::new(200, vec![0; body]).header("org-matrix-msc4097-link", "encrypted");
             value.iter().fold(reply, |reply, value| reply.header("org-matrix-msc4097-metadata", value))
         });
         let run = world.get(&["-o", "-"]).expect(code, &[message]);
@@ -225,7 +238,7 @@ fn every_range_of_an_empty_object_saves_an_empty_file() {
         let (about, seal) = (empty.clone(), sealed(&empty));
         let linked = World::new(
             move |asked, edge, n| answer_about(&about, delivery_of(asked), edge, n),
-            move |asked, _| reply(asked).header("org-matrix-msc4097-metadata", seal.as_str()),
+            move |asked, _| linked(reply(asked), &seal),
         );
         let plain = World::without_answers(move |asked| reply(asked));
         for (world, by) in [(&linked, "0 bytes, image/png, by an encrypted link"), (&plain, "0 bytes, ")] {
@@ -241,9 +254,8 @@ fn every_range_of_an_empty_object_saves_an_empty_file() {
 #[test]
 fn another_range_is_refused() {
     let shifted = World::with_edge(|_| {
-        Reply::new(206, vec![0; 10])
-            .header("content-range", format!("bytes 11-20/{SIZE}"))
-            .header("org-matrix-msc4097-metadata", sealed(&metadata()))
+        let reply = Reply::new(206, vec![0; 10]).header("content-range", format!("bytes 11-20/{SIZE}"));
+        linked(reply, &sealed(&metadata()))
     });
     shifted.get(&["--range", "10-19", "-o", "part"]).expect(6, &["error: the response gives another range"]);
     assert!(shifted.files().is_empty());
@@ -256,7 +268,7 @@ fn a_link_without_a_key_needs_verbatim() {
             |asked, edge, n| {
                 if n == 1 { answer_with(delivery_of(asked), edge, n, None) } else { plain(asked) }
             },
-            |_, _| Reply::new(200, plaintext()),
+            |_, _| Reply::new(200, plaintext()).header("org-matrix-msc4097-link", "verbatim"),
         )
     };
     let refused = world();

@@ -2,7 +2,7 @@
 
 use crate::server::{Reply, Server};
 use crate::world::{
-    ACCESS_TOKEN, CONFIG_PATH, MEDIA_PATH, MXC, Run, World, answer, config, plain, plaintext,
+    ACCESS_TOKEN, CONFIG_PATH, MEDIA_PATH, MXC, Run, SIZE, World, answer, config, plain, plaintext,
 };
 
 #[test]
@@ -143,6 +143,24 @@ fn a_range_of_plain_media() {
     let world = World::without_answers(|_| Reply::new(200, plaintext()));
     world.get(&["--range", "1000-1999", "-o", "part"]).expect(0, &["part: 1000 bytes"]);
     assert!(world.read("part") == part);
+}
+
+#[test]
+fn a_range_that_the_homeserver_cuts_short_is_no_success() {
+    let world = World::without_answers(|_| {
+        let range = format!("bytes 1000-1499/{SIZE}");
+        Reply::new(206, &plaintext()[1000..1500]).header("content-range", range)
+    });
+    world.get(&["--plain", "--range", "1000-1999", "-o", "part"]).expect(
+        2,
+        &[
+            "error: the server sends only the bytes 1000-1499 of the bytes 1000-1999 that were asked for",
+            "hint: download these with --range 1000-1499, then the rest",
+        ],
+    );
+    assert!(world.files().is_empty());
+    world.get(&["--plain", "--range", "1000-1499", "-o", "part"]).expect(0, &["part: 500 bytes"]);
+    assert!(world.read("part") == plaintext()[1000..1500]);
 }
 
 #[test]

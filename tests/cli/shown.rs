@@ -79,8 +79,7 @@ fn file_names_and_types() {
     let world = World::new(
         move |asked, edge, n| answer_about(&about, delivery_of(asked), edge, n),
         move |asked, _| {
-            crate::world::part(asked, &crate::world::ciphertext())
-                .header("org-matrix-msc4097-metadata", sealed(&sealing))
+            crate::world::linked(crate::world::part(asked, &crate::world::ciphertext()), &sealed(&sealing))
         },
     );
     let run = world.get(&[]).expect(0, &["700001 bytes, [31m2Jxxx", "by an encrypted link"]);

@@ -75,7 +75,12 @@ fn answer_of(key: Option<Key>, metadata: Metadata, delivery: &str, edge: &str, n
 
 /// Returns an edge's response to a link with a key.
 pub fn encrypted(asked: &Asked) -> Reply {
-    part(asked, &ciphertext()).header("org-matrix-msc4097-metadata", sealed(&metadata()))
+    linked(part(asked, &ciphertext()), &sealed(&metadata()))
+}
+
+/// A reply with the headers of a link with a key.
+pub fn linked(reply: Reply, sealed: &str) -> Reply {
+    reply.header("org-matrix-msc4097-link", "encrypted").header("org-matrix-msc4097-metadata", sealed)
 }
 
 pub fn ciphertext() -> Vec<u8> {

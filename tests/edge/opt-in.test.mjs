@@ -38,6 +38,8 @@ describe("opting in", () => {
       const answer = await readAnswer(response, { edge: rig.worker.edge });
       assert.equal(answer.delivery, delivery);
       assert.equal(answer.url, `${rig.worker.edge}/${answer.token}`);
+      // What the key store took of the time is gone.
+      assert.ok(answer.expiresInMs > 0 && answer.expiresInMs <= 300_000, `${answer.expiresInMs}`);
       assert.deepEqual(answer.metadata, { size: SMALL_BYTES, content_type: "image/png", content_disposition: 'inline; filename="x.png"' });
       assert.equal(response.headers.get("access-control-allow-origin"), "*");
       assert.ok(exposed.includes("org-matrix-msc4097-answer"), exposed);

@@ -8,6 +8,8 @@ export const SESSION_HEADER = "org-matrix-msc4097-session";
 
 const KEY_BYTES = 32;
 const TOKEN_BYTES = 32;
+/** The longest time that a grant may be given. */
+const MAX_TTL_MS = 86_400_000;
 
 /** The query that opts in. */
 export function optIn(delivery, { algs, session, verbatim } = {}) {
@@ -28,7 +30,7 @@ export function isAnswer(response) {
  *
  * @param {Response} response fetched with `redirect: "manual"`
  * @param {{edge?: string}} [options] the edge's web origin that the link must have
- * @returns {Promise<{delivery: string, url: string, token: string, alg: string, key?: Buffer, expiresMs: number, metadata: object} | null>}
+ * @returns {Promise<{delivery: string, url: string, token: string, alg: string, key?: Buffer, expiresMs: number, expiresInMs: number, metadata: object} | null>}
  *   null where the header is missing: the body is then media or an error, and not read
  * @throws {Error} naming the field that is not as the specification says
  */
@@ -54,9 +56,11 @@ export async function readAnswer(response, { edge } = {}) {
   if (edge) check(link.origin === new URL(edge).origin, `url leads to ${link.origin} instead of ${edge}`);
   checkBase64url(token, TOKEN_BYTES, "token");
   check(Number.isSafeInteger(body.expires_ts) && body.expires_ts > Date.now(), `expires_ts ${body.expires_ts}`);
+  const left = body.expires_in_ms;
+  check(Number.isSafeInteger(left) && left > 0 && left <= MAX_TTL_MS, `expires_in_ms ${left}`);
   check(Number.isSafeInteger(body.metadata?.size) && body.metadata.size >= 0, `metadata.size ${body.metadata?.size}`);
 
-  const answer = { delivery, url: body.url, token, alg: body.alg, expiresMs: body.expires_ts, metadata: body.metadata };
+  const answer = { delivery, url: body.url, token, alg: body.alg, expiresMs: body.expires_ts, expiresInMs: left, metadata: body.metadata };
   if (body.alg === "none") {
     check(!("key" in body), "alg none with a key");
     return answer;

@@ -146,7 +146,8 @@ describe("secrets", () => {
 describe("answer", () => {
   const key = Buffer.alloc(32, 1).toString("base64url");
   const token = Buffer.alloc(32, 2).toString("base64url");
-  const good = { url: `https://media.example.net/${token}`, alg: "chacha20", key, expires_ts: Date.now() + 60_000, metadata: { size: 3 } };
+  const url = `https://media.example.net/${token}`;
+  const good = { url, alg: "chacha20", key, expires_ts: Date.now() + 60_000, expires_in_ms: 60_000, metadata: { size: 3 } };
   const headers = { "Content-Type": "application/json", "Cache-Control": "no-store, no-transform", "Org-Matrix-Msc4097-Answer": "json" };
   const answer = (body, more = {}, status = 200) => new Response(JSON.stringify(body), { status, headers: { ...headers, ...more } });
 
@@ -169,6 +170,7 @@ describe("answer", () => {
       "query or fragment": answer({ ...good, url: `${good.url}#${key}` }),
       "token has": answer({ ...good, url: "https://media.example.net/AAAA" }),
       expires_ts: answer({ ...good, expires_ts: Date.now() - 1 }),
+      expires_in_ms: answer({ ...good, expires_in_ms: undefined }),
       "metadata.size": answer({ ...good, metadata: {} }),
       "alg none with a key": answer({ ...good, alg: "none" }),
       "alg rot13": answer({ ...good, alg: "rot13" }),

@@ -218,6 +218,7 @@ impl GetArgs {
             object: Object { server_name, media_id, variant },
             opt_in: (!self.plain).then_some(opt_in),
             range: self.range.clone(),
+            size_bytes: None,
         }
     }
 }

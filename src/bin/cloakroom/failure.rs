@@ -125,6 +125,12 @@ impl Failure {
             }
             Self::Client(ClientError::Elsewhere(_)) => "try again: such addresses end after a while",
             Self::Client(ClientError::Body(BodyError::RangeIgnored)) => "download the whole, without --range",
+            Self::Client(ClientError::Body(BodyError::ShorterRange { sent, .. })) => {
+                let (first, last) = (sent.start(), sent.end() - 1);
+                return Some(format!(
+                    "download these with --range {first}-{last}, then the rest, or the whole without --range"
+                ));
+            }
             Self::Client(error) => match error.class() {
                 Class::Changed => "what was received is not complete and not to be used: try again",
                 Class::Violation => {
