@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::{BodyError, safe_text};
+use crate::protocol::WebOrigin;
 
 /// Longest text of a homeserver that we show, in characters.
 const MAX_SHOWN_CHARS: usize = 300;
@@ -12,25 +13,30 @@ const MAX_SHOWN_CHARS: usize = 300;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
     /// The homeserver's own error, as it came.
-    #[error("the homeserver answered {0}")]
+    #[error("the homeserver returned {0}")]
     Homeserver(Refusal),
     /// The edge answered a link with something that is neither media nor "ask again".
-    #[error("the edge answered {}", .0.as_u16())]
+    #[error("the edge returned {}", .0.as_u16())]
     Edge(StatusCode),
     /// The homeserver redirected to a server that then answered with an error.
-    #[error("the server that the homeserver redirected to answered {}", .0.as_u16())]
-    Elsewhere(StatusCode),
+    #[error("the redirect target {origin} returned {}", .status.as_u16())]
+    Elsewhere {
+        /// The server's web origin.
+        origin: WebOrigin,
+        /// The HTTP status of its response.
+        status: StatusCode,
+    },
     /// More redirects than anyone needs.
     #[error("more than {0} redirects in a row")]
     TooManyRedirects(u8),
     /// A redirect without a usable `Location`.
-    #[error("a redirect leads to no http or https address")]
+    #[error("invalid redirect: it leads to no http or https URL")]
     BadRedirect,
     /// A redirect from https to http.
-    #[error("a redirect leads from https to http")]
+    #[error("insecure redirect: it leads from https to http")]
     InsecureRedirect,
     /// The answer header where no answer was asked for, with another delivery, or more than once.
-    #[error("an answer came that was not asked for")]
+    #[error("the homeserver sent an answer that was not asked for")]
     UnaskedAnswer,
     /// The body is not what was promised.
     #[error(transparent)]
@@ -62,7 +68,7 @@ impl ClientError {
             Self::Edge(StatusCode::TOO_MANY_REQUESTS) => Class::Unavailable,
             Self::Edge(status) if status.is_server_error() => Class::Unavailable,
             // Presigned addresses end; what a store answers says nothing of the homeserver's decision.
-            Self::Elsewhere(_) => Class::Unavailable,
+            Self::Elsewhere { .. } => Class::Unavailable,
             Self::Edge(_)
             | Self::TooManyRedirects(_)
             | Self::BadRedirect
@@ -149,13 +155,13 @@ mod tests {
         let shown = |status, body| refusal(status, body).to_string();
         assert_eq!(
             shown(403, r#"{"errcode":"M_FORBIDDEN","error":"Not for\u001b[31m you\n"}"#),
-            "the homeserver answered 403 M_FORBIDDEN: Not for[31m you"
+            "the homeserver returned 403 M_FORBIDDEN: Not for[31m you"
         );
         assert_eq!(
             shown(401, r#"{"errcode":"M_UNKNOWN_TOKEN"}"#),
-            "the homeserver answered 401 M_UNKNOWN_TOKEN"
+            "the homeserver returned 401 M_UNKNOWN_TOKEN"
         );
-        assert_eq!(shown(502, "<html>"), "the homeserver answered 502");
+        assert_eq!(shown(502, "<html>"), "the homeserver returned 502");
         assert!(shown(400, &format!(r#"{{"error":"{}"}}"#, "x".repeat(5000))).len() < 400);
     }
 
@@ -180,11 +186,12 @@ mod tests {
     #[test]
     fn classes_of_the_others() {
         let status = |code| StatusCode::from_u16(code).unwrap();
+        let store = WebOrigin::of("https://store.example/x").unwrap();
         for (error, class) in [
             (ClientError::Edge(status(502)), Class::Unavailable),
             (ClientError::Edge(status(403)), Class::Violation),
             (ClientError::Edge(status(307)), Class::Violation),
-            (ClientError::Elsewhere(status(403)), Class::Unavailable),
+            (ClientError::Elsewhere { origin: store, status: status(403) }, Class::Unavailable),
             (ClientError::UnaskedAnswer, Class::Violation),
             (BodyError::NoMetadata.into(), Class::Violation),
             (BodyError::OtherSize { expected_bytes: 1, got_bytes: 2 }.into(), Class::Changed),

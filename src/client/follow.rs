@@ -302,7 +302,7 @@ impl Plan {
                 let kind = DocumentKind::Refusal { status, retry_after_secs };
                 Ok(NextStep::Read(Document { plan: self, kind }))
             }
-            _ => Err(ClientError::Elsewhere(status)),
+            _ => Err(ClientError::Elsewhere { origin: trail.origin, status }),
         }
     }
 

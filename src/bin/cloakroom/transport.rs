@@ -1,8 +1,10 @@
 //! Requests over HTTP: each one sent as [`cloakroom::client::follow`] says, no redirect followed, or
 //! as somebody without an account would send it.
 
+use std::fmt;
+
 use cloakroom::client::{ClientError, Credential, Document, MAX_REDIRECTS, Party, Refusal, Request};
-use cloakroom::protocol::{AccessToken, decimal};
+use cloakroom::protocol::{AccessToken, WebOrigin, decimal};
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, LOCATION, RANGE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use reqwest::Response;
@@ -11,8 +13,37 @@ use zeroize::Zeroizing;
 use super::failure::Failure;
 use super::network::Network;
 
-/// What the homeserver gave, or what it refused with.
-pub type Asked<T> = Result<T, Refusal>;
+/// What a server sent, or how it refused.
+pub type Asked<T> = Result<T, Refused>;
+
+/// A refusal, and the server that sent it: the homeserver, or one that it redirected to.
+#[derive(Debug)]
+pub struct Refused {
+    party: Party,
+    refusal: Refusal,
+}
+
+impl Refused {
+    pub fn status(&self) -> StatusCode {
+        self.refusal.status
+    }
+}
+
+/// `the homeserver returned 403 M_FORBIDDEN: You may not`.
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} returned {}", self.party, self.refusal)
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(Refused { party, refusal }: Refused) -> Self {
+        Self::Client(match party {
+            Party::Elsewhere(origin) => ClientError::Elsewhere { origin, status: refusal.status },
+            Party::Homeserver | Party::Edge => ClientError::Homeserver(refusal),
+        })
+    }
+}
 
 /// Sends requests for one account, or for somebody without one.
 pub struct Transport {
@@ -32,7 +63,10 @@ impl Transport {
     pub fn new(network: Network, token: &AccessToken) -> Result<Self, Failure> {
         let bearer = Zeroizing::new(format!("Bearer {}", token.expose()));
         let mut authorization = HeaderValue::from_str(&bearer).map_err(|_| {
-            Failure::usage("the access token fits into no header", "it is one word of ASCII characters")
+            Failure::usage(
+                "the access token does not fit into a header",
+                "it must be one word of ASCII characters",
+            )
         })?;
         authorization.set_sensitive(true);
         Ok(Self { network, account: Account::User(authorization) })
@@ -51,37 +85,50 @@ impl Transport {
 
     /// Asks the homeserver for a document of its own.
     pub async fn get(&self, url: &str) -> Result<Asked<Zeroizing<Vec<u8>>>, Failure> {
-        let response = self.ask(Method::GET, url, None).await?;
+        let (response, party) = self.ask(Method::GET, url, None).await?;
         if response.status().is_success() {
-            return self.document(response, &Party::Homeserver).await.map(Ok);
+            return self.document(response, &party).await.map(Ok);
         }
-        self.refusal(response).await.map(Err)
+        self.refused(response, party).await.map(Err)
     }
 
     /// Asks whether the homeserver serves media, without receiving them: by `HEAD`, and where that does
     /// not succeed by a `GET` of one byte, since a `HEAD` says no reasons and is not known everywhere.
     pub async fn serves(&self, url: &str) -> Result<Asked<()>, Failure> {
-        if is_served(self.ask(Method::HEAD, url, None).await?.status()) {
+        let (response, _) = self.ask(Method::HEAD, url, None).await?;
+        if is_served(response.status()) {
             return Ok(Ok(()));
         }
-        let response = self.ask(Method::GET, url, Some(HeaderValue::from_static("bytes=0-0"))).await?;
-        if is_served(response.status()) { Ok(Ok(())) } else { self.refusal(response).await.map(Err) }
+        let first_byte = HeaderValue::from_static("bytes=0-0");
+        let (response, party) = self.ask(Method::GET, url, Some(first_byte)).await?;
+        if is_served(response.status()) { Ok(Ok(())) } else { self.refused(response, party).await.map(Err) }
     }
 
-    async fn ask(&self, method: Method, url: &str, range: Option<HeaderValue>) -> Result<Response, Failure> {
-        let party = Party::Homeserver;
+    /// Returns the last response, and who sent it.
+    async fn ask(
+        &self,
+        method: Method,
+        url: &str,
+        range: Option<HeaderValue>,
+    ) -> Result<(Response, Party), Failure> {
+        let mut party = Party::Homeserver;
         let headers = self.headers(party.credential(), range);
         let mut response = self.network.send(method.clone(), url, headers.clone(), &party).await?;
         if matches!(self.account, Account::User(_)) {
-            return Ok(response);
+            return Ok((response, party));
         }
+        let homeserver = response.url().origin();
         for _ in 0..MAX_REDIRECTS {
-            let Some(next) = location(&response) else { return Ok(response) };
+            let Some(next) = location(&response) else { return Ok((response, party)) };
+            // Once away, always away, as for `get`: a foreign server does not speak for the homeserver.
+            if party != Party::Homeserver || next.origin() != homeserver {
+                party = redirect_target(&next)?;
+            }
             response = self.network.send(method.clone(), next.as_str(), headers.clone(), &party).await?;
         }
         match location(&response) {
             Some(_) => Err(ClientError::TooManyRedirects(MAX_REDIRECTS).into()),
-            None => Ok(response),
+            None => Ok((response, party)),
         }
     }
 
@@ -95,11 +142,11 @@ impl Transport {
         headers
     }
 
-    async fn refusal(&self, response: Response) -> Result<Refusal, Failure> {
+    async fn refused(&self, response: Response, party: Party) -> Result<Refused, Failure> {
         let status = response.status();
         let pause = response.headers().get(RETRY_AFTER).and_then(|value| decimal(value.to_str().ok()?));
-        let body = self.document(response, &Party::Homeserver).await?;
-        Ok(Refusal::read(status, pause, &body))
+        let body = self.document(response, &party).await?;
+        Ok(Refused { party, refusal: Refusal::read(status, pause, &body) })
     }
 
     /// Reads a body as a document: no more than [`Document::MAX_BYTES`] of it.
@@ -131,6 +178,12 @@ impl Transport {
 fn location(response: &Response) -> Option<reqwest::Url> {
     let location = response.headers().get(LOCATION).filter(|_| response.status().is_redirection())?;
     response.url().join(location.to_str().ok()?).ok()
+}
+
+/// Names the server that a redirect leads to, without a user name or path of its URL.
+fn redirect_target(url: &reqwest::Url) -> Result<Party, ClientError> {
+    let origin = WebOrigin::of(&url.origin().ascii_serialization());
+    origin.map(Party::Elsewhere).ok_or(ClientError::BadRedirect)
 }
 
 /// A redirect that is not followed leads to where the media are.

@@ -340,7 +340,7 @@ fn the_homeservers_errors_are_relayed() {
     let error = failure(&[(429, vec![("retry-after", "7".to_owned())], body)]);
     let ClientError::Homeserver(refusal) = &error else { panic!("{error:?}") };
     assert_eq!((refusal.errcode.as_str(), refusal.retry_after_secs), ("M_LIMIT_EXCEEDED", Some(7)));
-    assert_eq!(error.to_string(), "the homeserver answered 429 M_LIMIT_EXCEEDED: Too many");
+    assert_eq!(error.to_string(), "the homeserver returned 429 M_LIMIT_EXCEEDED: Too many");
 }
 
 #[test]
@@ -380,7 +380,8 @@ fn redirects_that_are_not_followed() {
     assert!(play_opted_in(&arrived).1.is_ok());
     // Errors of a foreign server are not the homeserver's, whatever they say.
     let error = failure(&[away, (403, vec![], r#"{"errcode":"M_UNKNOWN_TOKEN"}"#)]);
-    assert_eq!(error, ClientError::Elsewhere(StatusCode::FORBIDDEN));
+    let origin = WebOrigin::of("https://s3.example/").unwrap();
+    assert_eq!(error, ClientError::Elsewhere { origin, status: StatusCode::FORBIDDEN });
 }
 
 #[test]
