@@ -48,7 +48,7 @@ function checked(answer, edge) {
 
 async function decrypted(link, { key, metadata }) {
   const { size, content_type: type, content_disposition: disposition } = metadata;
-  if (link.status !== 200) fail(`the link gave ${link.status}`);
+  if (link.status !== 200) fail(`the link returned ${link.status}`);
   if (link.headers.has("Content-Encoding")) fail("the body is encoded");
   if (size >= 2 ** 36 || Number(link.headers.get("Content-Length") ?? size) !== size) fail("the link gives another length");
   const sealed = link.headers.get("Org-Matrix-Msc4097-Metadata");
@@ -61,7 +61,7 @@ async function decrypted(link, { key, metadata }) {
 }
 
 async function plain(response) {
-  if (!response.ok) fail(`the homeserver answered ${response.status}`);
+  if (!response.ok) fail(`the homeserver returned ${response.status}`);
   const [type, disposition] = ["Content-Type", "Content-Disposition"].map((name) => response.headers.get(name) ?? undefined);
   return { bytes: new Uint8Array(await response.arrayBuffer()), type, disposition };
 }

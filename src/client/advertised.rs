@@ -26,24 +26,22 @@ struct Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdvertised {
     /// The media config was refused: guests, for one, may not read it.
-    #[error("the homeserver answered {} to the request for its media config", .0.as_u16())]
+    #[error("the homeserver returned {} for its media config", .0.as_u16())]
     Status(StatusCode),
     /// The media config is not the JSON that it should be.
-    #[error("the homeserver's media config cannot be read")]
+    #[error("cannot parse the homeserver's media config")]
     Malformed,
     /// An ordinary homeserver.
     #[error("the homeserver does not offer encrypted delivery")]
     Absent,
     /// The edge is not a web origin, or neither https nor this very machine.
-    #[error(
-        "the homeserver advertises an edge that is not an https web origin like https://media.example.net"
-    )]
+    #[error("the advertised edge is not an https web origin like https://media.example.net")]
     Edge,
     /// The delivery that was asked for is not offered.
-    #[error("the homeserver does not offer the delivery that was asked for")]
+    #[error("the homeserver does not offer the requested delivery")]
     Delivery,
     /// None of our algorithms is offered.
-    #[error("the homeserver offers no algorithm that this client knows")]
+    #[error("the homeserver offers no algorithm that this client supports")]
     Algorithm,
 }
 

@@ -25,10 +25,12 @@ pub enum BodyError {
     #[error(transparent)]
     Metadata(#[from] MetadataError),
     /// The sealed metadata is not the answer's: the link gives another object.
-    #[error("the link's metadata is not that of the answer")]
+    #[error("the link's metadata differs from the answer's")]
     OtherMetadata,
     /// The body's length is not the promised one.
-    #[error("the object should have {expected_bytes} bytes, but the response is about {got_bytes}")]
+    #[error(
+        "expected an object of {expected_bytes} bytes, but the response describes one of {got_bytes} bytes"
+    )]
     OtherSize {
         /// As the answer says.
         expected_bytes: u64,
@@ -36,22 +38,24 @@ pub enum BodyError {
         got_bytes: u64,
     },
     /// Compressed or otherwise coded, although identity was asked for.
-    #[error("the body is coded although it was asked for as it is")]
+    #[error("the body has a content coding that was not asked for")]
     Encoded,
     /// A 206 whose range is not the one that was asked for, or that nobody asked for.
-    #[error("the response gives another range than the one that was asked for")]
+    #[error("the response covers a range that was not asked for")]
     OtherRange,
     /// The whole came instead of a range, and its length is not known.
-    #[error("the server ignored the range and does not say how long the media is")]
+    #[error("the server ignored the range and did not send the length of the media")]
     RangeIgnored,
     /// The object has none of the bytes that were asked for.
-    #[error("the range lies beyond the end of the media{}", of_size(*.size_bytes))]
+    #[error("the range starts beyond the end of the media{}", of_size(*.size_bytes))]
     BeyondEnd {
         /// The object's length, where it is known.
         size_bytes: Option<u64>,
     },
     /// The object is longer than any that may be encrypted.
-    #[error("the object has {size_bytes} bytes, but encrypted ones have fewer than {KEYSTREAM_BYTES}")]
+    #[error(
+        "the object has {size_bytes} bytes, but encrypted delivery is limited to fewer than {KEYSTREAM_BYTES}"
+    )]
     TooLong {
         /// The object's length.
         size_bytes: u64,
@@ -65,7 +69,7 @@ pub enum BodyError {
         promised_bytes: Option<u64>,
     },
     /// The body is longer than promised.
-    #[error("the body is longer than the {promised_bytes} bytes it should have")]
+    #[error("the body is longer than the promised {promised_bytes} bytes")]
     Surplus {
         /// Bytes promised.
         promised_bytes: u64,
@@ -77,7 +81,7 @@ fn progress(got: u64, promised: Option<u64>) -> String {
 }
 
 fn of_size(bytes: Option<u64>) -> String {
-    bytes.map_or_else(String::new, |bytes| format!(", which has {bytes} bytes"))
+    bytes.map_or_else(String::new, |bytes| format!(" ({bytes} bytes)"))
 }
 
 /// A body that is coming in: decrypts it in place, cuts out the range, counts.

@@ -14,16 +14,16 @@ const MAX_IDENTIFIER_BYTES: usize = 255;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentifierError {
     /// Not a server name of the Matrix grammar: host name, IPv4 or `[IPv6]`, optional port.
-    #[error("the server name is not valid: expected a host name or IP literal with an optional port")]
+    #[error("invalid server name: expected a host name or IP address, with an optional port")]
     ServerName,
     /// A media id may hold only `[A-Za-z0-9_-]`, 1 to 255 of them.
-    #[error("the media id is not valid: expected 1 to 255 characters of A-Z a-z 0-9 _ -")]
+    #[error("invalid media id: expected 1 to 255 characters of A-Z a-z 0-9 _ -")]
     MediaId,
     /// Not `mxc://<server name>/<media id>`.
-    #[error("not a media URI: expected mxc://<server name>/<media id>")]
+    #[error("not an mxc URI: expected mxc://<server name>/<media id>")]
     MxcUri,
     /// A path, query or fragment behind the media id.
-    #[error("the media URI goes on behind the media id: leave out everything from '{0}' on")]
+    #[error("unexpected text after the media id: remove everything from '{0}' on")]
     MxcTail(char),
 }
 
@@ -183,7 +183,7 @@ mod tests {
             assert_eq!(MxcUri::parse(uri), Err(IdentifierError::MediaId), "{uri}");
         }
         let shown = IdentifierError::MxcTail('#').to_string();
-        insta::assert_snapshot!(shown, @"the media URI goes on behind the media id: leave out everything from '#' on");
+        insta::assert_snapshot!(shown, @"unexpected text after the media id: remove everything from '#' on");
     }
 
     #[test]

@@ -48,8 +48,8 @@ for (const shape of SHAPES) {
 
     it("reports what the homeserver refuses", async () => {
       const mxc = await site.upload(new Source("example refused", 100_000).slice());
-      await assert.rejects(download(site.worker.origin, badToken("example"), mxc), /the homeserver answered 401/);
-      await assert.rejects(download(site.worker.origin, home.alice.token, "mxc://localhost/AbCdEfNotThere"), /the homeserver answered 404/);
+      await assert.rejects(download(site.worker.origin, badToken("example"), mxc), /the homeserver returned 401/);
+      await assert.rejects(download(site.worker.origin, home.alice.token, "mxc://localhost/AbCdEfNotThere"), /the homeserver returned 404/);
     });
   });
 }

@@ -181,8 +181,8 @@ describe("the client of the README", () => {
         /another length/,
         (it) => withHeaders({ ...it, body: Buffer.concat([it.body, it.body]) }, { "content-length": undefined }),
       ],
-      "a part": [/gave 206/, (it) => ({ ...it, status: 206 })],
-      "an error": [/gave 502/, (it) => ({ ...it, status: 502 })],
+      "a part": [/returned 206/, (it) => ({ ...it, status: 206 })],
+      "an error": [/returned 502/, (it) => ({ ...it, status: 502 })],
       "a redirect": [/fetch failed/, (it) => withHeaders({ ...it, status: 307 }, { location: `${rig.homeserver.url}/elsewhere` })],
     };
     for (const [what, [message, change]] of Object.entries(responses)) {
@@ -220,7 +220,7 @@ describe("the client of the README", () => {
   });
 
   it("reports the homeserver's errors, and refuses what is not an mxc URI", async () => {
-    await assert.rejects(download(front.origin, rig.user, `mxc://${SERVER_NAME}/nothing`), /the homeserver answered 404/);
+    await assert.rejects(download(front.origin, rig.user, `mxc://${SERVER_NAME}/nothing`), /the homeserver returned 404/);
     for (const uri of ["https://a.example/b", "mxc://a/b/c", "mxc://../b", "mxc://a/..", "mxc://a/b?c", "mxc://a/b#c", "mxc:///b", "mxc://a/"])
       await assert.rejects(download(front.origin, rig.user, uri), /not an mxc URI/, uri);
   });
