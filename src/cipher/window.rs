@@ -8,7 +8,7 @@ use super::{Keystream, KeystreamEnd};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WindowError {
     /// The upstream ended before the promised length.
-    #[error("the upstream sent {got} bytes of the {promised} it promised")]
+    #[error("the upstream sent only {got} of the {promised} bytes that it promised")]
     Truncated {
         /// Bytes received.
         got: u64,
@@ -16,7 +16,7 @@ pub enum WindowError {
         promised: u64,
     },
     /// The upstream sent more than it promised.
-    #[error("the upstream sent more than the {promised} bytes it promised")]
+    #[error("the upstream sent more than the {promised} bytes that it promised")]
     Surplus {
         /// Bytes promised.
         promised: u64,

@@ -18,16 +18,18 @@ pub(crate) enum EdgeError {
     #[error("The key store cannot be reached. Try again")]
     KeyStore,
     /// The object is no longer the one that was granted.
-    #[error("The media has changed since this link was made. Ask the homeserver again")]
+    #[error("The media have changed since this link was made. Ask the homeserver for a new link")]
     Changed(Change),
     /// The service account was refused the object.
-    #[error("The media store refused this media. Ask the homeserver again: it will be served without a link")]
+    #[error(
+        "The media store refused access. Ask the homeserver again: it will send the media without a link"
+    )]
     Refused,
     /// The store cannot be reached, or sent something that is not the object.
     #[error("The media store cannot be reached. Try again")]
     Unreachable,
     /// The store did not answer in time.
-    #[error("The media store did not answer in time. Try again")]
+    #[error("The media store did not respond in time. Try again")]
     TimedOut,
 }
 

@@ -32,13 +32,13 @@ pub enum TargetError {
     #[error("the URL holds a user name")]
     UserInfo,
     /// Not a host name.
-    #[error("the host is not a host name: expected labels of A-Z a-z 0-9 - _ with single dots between")]
+    #[error("the host is not a host name: expected labels of A-Z a-z 0-9 - _ separated by single dots")]
     HostName,
     /// A literal IP address, or a name that URL parsers take for one.
     #[error("the host is a literal IP address")]
     IpLiteral,
     /// `localhost`, a single label, or a name of a private network.
-    #[error("the host is a name of a private network")]
+    #[error("the host name belongs to a private network")]
     PrivateName,
     /// At or under a domain of our own hosts.
     #[error("the host is in our own domain")]

@@ -24,7 +24,7 @@ pub trait Body: Sized {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     /// It broke off, came too slowly, or had another length than promised.
-    #[error("the body broke off, came too slowly or had another length than promised")]
+    #[error("the body ended early, stalled or had a different length than promised")]
     Broken,
     /// It is longer than anything that we read into memory.
     #[error("the body is longer than {limit} bytes")]

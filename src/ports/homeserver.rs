@@ -86,7 +86,7 @@ pub enum UpstreamError {
     #[error("the homeserver cannot be reached")]
     Unreachable,
     /// No headers in time.
-    #[error("the homeserver did not answer in time")]
+    #[error("the homeserver did not respond in time")]
     TimedOut,
     /// A status outside 200-599.
     #[error("the homeserver sent the invalid status {0}")]

@@ -101,7 +101,7 @@ impl Pins {
 
 /// A record that is no grant of this version. Carries no part of the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the record under this token is no grant of version {VERSION}")]
+#[error("the record under this token is not a grant of version {VERSION}")]
 pub struct GrantError;
 
 impl Grant {

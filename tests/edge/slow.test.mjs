@@ -55,7 +55,7 @@ describe("waiting", { concurrency: true }, () => {
         stored.answers(silence());
         const response = await inTime(() => rig.get(stored, { query, headers }));
         const { error } = await expectError(response, 504, "M_UNKNOWN");
-        assert.match(error, /did not answer in time/);
+        assert.match(error, /did not respond in time/);
         assert.equal("if-none-match" in stored.requests.at(-1).headers, held, "it was held then");
         // It is well again, and so is everything else.
         stored.become(stored.source);
@@ -72,7 +72,7 @@ describe("waiting", { concurrency: true }, () => {
       const response = await inTime(() => rig.link(answer));
       assert.equal(response.headers.has("org-matrix-msc4097-metadata"), false);
       const { error } = await expectError(response, 504, "M_UNKNOWN");
-      assert.match(error, /did not answer in time/);
+      assert.match(error, /did not respond in time/);
       stored.become(stored.source);
       await expectMedia(await rig.link(answer), stored, { key: answer.key });
       await rig.worker.untilLog(/"event":"homeserver_unreachable"/);

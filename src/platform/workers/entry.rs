@@ -30,7 +30,7 @@ thread_local! {
 async fn serve(request: web_sys::Request, env: worker::Env, context: Context) -> Result<Response, JsValue> {
     // `fetch` resolves dot segments: what is judged here must be what is asked there.
     let Ok(line) = glue::request_line(&request) else {
-        let error = MatrixError::new(StatusCode::BAD_REQUEST, "M_UNKNOWN", "The URL is not valid");
+        let error = MatrixError::new(StatusCode::BAD_REQUEST, "M_UNKNOWN", "Invalid URL");
         // Any host may be the edge's, whose rules are the stricter ones.
         return response::send(None, dispatch::finish(Reply::error(&error), Host::Edge, &Method::GET));
     };
