@@ -81,7 +81,7 @@ describe("deploy check", () => {
   });
 
   it("knows the variables by name", () => {
-    assert.match(problems(config({ vars: { GRANT_TTL: "3" } }), { known: ["ROLE"] }).join("\n"), /GRANT_TTL is no variable/);
+    assert.match(problems(config({ vars: { GRANT_TTL: "3" } }), { known: ["ROLE"] }).join("\n"), /GRANT_TTL is not a variable/);
   });
 
   it("refuses wrangler.toml as it is in the repository, for placeholders and nothing else", async () => {
