@@ -1,5 +1,5 @@
-// The client of the README (docs/examples/client.mjs) does what the specification demands of a client in sections 5, 7 and 9, against the real
-// Worker: also where what comes back has been changed on the way.
+// The client of the README (docs/examples/client.mjs) follows sections 5, 7 and 9 of the specification against the real Worker, even if
+// responses are changed on the way.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -19,7 +19,7 @@ const PNG = { type: "image/png", disposition: "inline; filename=x.png" };
 const token = () => randomBytes(32).toString("base64url");
 
 describe("the client of the README", () => {
-  /** What is changed on the way, and what was seen there. */
+  /** The changes to responses on the way, and the responses seen there. */
   let onAnswer, onLink, onConfig, seen;
   let front, rig;
   before(async () => {
@@ -38,7 +38,7 @@ describe("the client of the README", () => {
     front.links = 0;
   });
 
-  /** Sees everything that goes from the Worker to the client. */
+  /** Sees every response from the Worker to the client. */
   function inspect({ path, headers }, answer) {
     const atEdge = headers.host === new URL(front.edge).host;
     if (atEdge) {
@@ -64,7 +64,7 @@ describe("the client of the README", () => {
   const run = (stored) => download(front.origin, rig.user, `mxc://${SERVER_NAME}/${stored.id}`);
   const expectBytes = ({ bytes }, stored) => assert.ok(Buffer.from(bytes).equals(stored.source.slice()), "other bytes came");
 
-  it("decrypts what the link gives, and sends the edge no access token", async () => {
+  it("decrypts the body of the link, and sends the edge no access token", async () => {
     const stored = rig.store(SMALL_BYTES, PNG);
     const media = await run(stored);
     expectBytes(media, stored);
@@ -75,7 +75,7 @@ describe("the client of the README", () => {
     assert.ok(!answer.body.equals(stored.source.slice()), "the link gave plaintext");
   });
 
-  it("takes plain media where the homeserver sends them, whatever they look like", async () => {
+  it("accepts plain media from the homeserver, whatever they look like", async () => {
     const small = rig.store(100, PNG);
     const media = await run(small);
     expectBytes(media, small);
@@ -86,7 +86,7 @@ describe("the client of the README", () => {
     assert.deepEqual([seen.optedIn, seen.links.length], [2, 0]);
   });
 
-  it("does not opt in without an edge to trust", async () => {
+  it("does not opt in without a trusted edge", async () => {
     const stored = rig.store();
     const wrong = {
       "no member": () => ({}),
@@ -112,7 +112,7 @@ describe("the client of the README", () => {
     assert.equal(seen.optedIn, 0, "guests may not read the config");
   });
 
-  it("follows no answer that is not as it should be", async () => {
+  it("does not follow an invalid answer", async () => {
     const stored = rig.store();
     const documents = {
       "another host": (it) => ({ ...it, url: `https://evil.example/${token()}` }),
@@ -154,7 +154,7 @@ describe("the client of the README", () => {
     assert.deepEqual([seen.links.length, seen.plain], [0, 0], "no link was followed");
   });
 
-  it("believes no answer from elsewhere than the homeserver", async () => {
+  it("accepts answers only from the homeserver", async () => {
     const elsewhere = `${rig.homeserver.url}/elsewhere`;
     const document = { url: `${front.edge}/${token()}`, alg: "chacha20", key: token(), expires_ts: 1, metadata: { size: 1, content_type: "a/b" } };
     rig.homeserver.on("GET", "/elsewhere", respond(200, { [ANSWER_HEADER]: "json" }, document));
@@ -165,7 +165,7 @@ describe("the client of the README", () => {
     assert.deepEqual([seen.links.length, request.headers.authorization], [0, undefined]);
   });
 
-  it("releases nothing of a link that does not fit its answer", async () => {
+  it("releases no bytes if the link does not match its answer", async () => {
     const stored = rig.store();
     await run(stored);
     const sealedOtherwise = { [METADATA_HEADER]: seen.links[0].answer.headers[METADATA_HEADER] };
@@ -219,7 +219,7 @@ describe("the client of the README", () => {
     }
   });
 
-  it("reports the homeserver's errors, and refuses what is not an mxc URI", async () => {
+  it("reports the homeserver's errors, and refuses anything but an mxc URI", async () => {
     await assert.rejects(download(front.origin, rig.user, `mxc://${SERVER_NAME}/nothing`), /the homeserver returned 404/);
     for (const uri of ["https://a.example/b", "mxc://a/b/c", "mxc://../b", "mxc://a/..", "mxc://a/b?c", "mxc://a/b#c", "mxc:///b", "mxc://a/"])
       await assert.rejects(download(front.origin, rig.user, uri), /not an mxc URI/, uri);
