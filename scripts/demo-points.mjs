@@ -152,7 +152,7 @@ async function loggedOut({ home, site, video }) {
 async function noSecrets() {
   const { secrets, files, found } = searchSecrets(LOG_DIR);
   must(secrets > 0 && files > 0, "there is nothing to search");
-  must(found.length === 0, found.map(({ file, line, kind }) => `${file}:${line} contains a ${kind}`).join("; "));
+  must(found.length === 0, found.map(({ file, line, kind }) => `${file}:${line} contains this secret: ${kind}`).join("; "));
   return `none of ${secrets} keys, tokens and passwords appears in ${files} files of output`;
 }
 
