@@ -128,7 +128,7 @@ for (const [policy, expected] of Object.entries(ANONYMOUS)) {
         assert.equal((await ask(thumbnail, { token: null })).status, expected.fresh);
       }
       assert.equal(lookups(), 0);
-      if (expected.fresh === 401) assert.deepEqual([b.front.requests.length, meter.count()], [0, 0], "nobody is asked for anything");
+      if (expected.fresh === 401) assert.deepEqual([b.front.requests.length, meter.count()], [0, 0], "no server is asked");
     });
 
     it("L1b: our homeserver refuses a junk token, without a lookup", async () => {

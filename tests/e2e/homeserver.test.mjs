@@ -55,10 +55,10 @@ for (const shape of SHAPES) {
       const soft = { errcode: "M_UNKNOWN_TOKEN", error: "Invalid access token passed.", soft_logout: false };
       for (const query of [undefined, optIn("json"), optIn("redirect")]) {
         const cached = await site.fetch(downloadPath(mxc, query), { token });
-        assert.deepEqual([cached.status, await cached.json()], [401, soft], "held in the cache");
+        assert.deepEqual([cached.status, await cached.json()], [401, soft], "cached");
         assert.equal(cached.headers.get("cache-control"), "no-store, no-transform");
         const absent = await site.fetch(thumbnailPath(picture, "width=40&height=30"), { token });
-        assert.deepEqual([absent.status, await absent.json()], [401, soft], "not held");
+        assert.deepEqual([absent.status, await absent.json()], [401, soft], "not cached");
       }
     });
 
@@ -123,7 +123,7 @@ for (const shape of SHAPES) {
       const upload = created.content_uri.replace("mxc://", "/_matrix/media/v3/upload/");
       assert.equal((await site.fetch(upload, { method: "PUT", body: bytes, headers: { "Content-Type": "image/png" } })).status, 200);
       const now = await site.fetch(downloadPath(created.content_uri));
-      assert.deepEqual([now.status, Buffer.from(await now.arrayBuffer()).equals(bytes)], [200, true], "nothing of the 504 is kept");
+      assert.deepEqual([now.status, Buffer.from(await now.arrayBuffer()).equals(bytes)], [200, true], "the 504 is not cached");
     });
 
     it("J1: unknown endpoints and methods get the homeserver's 404 and 405", async () => {

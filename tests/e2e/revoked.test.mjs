@@ -88,7 +88,7 @@ describe("revoked access", () => {
         for (const path of paths) assert.equal((await site.fetch(path, { token })).status, 200);
         await home.synapse.logout(token);
         await expectRefused(site, paths, 401, "M_UNKNOWN_TOKEN", { token });
-        assert.equal((await site.fetch(paths[0])).status, 200, "others are not concerned");
+        assert.equal((await site.fetch(paths[0])).status, 200, "other objects are not affected");
       });
 
       it("an existing link works until its expiry at most, and there is no new one", async () => {

@@ -40,7 +40,7 @@ for (const shape of SHAPES) {
       }
       const upload = await fetch(`${site.worker.edge}/_matrix/media/v3/upload`, { method: "POST", headers, body: "x" });
       assert.equal(upload.status, 405);
-      assert.equal(site.meter.count(), 0, "the homeserver hears of none of them");
+      assert.equal(site.meter.count(), 0, "none of them reach the homeserver");
     });
 
     it("the homeserver's host serves no link", async () => {

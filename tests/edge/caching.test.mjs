@@ -53,7 +53,7 @@ describe("the homeserver is asked", () => {
         assert.deepEqual(await asked(stored), ["HEAD conditional"], "warm");
         await expectMedia(await rig.link(again), stored, { key: again.key });
         await expectMedia(await rig.link(again, { headers: { Range: "bytes=5-" } }), stored, { status: 206, offset: 5, key: again.key });
-        assert.deepEqual(await asked(stored), [], "links to what is cached");
+        assert.deepEqual(await asked(stored), [], "links to cached objects");
       }
       await expectPlain(await rig.get(stored), stored);
       assert.deepEqual(await asked(stored), ["HEAD conditional"], "it is one cache");
@@ -171,7 +171,7 @@ describe("a range far into an object", () => {
     assert.deepEqual([fills(stored), answered.filter((whole) => !whole).length], [1, 1]);
     stored.forget();
     assert.equal(await ask(), false);
-    assert.deepEqual(stored.asked, [], "it is held now");
+    assert.deepEqual(stored.asked, [], "it is cached now");
 
     const left = rig.store(DEEP_BYTES, slow);
     const leaving = await rig.answer(left);
@@ -184,7 +184,7 @@ describe("a range far into an object", () => {
     await rig.quiet();
     left.forget();
     await expectMedia(await rig.link(leaving, deep), left, { ...part, key: leaving.key });
-    assert.deepEqual(left.asked, [], "it is held, although nobody waited for it");
+    assert.deepEqual(left.asked, [], "it is cached, although nobody waited for it");
   });
 
   it("is reached by reading and discarding if it is not too far", async () => {

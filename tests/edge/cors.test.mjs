@@ -55,7 +55,7 @@ describe("a web page", () => {
       }
     }
     const whole = await rig.get(stored);
-    assert.equal(whole.headers.has("access-control-max-age"), false, "only preflights say it");
+    assert.equal(whole.headers.has("access-control-max-age"), false, "only preflights have it");
     await drain(whole);
   });
 });

@@ -66,7 +66,7 @@ describe("a document that advertises us", () => {
     await read(`${CONFIGS[0]}?access_token=${rig.user}`, { token: null });
     assert.deepEqual([last().headers.authorization, last().query.get("access_token")], [undefined, rig.user]);
     await read(CONFIGS[0], { token: null });
-    assert.equal(last().headers.authorization, undefined, "whoever has none gets none");
+    assert.equal(last().headers.authorization, undefined, "a request without a token gets none");
     const head = await rig.get(CONFIGS[0], { method: "HEAD" });
     assert.deepEqual([head.status, await drain(head)], [200, 0]);
   });
@@ -116,7 +116,7 @@ describe("a document that advertises us", () => {
     await expectError(await rig.get(VERSIONS), 502, "M_UNKNOWN");
     const request = rig.homeserver.requests.at(-1);
     await rig.quiet();
-    assert.ok(request.bytesSent < endless.size, "it was not read to its end");
+    assert.ok(request.bytesSent < endless.size, "the Worker did not read it to its end");
   });
 
   it("may be compressed", async () => {

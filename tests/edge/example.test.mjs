@@ -62,7 +62,7 @@ describe("the client of the README", () => {
   };
   const withHeaders = (answer, headers) => ({ ...answer, headers: { ...answer.headers, ...headers } });
   const run = (stored) => download(front.origin, rig.user, `mxc://${SERVER_NAME}/${stored.id}`);
-  const expectBytes = ({ bytes }, stored) => assert.ok(Buffer.from(bytes).equals(stored.source.slice()), "other bytes came");
+  const expectBytes = ({ bytes }, stored) => assert.ok(Buffer.from(bytes).equals(stored.source.slice()), "the bytes differ");
 
   it("decrypts the body of the link, and sends the edge no access token", async () => {
     const stored = rig.store(SMALL_BYTES, PNG);
@@ -72,7 +72,7 @@ describe("the client of the README", () => {
     assert.deepEqual([seen.optedIn, seen.plain, seen.links.length], [1, 0, 1]);
     const [{ headers, answer }] = seen.links;
     assert.deepEqual([headers.authorization, headers.cookie, headers["accept-encoding"]], [undefined, undefined, "identity"]);
-    assert.ok(!answer.body.equals(stored.source.slice()), "the link gave plaintext");
+    assert.ok(!answer.body.equals(stored.source.slice()), "the link returned plaintext");
   });
 
   it("accepts plain media from the homeserver, whatever they look like", async () => {

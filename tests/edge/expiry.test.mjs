@@ -72,7 +72,7 @@ describe("an expired link", () => {
     for (const headers of [{ Range: "bytes=0-1" }, { "If-None-Match": "*" }, { Authorization: `Bearer ${rig.user}` }]) {
       assert.deepEqual(comparable(await rig.verbatim(`/${token}`, { host: rig.edgeHost, headers })), comparable(ended));
     }
-    assert.equal(stored.count(), 0, "nobody asks the homeserver for it any more");
+    assert.equal(stored.count(), 0, "the homeserver is not asked for it again");
 
     goOn();
     await expectMedia(begun, held, { key: heldAnswer.key });

@@ -168,7 +168,7 @@ describe("a refused service account", () => {
         await expectPlain(response, stored);
         await rig.quiet();
       }
-      assert.ok(await rig.answer(other), "other objects are not concerned");
+      assert.ok(await rig.answer(other), "other objects are not affected");
     };
     const refusals = [
       [401, "M_UNKNOWN_TOKEN"],

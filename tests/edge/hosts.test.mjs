@@ -81,7 +81,7 @@ describe("the edge's host", () => {
     stored.forget();
     for (const host of [`localhost:${rig.worker.port}`, "matrix.example.com"]) {
       const response = await rig.verbatim(`/${answer.token}`, { host });
-      assert.deepEqual([response.status, JSON.parse(response.body).errcode], [404, "M_UNRECOGNIZED"], "the homeserver's own answer");
+      assert.deepEqual([response.status, JSON.parse(response.body).errcode], [404, "M_UNRECOGNIZED"], "the homeserver's own response");
     }
     assert.equal(stored.count(), 0);
   });
@@ -207,7 +207,7 @@ describe("tokens", () => {
     assert.ok(stored.count() >= 3);
     for (const { headers: sent } of stored.requests) {
       for (const name of ["cookie", "forwarded", "x-real-ip", "x-whatever", "origin", "referer"]) assert.equal(sent[name], undefined, name);
-      assert.equal(sent["x-forwarded-for"], "192.0.2.7", "what the platform says, not the client");
+      assert.equal(sent["x-forwarded-for"], "192.0.2.7", "from the platform, not the client");
       assert.equal(sent["accept-encoding"], "identity");
     }
   });

@@ -212,7 +212,7 @@ describe("a link", () => {
       assert.equal(response.headers.get("content-range"), `bytes */${SMALL_BYTES}`, range);
       await expectError(response, 416, "M_UNKNOWN");
     }
-    assert.equal(stored.count("GET"), 0, "the homeserver need not be asked");
+    assert.equal(stored.count("GET"), 0, "the homeserver was not asked");
   });
 
   it("returns a range only if If-Range is its ETag", async () => {

@@ -103,7 +103,7 @@ describe("opting in", () => {
       assert.deepEqual([response.status, isAnswer(response), await drain(response)], [200, false, 0]);
       assert.equal(response.headers.get("content-type"), "image/png");
       assert.equal(response.headers.get("content-length"), String(SMALL_BYTES));
-      assert.equal(plainReason(response), null, "a GET would be given an answer");
+      assert.equal(plainReason(response), null, "a GET would get an answer");
       await rig.cached(stored);
     }
     const small = await rig.get(rig.store(MIN_BYTES - 1), { method: "HEAD", query: optIn("json") });
@@ -172,7 +172,7 @@ describe("opting in", () => {
       }
     }
     const sent = new Set(rig.homeserver.requests.filter((request) => request.path === path).map(({ url }) => url.slice(path.length)));
-    assert.deepEqual(sent, new Set(Object.keys(ask)), "the parameters arrive as they are, and nothing else");
+    assert.deepEqual(sent, new Set(Object.keys(ask)), "only the parameters arrive, unchanged");
   });
 });
 

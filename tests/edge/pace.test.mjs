@@ -79,14 +79,14 @@ describe("a body", () => {
       controller.abort();
       goOn();
       await until("the homeserver's connection to be closed", () => stored.requests.every(({ ended }) => ended), SOON_MS);
-      assert.ok(stored.bytesSent < HUGE_BYTES, "it was not read to its end");
+      assert.ok(stored.bytesSent < HUGE_BYTES, "the Worker did not read it to its end");
     });
 
     it(`waits for a client that pauses, then continues: ${delivery}`, async () => {
       const stored = rig.store(HUGE_BYTES);
       const { response, key } = await ask(stored);
       let sent;
-      await until("the homeserver to be held back", async () => {
+      await until("the homeserver to wait", async () => {
         sent = stored.bytesSent;
         await sleep(700);
         return sent > 0 && stored.bytesSent === sent;
@@ -105,7 +105,7 @@ describe("a body", () => {
         if (state === "while paused") await sleep(1_000);
         controller.abort();
         await until(`the homeserver's connection to be closed: ${state}`, () => stored.requests.every(({ ended }) => ended), SOON_MS);
-        assert.ok(stored.bytesSent < HUGE_BYTES, "it was not read to its end");
+        assert.ok(stored.bytesSent < HUGE_BYTES, "the Worker did not read it to its end");
       }
     });
   }
@@ -127,7 +127,7 @@ describe("a body", () => {
       await gone;
       goOn();
       await until("the homeserver's connection to be closed", () => stored.requests.every(({ ended }) => ended), SOON_MS);
-      assert.ok(stored.bytesSent < HUGE_BYTES, "it was not read to its end");
+      assert.ok(stored.bytesSent < HUGE_BYTES, "the Worker did not read it to its end");
     }
   });
 

@@ -212,7 +212,7 @@ describe("pass-through", () => {
       exchange.end();
     });
     const reader = (await rig.get("/_matrix/stream")).body.getReader();
-    assert.equal(Buffer.from((await reader.read()).value).toString(), "first", "before the second is there");
+    assert.equal(Buffer.from((await reader.read()).value).toString(), "first", "before the second arrives");
     goOn();
     assert.equal(Buffer.from((await reader.read()).value).toString(), "second");
   });

@@ -163,7 +163,7 @@ describe("plain media", () => {
         return [response.status, [...response.headers].filter(([name]) => !["connection", "date", "keep-alive"].includes(name))];
       };
       const cold = await headers("HEAD");
-      assert.equal(stored.bytesSent, 0, "the homeserver need not send it");
+      assert.equal(stored.bytesSent, 0, "the homeserver did not send it");
       assert.deepEqual([await headers("GET"), await headers("HEAD"), await headers("GET")], [cold, cold, cold]);
     }
   });

@@ -98,7 +98,7 @@ describe("origin and edge as two Workers", () => {
     }
     assert.equal(rig.homeserver.requests.length, 0);
     const response = await rig.verbatim(`/${token}`);
-    assert.deepEqual([response.status, JSON.parse(response.body).errcode], [404, "M_UNRECOGNIZED"], "the homeserver's own answer");
+    assert.deepEqual([response.status, JSON.parse(response.body).errcode], [404, "M_UNRECOGNIZED"], "the homeserver's own response");
   });
 
   it("share which objects the service account is refused", async () => {

@@ -56,7 +56,7 @@ describe("waiting", { concurrency: true }, () => {
         const response = await inTime(() => rig.get(stored, { query, headers }));
         const { error } = await expectError(response, 504, "M_UNKNOWN");
         assert.match(error, /did not respond in time/);
-        assert.equal("if-none-match" in stored.requests.at(-1).headers, held, "it was held then");
+        assert.equal("if-none-match" in stored.requests.at(-1).headers, held, "it was cached then");
         // The homeserver works again, and so does everything else.
         stored.become(stored.source);
         await expectPlain(await rig.get(stored), stored);

@@ -150,12 +150,12 @@ for (const [delivery, link] of Object.entries(DELIVERIES)) {
       });
       const client = await askSlowly(await link(stored));
       let before;
-      await until("the homeserver to be held back", async () => {
+      await until("the homeserver to wait", async () => {
         before = written?.();
         await sleep(700);
         return before > 0 && before === written();
       });
-      assert.ok(before < HUGE_BYTES, "it was held back");
+      assert.ok(before < HUGE_BYTES, "the homeserver had to wait");
       // Read the kernel's table several times: a reading is not atomic and may lack a line.
       let held = Infinity;
       for (let round = 0; round < 5; round += 1) {

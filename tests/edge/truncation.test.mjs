@@ -162,7 +162,7 @@ describe("a fill that stalls", { skip: TOO_SLOW }, () => {
     const waitedMs = Date.now() - started;
     // FILL_WAIT_MS is 30 s.
     assert.ok(waitedMs < GIVES_UP_MS.late, `${waitedMs} ms`);
-    assert.equal(response.status, 200, "everything, which a client must be ready for");
+    assert.equal(response.status, 200, "the whole object, which clients must accept");
     await response.body.cancel();
     // STALL_MS is 30 s: then the fill has ended, and its mark is gone.
     stored.become(stored.source);

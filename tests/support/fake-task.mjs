@@ -17,7 +17,7 @@ export function taskOf(waits, outcome = "outcome") {
     limitMs: Infinity,
     failed: false,
     resume(ticket, fulfilled, value) {
-      assert.equal(ticket, this.ticket, "only the wait that the task is in is resumed");
+      assert.equal(ticket, this.ticket, "only the current wait of the task is resumed");
       if (at > 0) came.push([fulfilled, value]);
       const wait = waits[at++];
       this.ticket = wait === undefined ? 0 : ++tickets;

@@ -46,11 +46,11 @@ test("a trap rejects its request, ends every task of the instance at once, and d
   assert.deepEqual([waiting.came, begun.mock.callCount()], [[], 0], "nothing enters the old instance");
   assert.equal(idleDriver(), undefined);
   meet(error);
-  assert.equal(restarts, 1, "a trap is met once");
+  assert.equal(restarts, 1, "a trap is handled once");
   meet(new Error("an error"));
-  assert.equal(restarts, 1, "an error is no trap");
+  assert.equal(restarts, 1, "an error is not a trap");
   meet(trap());
-  assert.equal(restarts, 2, "one that only the runtime saw is a trap too");
+  assert.equal(restarts, 2, "an overflow that only the runtime saw is a trap too");
 });
 
 test("a promise that settles after a trap does not resume a task of the old instance", async () => {
