@@ -30,7 +30,7 @@ pub enum ClientError {
     #[error("more than {0} redirects in a row")]
     TooManyRedirects(u8),
     /// A redirect without a usable `Location`.
-    #[error("invalid redirect: it leads to no http or https URL")]
+    #[error("invalid redirect: it does not lead to an http or https URL")]
     BadRedirect,
     /// A redirect from https to http.
     #[error("insecure redirect: it leads from https to http")]

@@ -77,13 +77,13 @@ pub fn locality(whoami: &[u8], server: &ServerName) -> Option<Locality> {
 /// Why a policy refuses what it refuses.
 fn meaning(policy: Unauthenticated) -> &'static str {
     match policy {
-        Unauthenticated::Nothing => "it gives people without an account nothing",
+        Unauthenticated::Nothing => "it serves nothing to people without an account",
         Unauthenticated::Local => {
-            "it gives people without an account only its own users' media, and these belong to another server"
+            "it serves only its own users' media to people without an account, and these belong to another server"
         }
         Unauthenticated::Cached => {
-            "it gives people without an account only what is in its cache, so a link would work for some \
-             people, some of the time"
+            "it serves only what is in its cache to people without an account, so a link would work for \
+             some people, some of the time"
         }
         Unauthenticated::Unset | Unauthenticated::Unspecified => "it forbids nothing",
     }
@@ -144,10 +144,10 @@ mod tests {
     fn reasons_are_sentences() {
         let reasons = Unauthenticated::ALL.map(NoPublicLink::Policy).map(|reason| reason.to_string());
         insta::assert_snapshot!(reasons[1..].join("\n"), @r"
-        the homeserver's policy is m.cached: it gives people without an account only what is in its cache, so a link would work for some people, some of the time
-        the homeserver's policy is m.local: it gives people without an account only its own users' media, and these belong to another server
+        the homeserver's policy is m.cached: it serves only what is in its cache to people without an account, so a link would work for some people, some of the time
+        the homeserver's policy is m.local: it serves only its own users' media to people without an account, and these belong to another server
         the homeserver's policy is m.unspecified: it forbids nothing
-        the homeserver's policy is m.none: it gives people without an account nothing
+        the homeserver's policy is m.none: it serves nothing to people without an account
         ");
         insta::assert_snapshot!(NoPublicLink::AccountsOnly.to_string(), @"the homeserver serves them only to people with an account, which is the rule for new media since Matrix 1.11");
     }

@@ -128,14 +128,10 @@ fn a_guest_reads_the_policy_as_anybody_may() {
 #[test]
 fn a_policy_that_is_against_it_is_named_and_nobody_is_asked_for_the_media() {
     for (config, whoami, said) in [
-        (policy!("m.none"), LOCAL, "m.none: it gives people without an account nothing"),
-        (policy!("m.all"), LOCAL, "m.none: it gives people without an account nothing"),
-        (
-            policy!("m.cached"),
-            LOCAL,
-            "m.cached: it gives people without an account only what is in its cache",
-        ),
-        (policy!("m.local"), REMOTE, "m.local: it gives people without an account only its own users' media"),
+        (policy!("m.none"), LOCAL, "m.none: it serves nothing to people without an account"),
+        (policy!("m.all"), LOCAL, "m.none: it serves nothing to people without an account"),
+        (policy!("m.cached"), LOCAL, "m.cached: it serves only what is in its cache"),
+        (policy!("m.local"), REMOTE, "m.local: it serves only its own users' media"),
     ] {
         let (run, requests, _) = Says { config, whoami: (200, whoami), ..OPEN }.link(&[]);
         let error = format!("error: no link to {MXC} works without an account: the homeserver's policy is ");

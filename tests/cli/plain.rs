@@ -81,7 +81,7 @@ fn redirects_end() {
     world.get(&["--plain"]).expect(6, &["error: more than 10 redirects in a row"]);
     assert_eq!(world.homeserver.asked().len(), 11);
     let world = World::without_answers(|_| Reply::new(307, "").header("location", "ftp://x.example/"));
-    world.get(&["--plain"]).expect(6, &["error: invalid redirect: it leads to no http or https URL"]);
+    world.get(&["--plain"]).expect(6, &["error: invalid redirect: it does not lead to an http or https URL"]);
 }
 
 #[test]
