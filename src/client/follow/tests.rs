@@ -466,7 +466,7 @@ fn reasons_are_sentences_and_debug_shows_no_link() {
     let NextStep::Send(again) = linked.receive(StatusCode::NOT_FOUND, &HeaderMap::new()).unwrap() else {
         panic!()
     };
-    assert_eq!(again.reason().to_string(), "asking for a new answer: the link gave 404");
+    assert_eq!(again.reason().to_string(), "asking for a new answer: the link returned 404");
     let shown = format!("{:?}", again.request());
     insta::assert_snapshot!(shown, @r#"Request { party: Homeserver, range: None, .. }"#);
 }
