@@ -184,8 +184,8 @@ pub struct Account {
 impl Account {
     /// The homeserver, which must be given in one way or the other.
     pub fn homeserver(&self) -> Result<HomeserverUrl, Failure> {
-        let hint = "pass --homeserver https://matrix.example.org, or set CLOAKROOM_HOMESERVER, to your own \
-                    homeserver, not the one in the mxc URI";
+        let hint = "name your own homeserver, not the one in the mxc URI: --homeserver \
+                    https://matrix.example.org, or CLOAKROOM_HOMESERVER";
         self.homeserver.clone().ok_or_else(|| Failure::usage("no homeserver given", hint))
     }
 }
