@@ -1,21 +1,21 @@
 # shellcheck shell=bash
-# The parts of scripts/setup: for each a check, which prints what is there or fails, and an installation.
+# The parts of scripts/setup. Each has a check, which prints what is installed or fails, and an installation.
 #
-# A check is quick, changes nothing and reads nothing from the network. An installation that can be cut short in the middle writes a marker
-# last, and the check believes the marker alone.
+# A check is quick, changes nothing and does not use the network. An installation that can be interrupted half-way writes a marker at its end,
+# and its check trusts only the marker.
 
-# --- packages of the system ---------------------------------------------------------------------------------------------------
+# --- system packages ----------------------------------------------------------------------------------------------------------
 
-# apt_or_die COMMAND_NAME DEBIAN_PACKAGES MAC_HINT: installs from Debian's packages where we are root, else says what to type.
+# apt_or_die COMMAND_NAME DEBIAN_PACKAGES MAC_HINT: installs Debian packages as root, or prints the command to run.
 apt_or_die() {
   local name=$1 packages=$2 mac=$3
   if have apt-get && [ "$(id -u)" = 0 ]; then
-    say "Installing $packages from Debian's packages."
-    # Lists may be missing or stale on a fresh image; the word splitting of the package names is wanted.
+    say "Installing with apt-get: $packages."
+    # Package lists may be missing or stale on a fresh image. Word splitting separates the package names.
     # shellcheck disable=SC2086
     apt-get install -y --no-install-recommends $packages >/dev/null 2>&1 ||
       { apt-get update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages >/dev/null; } ||
-      die "apt-get could not install $packages" "Try it by hand to see why: apt-get install $packages"
+      die "apt-get could not install $packages" "See why: apt-get install $packages"
   elif have apt-get; then
     die "$name is missing" "Install it, then run scripts/setup again: sudo apt-get install $packages"
   elif [ "$(uname -s)" = Darwin ]; then
@@ -29,7 +29,7 @@ apt_or_die() {
 
 wasm_target=wasm32-unknown-unknown
 
-# The lowest Rust that Cargo.toml accepts.
+# rust_min_version: prints the oldest Rust that Cargo.toml accepts.
 rust_min_version() { sed -n 's/^rust-version = "\(.*\)"/\1/p' "$CLOAKROOM_ROOT/Cargo.toml"; }
 
 check_rust() {
@@ -51,8 +51,8 @@ install_rust() {
     "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
   version=$(rustc --version | awk '{ print $2 }')
   version_at_least "$version" "$min" || die "Rust is $version, but Cloakroom needs $min or later" "Update it: rustup update stable"
-  have rustup || die "this Rust was not installed by rustup, and it lacks the target $wasm_target, rustfmt or clippy" \
-    "Add them with whatever installed it, or install rustup (https://rustup.rs)"
+  have rustup || die "Rust lacks the target $wasm_target, rustfmt or clippy, and rustup did not install it" \
+    "Add them with the tool that installed Rust, or install rustup (https://rustup.rs)"
   say "Adding the target $wasm_target, rustfmt and clippy to Rust $version."
   rustup target add "$wasm_target"
   rustup component add rustfmt clippy
@@ -61,7 +61,7 @@ install_rust() {
 check_c_compiler() { command -v cc; }
 install_c_compiler() { apt_or_die "a C compiler (cc)" "build-essential" "xcode-select --install"; }
 
-# cargo_tool NAME VERSION: installs it into the cache. cargo moves the finished programs into place, so there is no half.
+# cargo_tool NAME VERSION: installs a tool into the cache. cargo moves only finished programs into place.
 cargo_tool() {
   say "Building $1 $2 (about three minutes)."
   use_cargo
@@ -71,7 +71,7 @@ cargo_tool() {
 check_wasm_bindgen() {
   local version dir
   version=$(locked_version wasm-bindgen) && dir=$(find_cargo_tool wasm-bindgen wasm-bindgen "$version") || return 1
-  # The runner of tests in wasm comes with it.
+  # The same package has the runner of wasm tests.
   [ -x "$dir/wasm-bindgen-test-runner" ] && echo "$version in $dir"
 }
 install_wasm_bindgen() { cargo_tool wasm-bindgen-cli "$(locked_version wasm-bindgen)"; }
@@ -91,14 +91,14 @@ check_node() {
 
 install_node() {
   local package
-  have npm || die "npm is missing" "Install Node.js $NODE_MIN_VERSION or later, which brings npm: https://nodejs.org/en/download"
+  have npm || die "npm is missing" "Install Node.js $NODE_MIN_VERSION or later, which includes npm: https://nodejs.org/en/download"
   package=$(node_package)
   [ -n "$package" ] || die "Node.js $NODE_MIN_VERSION or later is missing" "Install it: https://nodejs.org/en/download, or on macOS: brew install node"
-  say "Fetching Node.js $NODE_VERSION beside your own: wrangler needs $NODE_MIN_VERSION or later."
+  say "Installing Node.js $NODE_VERSION into the cache: wrangler needs $NODE_MIN_VERSION or later."
   npm install --prefix "$(cached_dir node "$NODE_VERSION")" --no-save --no-audit --no-fund --loglevel=error "$package@$NODE_VERSION" >/dev/null
 }
 
-# The marker is a copy of the lock file that was installed.
+# The marker is a copy of the installed lock file.
 npm_marker=node_modules/.cloakroom-installed.json
 
 check_npm_packages() {
@@ -112,7 +112,7 @@ install_npm_packages() {
   cp package-lock.json "$npm_marker"
 }
 
-# --- peers --------------------------------------------------------------------------------------------------------------------
+# --- Synapse ------------------------------------------------------------------------------------------------------------------
 
 synapse_marker=$SYNAPSE_VENV/.cloakroom-installed
 synapse_packages="matrix-synapse==$SYNAPSE_VERSION matrix-nio==$NIO_VERSION"
@@ -128,11 +128,11 @@ install_synapse() {
     "Put a newer python3 first on the PATH, then run scripts/setup again"
   python3 -c 'import ensurepip, venv' 2>/dev/null || apt_or_die "Python's venv module" "python3-venv" "brew install python"
   say "Installing Synapse $SYNAPSE_VERSION and matrix-nio $NIO_VERSION into $SYNAPSE_VENV (a minute)."
-  # A virtual environment whose Python is gone (moved home, upgraded system) cannot be repaired.
+  # A virtual environment whose Python is gone (moved home folder, upgraded system) cannot be repaired.
   "$SYNAPSE_VENV/bin/python" -c 'pass' 2>/dev/null || rm -rf "$SYNAPSE_VENV"
   rm -f "$synapse_marker"
   python3 -m venv "$SYNAPSE_VENV"
-  # shellcheck disable=SC2086 # two arguments
+  # shellcheck disable=SC2086 # one argument for each package
   "$SYNAPSE_VENV/bin/python" -m pip install --quiet --disable-pip-version-check $synapse_packages
   printf '%s\n' "$synapse_packages" >"$synapse_marker"
 }

@@ -49,7 +49,7 @@ export async function kernel({ rounds }) {
 async function check(workerd, backend) {
   const keystream = Buffer.from(await (await fetch(`${workerd.url}/check/${backend}`)).arrayBuffer());
   const expected = createCipheriv("chacha20", Buffer.alloc(32, 7), Buffer.alloc(16)).update(Buffer.alloc(BUFFER_BYTES));
-  if (!keystream.equals(expected)) throw new Error(`the ${backend} kernel makes another keystream than OpenSSL`);
+  if (!keystream.equals(expected)) throw new Error(`the ${backend} kernel and OpenSSL produce different keystreams`);
 }
 
 /** Returns MB per CPU-second of OpenSSL. `openssl speed` measures user time; its last line ends with thousands of bytes per second. */

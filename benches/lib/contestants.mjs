@@ -103,6 +103,6 @@ export function token(size) {
 
 function readBytes(glue) {
   const kib = /^const READ_BYTES = (\d+) \* 1024;$/m.exec(glue)?.[1];
-  if (!BUFFERS.includes(kib * KIB)) throw new Error("READ_BYTES in src/platform/workers/js/body.js is none of the buffers that JS is measured with");
+  if (!BUFFERS.includes(kib * KIB)) throw new Error("READ_BYTES in src/platform/workers/js/body.js is not among the buffer sizes that JS is measured with");
   return kib * KIB;
 }

@@ -45,7 +45,7 @@ export async function startNative(...args) {
   for await (const line of createInterface(child.stdout)) {
     return { ...JSON.parse(line), stop: () => stop(child) };
   }
-  throw new Error(`bench-native ${args.join(" ")} ended without a word`);
+  throw new Error(`bench-native ${args.join(" ")} ended without output`);
 }
 
 /** Runs bench-native to its end and returns the JSON that it printed. */
@@ -110,7 +110,7 @@ const worker :Workerd.Worker = (
 async function listening(port, child, name) {
   const deadline = performance.now() + START_LIMIT_MS;
   while (performance.now() < deadline) {
-    if (child.exitCode !== null) throw new Error(`workerd with ${name} ended at once, with ${child.exitCode}`);
+    if (child.exitCode !== null) throw new Error(`workerd with ${name} ended at once with exit code ${child.exitCode}`);
     const socket = connect(port, "127.0.0.1");
     const open = await Promise.race([once(socket, "connect").then(() => true, () => false)]);
     socket.destroy();

@@ -5,14 +5,14 @@ import { TARGETS } from "./ratios.mjs";
 import { median } from "./statistics.mjs";
 
 export function print({ machine, versions, options, ratios, raw }) {
-  heading(options.quick ? "Ratios (a quick look, no verdict)" : "Ratios");
+  heading(options.quick ? "Ratios (a rough look: too few rounds for a verdict)" : "Ratios");
   table(
     ["name", "", "target", "aim", ""],
     Object.entries(TARGETS)
       .filter(([name]) => name in ratios)
       .map(([name, target]) => [name, number(ratios[name]), limit(target), String(target.aim), `${verdict(ratios[name], target)}  ${target.what}`]),
   );
-  heading(`Figures of this machine: ${machine.cores} x ${machine.processor}, load ${machine.loadAverage.toFixed(1)}`);
+  heading(`Figures for this machine: ${machine.cores} x ${machine.processor}, load ${machine.loadAverage.toFixed(1)}`);
   console.log(Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", "));
   const sections = { stream: printStream, small: printSmall, policy: printPolicy, growth: printGrowth, paused: printPaused, concurrent: printConcurrent, coldStart: printStart, bundles: printBundles, kernel: printKernel };
   for (const [name, section] of Object.entries(sections)) if (raw[name] !== undefined) section(raw);

@@ -55,7 +55,7 @@ async function edgeOf(config) {
 async function decrypted(link, { key, metadata }) {
   const { size, content_type: type, content_disposition: disposition } = metadata;
   const header = (name) => link.headers.get(name);
-  if (link.status !== 200) fail(`the link gave ${link.status}`);
+  if (link.status !== 200) fail(`the link returned ${link.status}`);
   if (header("Org-Matrix-Msc4097-Link") !== "encrypted") fail("the link is not marked as encrypted");
   const sealed = header("Org-Matrix-Msc4097-Metadata") ?? "";
   if (!SEALED_METADATA.test(sealed)) fail("the link has no sealed metadata");
@@ -71,7 +71,7 @@ async function decrypted(link, { key, metadata }) {
 }
 
 async function plain(response) {
-  if (response.status !== 200) fail(`the homeserver answered ${response.status}`);
+  if (response.status !== 200) fail(`the homeserver returned ${response.status}`);
   const [type, disposition] = ["Content-Type", "Content-Disposition"].map((name) => response.headers.get(name) ?? undefined);
   return { bytes: new Uint8Array(await response.arrayBuffer()), type, disposition };
 }

@@ -24,7 +24,7 @@ pub struct Advertised {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdvertised {
     /// The homeserver refused to send its media config. Guests, for example, may not read it.
-    #[error("the homeserver answered {} to the request for its media config", .0.as_u16())]
+    #[error("the homeserver returned {} for its media config", .0.as_u16())]
     Status(StatusCode),
     /// The media config is not the JSON that the specification describes, or is longer than
     /// [`Advertised::MAX_CONFIG_BYTES`].
@@ -34,13 +34,13 @@ pub enum NotAdvertised {
     #[error("the homeserver does not offer encrypted delivery")]
     Absent,
     /// The edge is not a web origin in canonical form.
-    #[error("the homeserver advertises an edge that is not a web origin like https://media.example.net")]
+    #[error("the advertised edge is not a web origin like https://media.example.net")]
     Edge,
     /// The edge is neither https nor on this machine.
-    #[error("the homeserver advertises an edge without https")]
+    #[error("the advertised edge is not https")]
     InsecureEdge,
     /// The homeserver does not offer the delivery that the client uses.
-    #[error("the homeserver does not offer the delivery that was asked for")]
+    #[error("the homeserver does not offer the requested delivery")]
     Delivery,
     /// The homeserver does not offer the algorithm that the client uses.
     #[error("the homeserver offers no algorithm that this client knows")]

@@ -25,7 +25,7 @@ pub enum BodyError {
     #[error(transparent)]
     Metadata(#[from] MetadataError),
     /// The sealed metadata differs from the answer's, so the link gives another object.
-    #[error("the link's metadata is not that of the answer")]
+    #[error("the link's metadata differs from the answer's")]
     OtherMetadata,
     /// The response gives another length than the answer.
     #[error("the object should have {expected_bytes} bytes, but the response is about {got_bytes}")]
@@ -36,15 +36,15 @@ pub enum BodyError {
         got_bytes: u64,
     },
     /// The body has a content coding, although the client asked for `identity`.
-    #[error("the body is coded although it was asked for as it is")]
+    #[error("the body has a content coding that was not asked for")]
     Encoded,
     /// A 206 has another range than the requested one, has none, or no range was requested.
-    #[error("the response gives another range than the one that was asked for")]
+    #[error("the response covers a range that was not asked for")]
     OtherRange,
     /// The homeserver sent only the beginning of the requested range, as RFC 9110 section 15.3.7 allows. The client has to
     /// request the rest as another range.
     #[error(
-        "the server sends only the bytes {}-{} of the bytes {}-{} that were asked for",
+        "the server offers only the bytes {}-{} of the requested bytes {}-{}",
         .sent.start(), .sent.end() - 1, .asked.start(), .asked.end() - 1
     )]
     ShorterRange {
@@ -54,7 +54,7 @@ pub enum BodyError {
         asked: ByteRange,
     },
     /// The server sent the whole object instead of the range, and its length is unknown.
-    #[error("the server ignored the range and does not say how long the media is")]
+    #[error("the server ignored the range and did not send the length of the media")]
     RangeIgnored,
     /// The object has no byte of the range.
     #[error("the range lies beyond the end of the media{}", of_size(*.size_bytes))]
@@ -89,7 +89,7 @@ fn progress(got: u64, promised: Option<u64>) -> String {
 }
 
 fn of_size(bytes: Option<u64>) -> String {
-    bytes.map_or_else(String::new, |bytes| format!(", which has {bytes} bytes"))
+    bytes.map_or_else(String::new, |bytes| format!(" ({bytes} bytes)"))
 }
 
 /// A body of media that is being received. It decrypts chunks in place, cuts out the range, and counts bytes.

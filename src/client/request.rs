@@ -83,7 +83,7 @@ impl fmt::Display for Party {
         match self {
             Self::Homeserver => f.write_str("the homeserver"),
             Self::Edge => f.write_str("the edge"),
-            Self::Elsewhere(origin) => write!(f, "{origin}, where the homeserver redirected to"),
+            Self::Elsewhere(origin) => write!(f, "the redirect target {origin}"),
         }
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn understand(
             size_bytes => Err(BodyError::BeyondEnd { size_bytes }.into()),
         },
         _ if is_homeserver => Ok(Meaning::Error { retry_after_secs: number(headers, &RETRY_AFTER) }),
-        _ => Err(ClientError::Elsewhere(status)),
+        _ => Err(ClientError::Elsewhere { origin: trail.origin, status }),
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) enum EdgeError {
     #[error("The key store cannot be reached. Try again")]
     KeyStore,
     /// The object is no longer the granted one.
-    #[error("The media has changed since this link was made. Ask the homeserver again")]
+    #[error("The media have changed since this link was made. Ask the homeserver for a new link")]
     Changed(Change),
     /// The homeserver refused the object to the service account.
     #[error("The media store refused this media. Ask the homeserver again: it will be served without a link")]
@@ -27,7 +27,7 @@ pub(crate) enum EdgeError {
     #[error("The media store cannot be reached. Try again")]
     Unreachable,
     /// The store did not answer in time.
-    #[error("The media store did not answer in time. Try again")]
+    #[error("The media store did not respond in time. Try again")]
     TimedOut,
 }
 

@@ -342,12 +342,12 @@ impl<P: Platform> Visit<'_, P> {
             Answer::Error | Answer::Elsewhere => relay(response).into(),
             Answer::Encoded => {
                 response.body.cancel();
-                bad_gateway("the homeserver sent media in a content coding that nobody asked for").into()
+                bad_gateway("the homeserver sent media in a content coding that was not asked for").into()
             }
             Answer::Whole | Answer::Part | Answer::NotModified | Answer::Nonsense => {
                 response.body.cancel();
                 let status = response.status.as_u16();
-                bad_gateway(&format!("the homeserver answered a request for media with the status {status}"))
+                bad_gateway(&format!("the homeserver returned the unexpected status {status} for media"))
                     .into()
             }
         }

@@ -84,8 +84,7 @@ pub(crate) async fn from_homeserver<P: Platform>(
         Err(OpenError::Unreachable(error)) => Err(visit.unreachable(error).into()),
         Err(OpenError::Refused(answer, response)) => Err(visit.denied(answer, response).await),
         Err(OpenError::Broken | OpenError::Changed(_)) => {
-            let message =
-                "the homeserver broke off, or stopped, in the middle of the media, or sent another part";
+            let message = "the media from the homeserver ended early, stalled or covered a different range";
             Err(bad_gateway(message).into())
         }
     }
@@ -185,5 +184,5 @@ fn content_type(info: &ObjectInfo) -> HeaderValue {
 /// Returns a 200 or 206 with the plaintext.
 fn media<B>(headers: HeaderMap, opened: Opened<B>) -> Reply<B> {
     // This cannot fail, because there is no keystream to end.
-    opened.into_reply(headers, None).unwrap_or_else(|_| bad_gateway("the media is too long"))
+    opened.into_reply(headers, None).unwrap_or_else(|_| bad_gateway("the media are too long"))
 }

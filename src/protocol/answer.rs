@@ -58,7 +58,7 @@ const TIME_END_MS: u64 = 1 << 53;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
     /// The body is longer than [`Answer::MAX_BYTES`] or is not the JSON of an answer.
-    #[error("the answer is not the JSON that the specification describes")]
+    #[error("the answer is not the JSON object that the specification defines")]
     Malformed,
     /// The link does not lead to the advertised edge.
     #[error("the answer's link is not on the edge that the homeserver advertises")]
@@ -67,7 +67,7 @@ pub enum AnswerError {
     #[error("the answer names an algorithm that was not asked for")]
     UnknownAlgorithm,
     /// `alg` is `none`, but the client did not say `verbatim`.
-    #[error("the answer is a plain link, which was not asked for")]
+    #[error("the answer's link is unencrypted, which was not asked for")]
     UnexpectedNone,
     /// The key is missing, is not 32 bytes of base64url, or accompanies `alg: none`.
     #[error("the answer's key does not fit its algorithm: 32 bytes of base64url, or no key with none")]

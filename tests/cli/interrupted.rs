@@ -82,7 +82,7 @@ fn a_terminal_needs_force() {
         let (code, shown) = on_a_terminal(&world, &format!("--output {output}"));
         let shown = String::from_utf8_lossy(&shown);
         assert_eq!(code, Some(2), "{shown}");
-        assert!(shown.contains("is a terminal, which media would garble"), "{shown}");
+        assert!(shown.contains("is a terminal, and media would garble it"), "{shown}");
     }
     let (code, shown) = on_a_terminal(&world, "--output - --force");
     assert_eq!(code, Some(0));

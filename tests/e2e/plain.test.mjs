@@ -1,5 +1,5 @@
-// Plain delivery, for clients that know nothing of Cloakroom: the same media, types and names as from the homeserver, and what Synapse lacks
-// (ranges, entity tags, lengths for HEAD), whether the cache holds the object or not.
+// Plain delivery to clients that know nothing of Cloakroom: the same media, types and names as from the homeserver, plus what Synapse lacks
+// (ranges, entity tags, lengths for HEAD), whether the object is cached or not.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -12,7 +12,7 @@ import { png, pngSize } from "../support/png.mjs";
 import { badToken, downloadPath, startHome, startSite, thumbnailPath } from "../support/site.mjs";
 
 const SMALL_BYTES = 100_000;
-// Above 1 MiB the cache is filled by a request of its own.
+// Above 1 MiB, a separate request fills the cache.
 const LARGE_BYTES = 3_000_000;
 
 let home, site;
@@ -59,7 +59,7 @@ describe("a download", () => {
     }
   });
 
-  it("C4: has the upload's file name, whatever is in it", async () => {
+  it("C4: has the upload's file name, whatever its characters", async () => {
     const names = ["plain.png", "with spaces.png", "Ünïcode 🦊 файл.png", "semi;colon;.png", "quote\"d.png", "back\\slash.png", "per%20cent.png"];
     for (const filename of names) {
       const path = downloadPath(await site.upload(randomBytes(1000), { type: "image/png", filename }));
@@ -72,7 +72,7 @@ describe("a download", () => {
     }
   });
 
-  it("C10: is an attachment where a browser would run it", async () => {
+  it("C10: is an attachment if a browser would run it", async () => {
     const types = [["image/svg+xml", "attachment"], ["text/html", "attachment"], ["application/pdf", "attachment"], ["image/png", "inline"]];
     for (const [type, expected] of types) {
       const path = downloadPath(await site.upload("<svg/>", { type, filename: "x" }));
@@ -83,7 +83,7 @@ describe("a download", () => {
     }
   });
 
-  it("C11: cannot act as a page, and can be read by web clients", async () => {
+  it("C11: cannot act as a page, and web clients can read it", async () => {
     const mxc = await site.upload(png(50, 50), { type: "image/png" });
     for (const path of [downloadPath(mxc), downloadPath(mxc), thumbnailPath(mxc, "width=32&height=32")]) {
       const response = await site.fetch(path);
@@ -94,7 +94,7 @@ describe("a download", () => {
     }
   });
 
-  it("D1: again with its ETag is a 304, after the homeserver has said yes", async () => {
+  it("D1: with its ETag gets a 304, after the homeserver has allowed it", async () => {
     for (const size of [SMALL_BYTES, LARGE_BYTES]) {
       const path = downloadPath(await site.upload(randomBytes(size)));
       const etag = (await site.fetch(path)).headers.get("etag");
@@ -112,7 +112,7 @@ describe("a download", () => {
     }
   });
 
-  it("of HEAD has the headers of GET and no body", async () => {
+  it("has the headers of GET and no body on HEAD", async () => {
     const path = downloadPath(await site.upload(randomBytes(SMALL_BYTES), { type: "image/png", filename: "a b.png" }));
     const names = ["content-length", "content-type", "content-disposition", "etag", "accept-ranges", "cache-control"];
     const headers = (response) => names.map((name) => response.headers.get(name));
@@ -138,7 +138,7 @@ describe("K1: a range", () => {
   ];
 
   for (const size of [SMALL_BYTES, LARGE_BYTES]) {
-    it(`of ${size} bytes is the slice, not held and held`, async () => {
+    it(`of ${size} bytes is the right slice, not cached and cached`, async () => {
       const source = new Source(`range ${size}`, size);
       const expectRanges = async (path) => {
         for (const [range, first, end] of cases(size)) {
@@ -149,7 +149,7 @@ describe("K1: a range", () => {
           await expectSlice(response.body, source, { offset: first, length: end - first + 1 });
         }
       };
-      // A new object for each range, so that none of them is held.
+      // Each range gets a new object, so that none is cached.
       for (const [range, first, end] of cases(size)) {
         const fresh = downloadPath(await site.upload(source.slice()));
         const response = await site.fetch(fresh, { headers: { Range: range } });
@@ -162,7 +162,7 @@ describe("K1: a range", () => {
     });
   }
 
-  it("that cannot be satisfied is 416, and one that makes no sense is no range", async () => {
+  it("beyond the end gives 416, and an invalid one is ignored", async () => {
     const source = new Source("416", SMALL_BYTES);
     const path = downloadPath(await site.upload(source.slice()));
     await site.held(path);
@@ -175,7 +175,7 @@ describe("K1: a range", () => {
     }
   });
 
-  it("goes by If-Range", async () => {
+  it("obeys If-Range", async () => {
     const path = downloadPath(await site.upload(randomBytes(SMALL_BYTES)));
     const etag = (await site.fetch(path)).headers.get("etag");
     const status = async (condition) => (await site.fetch(path, { headers: { Range: "bytes=0-1", "If-Range": condition } })).status;
@@ -184,7 +184,7 @@ describe("K1: a range", () => {
 });
 
 describe("F1: a thumbnail", () => {
-  it("is an object of its own for each size, method and animation", async () => {
+  it("is a separate object for each size, method and animation", async () => {
     const mxc = await site.upload(png(640, 480), { type: "image/png" });
     const variants = ["width=320&height=240&method=scale", "width=64&height=64&method=scale", "width=64&height=64&method=crop"];
     variants.push("width=64&height=64&method=crop&animated=true", "width=320&height=240");
@@ -208,7 +208,7 @@ describe("F1: a thumbnail", () => {
     assert.deepEqual(await size(variants[2]), { width: 64, height: 64 });
   });
 
-  it("without its sizes is refused before the homeserver is asked", async () => {
+  it("without a size is refused before the homeserver is asked", async () => {
     const mxc = await site.upload(png(64, 64), { type: "image/png" });
     site.meter.reset();
     const wrong = [["", "M_MISSING_PARAM"], ["width=32", "M_MISSING_PARAM"], ["width=x&height=1", "M_INVALID_PARAM"]];

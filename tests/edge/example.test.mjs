@@ -1,5 +1,5 @@
-// The client of the README (docs/examples/client.mjs) does what the specification demands of a client in sections 5, 7 and 9, against the real
-// Worker: also where what comes back has been changed on the way.
+// The client of the README (docs/examples/client.mjs) follows sections 5, 7 and 9 of the specification against the real Worker, even if
+// responses are changed on the way.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -20,7 +20,7 @@ const PNG = { type: "image/png", disposition: "inline; filename=x.png" };
 const token = () => randomBytes(32).toString("base64url");
 
 describe("the client of the README", () => {
-  /** What is changed on the way, and what was seen there. */
+  /** The changes to responses on the way, and the responses seen there. */
   let onAnswer, onLink, onConfig, onPlain, seen;
   let front, rig;
   before(async () => {
@@ -43,7 +43,7 @@ describe("the client of the README", () => {
     front.links = 0;
   }
 
-  /** Sees everything that goes from the Worker to the client. */
+  /** Sees every response from the Worker to the client. */
   function inspect({ path, headers }, answer) {
     const atEdge = headers.host === new URL(front.edge).host;
     if (atEdge) {
@@ -70,9 +70,9 @@ describe("the client of the README", () => {
   };
   const withHeaders = (answer, headers) => ({ ...answer, headers: { ...answer.headers, ...headers } });
   const run = (stored) => download(front.origin, rig.user, `mxc://${SERVER_NAME}/${stored.id}`);
-  const expectBytes = ({ bytes }, stored) => assert.ok(Buffer.from(bytes).equals(stored.source.slice()), "other bytes came");
+  const expectBytes = ({ bytes }, stored) => assert.ok(Buffer.from(bytes).equals(stored.source.slice()), "the bytes differ");
 
-  it("decrypts what the link gives, and sends the edge no access token", async () => {
+  it("decrypts the body of the link, and sends the edge no access token", async () => {
     const stored = rig.store(SMALL_BYTES, PNG);
     const media = await run(stored);
     expectBytes(media, stored);
@@ -80,10 +80,10 @@ describe("the client of the README", () => {
     assert.deepEqual([seen.optedIn, seen.plain, seen.links.length], [1, 0, 1]);
     const [{ headers, answer }] = seen.links;
     assert.deepEqual([headers.authorization, headers.cookie, headers["accept-encoding"]], [undefined, undefined, "identity"]);
-    assert.ok(!answer.body.equals(stored.source.slice()), "the link gave plaintext");
+    assert.ok(!answer.body.equals(stored.source.slice()), "the link returned plaintext");
   });
 
-  it("takes plain media where the homeserver sends them, whatever they look like", async () => {
+  it("accepts plain media from the homeserver, whatever they look like", async () => {
     const small = rig.store(100, PNG);
     const media = await run(small);
     expectBytes(media, small);
@@ -94,7 +94,7 @@ describe("the client of the README", () => {
     assert.deepEqual([seen.optedIn, seen.links.length], [2, 0]);
   });
 
-  it("does not opt in without an edge to trust", async () => {
+  it("does not opt in without a trusted edge", async () => {
     const stored = rig.store();
     const wrong = {
       "no member": () => ({}),
@@ -239,7 +239,7 @@ describe("the client of the README", () => {
     await assert.rejects(run(stored), /not asked for/);
   });
 
-  it("believes no answer from elsewhere than the homeserver", async () => {
+  it("accepts answers only from the homeserver", async () => {
     const elsewhere = `${rig.homeserver.url}/elsewhere`;
     const document = { url: `${front.edge}/${token()}`, alg: "chacha20", key: token(), expires_ts: 1, metadata: { size: 1, content_type: "a/b" } };
     rig.homeserver.on("GET", "/elsewhere", respond(200, { [ANSWER_HEADER]: "json" }, document));
@@ -250,7 +250,7 @@ describe("the client of the README", () => {
     assert.deepEqual([seen.links.length, request.headers.authorization], [0, undefined]);
   });
 
-  it("releases nothing of a link that does not fit its answer", async () => {
+  it("releases no bytes if the link does not match its answer", async () => {
     const stored = rig.store();
     await run(stored);
     const sealedOtherwise = { [METADATA_HEADER]: seen.links[0].answer.headers[METADATA_HEADER] };
@@ -270,9 +270,9 @@ describe("the client of the README", () => {
         /another length/,
         (it) => withHeaders({ ...it, body: Buffer.concat([it.body, it.body]) }, { "content-length": undefined }),
       ],
-      "a part": [/gave 206/, (it) => ({ ...it, status: 206 })],
-      "an error": [/gave 503/, (it) => ({ ...it, status: 503 })],
-      "too many requests": [/gave 429/, (it) => ({ ...it, status: 429 })],
+      "a part": [/returned 206/, (it) => ({ ...it, status: 206 })],
+      "an error": [/returned 503/, (it) => ({ ...it, status: 503 })],
+      "too many requests": [/returned 429/, (it) => ({ ...it, status: 429 })],
       "a redirect": [/fetch failed/, (it) => withHeaders({ ...it, status: 307 }, { location: `${rig.homeserver.url}/elsewhere` })],
     };
     for (const [what, [message, change]] of Object.entries(responses)) {
@@ -326,8 +326,8 @@ describe("the client of the README", () => {
     }
   });
 
-  it("reports the homeserver's errors, and refuses what is not an mxc URI", async () => {
-    await assert.rejects(download(front.origin, rig.user, `mxc://${SERVER_NAME}/nothing`), /the homeserver answered 404/);
+  it("reports the homeserver's errors, and refuses anything but an mxc URI", async () => {
+    await assert.rejects(download(front.origin, rig.user, `mxc://${SERVER_NAME}/nothing`), /the homeserver returned 404/);
     for (const uri of ["https://a.example/b", "mxc://a/b/c", "mxc://../b", "mxc://a/..", "mxc://a/b?c", "mxc://a/b#c", "mxc:///b", "mxc://a/"])
       await assert.rejects(download(front.origin, rig.user, uri), /not an mxc URI/, uri);
   });

@@ -1,4 +1,4 @@
-// Spellings of a path: what another server could read as a path to media is judged in canonical form or refused, so that no policy is got around.
+// Spellings of a path: if another server could read a path as a path to media, it is judged in canonical form or refused. So no policy is bypassed.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -13,7 +13,7 @@ before(async () => (rig = await startRig({ vars: { MEDIA_UNAUTHENTICATED: "m.non
 after(() => rig.stop());
 
 describe("a request for media", () => {
-  it("on a path that only another server could read as one to media is refused, whatever the method", async () => {
+  it("is refused on a path that only another server could read as a media path, whatever the method", async () => {
     const paths = [
       `${MEDIA}/download/${SERVER_NAME}`,
       `${MEDIA}/download/${SERVER_NAME}/id/name/more`,
@@ -41,7 +41,7 @@ describe("a request for media", () => {
     rig.homeserver.reset();
   });
 
-  it("is the same in every spelling that names the same path", async () => {
+  it("is treated the same in every spelling of the path", async () => {
     const stored = rig.store();
     const legacy = `/_matrix/media/v3/download/${SERVER_NAME}/${stored.id}`;
     for (const path of [
@@ -59,7 +59,7 @@ describe("a request for media", () => {
     assert.deepEqual(new Set(stored.requests.map(({ url }) => url)), new Set([stored.path]), "the homeserver is asked in canonical form");
   });
 
-  it("never gets around the policy: the homeserver here takes anything for media, as a proxy in front of it might", async () => {
+  it("never bypasses the policy: this homeserver treats every path as media, as a proxy in front of it might", async () => {
     rig.homeserver.on("*", /.*/, respond(200, { "Content-Type": "image/png" }, "bytes of media"));
     rig.homeserver.requests.length = 0;
     const parts = ["_matrix", "media", "v3", "download", SERVER_NAME, "id"];

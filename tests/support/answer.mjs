@@ -1,4 +1,4 @@
-// Answers, by the one rule: only the header `Org-Matrix-Msc4097-Answer` makes one, whatever a body looks like.
+// Answers. Only the header `Org-Matrix-Msc4097-Answer` makes a response an answer, whatever its body looks like.
 
 import { secret } from "./secrets.mjs";
 
@@ -11,7 +11,7 @@ const TOKEN_BYTES = 32;
 /** The longest time that a grant may be given. */
 const MAX_TTL_MS = 86_400_000;
 
-/** The query that opts in. */
+/** Returns the query that opts in. */
 export function optIn(delivery, { algs, session, verbatim } = {}) {
   const query = new URLSearchParams({ "org.matrix.msc4097.delivery": delivery });
   if (algs !== undefined) query.set("org.matrix.msc4097.alg", algs);
@@ -29,10 +29,10 @@ export function isAnswer(response) {
  * Reads the answer of a `redirect` or `json` delivery and checks its form. Its key and token are registered as secrets.
  *
  * @param {Response} response fetched with `redirect: "manual"`
- * @param {{edge?: string}} [options] the edge's web origin that the link must have
+ * @param {{edge?: string}} [options] the edge, whose web origin the link must have
  * @returns {Promise<{delivery: string, url: string, token: string, alg: string, key?: Buffer, expiresMs: number, expiresInMs: number, metadata: object} | null>}
- *   null where the header is missing: the body is then media or an error, and not read
- * @throws {Error} naming the field that is not as the specification says
+ *   null if the header is missing: the body is then media or an error, and stays unread
+ * @throws {Error} naming the field that breaks the specification
  */
 export async function readAnswer(response, { edge } = {}) {
   if (!isAnswer(response)) return null;

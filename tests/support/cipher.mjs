@@ -1,14 +1,14 @@
-// Decryption by a second implementation: OpenSSL's ChaCha20, as Node has it.
+// Decryption with a second implementation: OpenSSL's ChaCha20, through Node.
 //
-// RFC 8439, section 2.4. The cipher is confidential only: it does not notice changed bytes.
+// RFC 8439, section 2.4. The cipher provides confidentiality only: it does not detect changed bytes.
 
 import { createDecipheriv } from "node:crypto";
 
-/** Nonce of an object's body. */
+/** The nonce of an object's body. */
 export const BODY_NONCE = Buffer.alloc(12);
-/** Nonce of the sealed metadata. */
+/** The nonce of the sealed metadata. */
 export const METADATA_NONCE = Buffer.concat([Buffer.alloc(11), Buffer.from([1])]);
-/** Sealed metadata is always this long, whatever the file is called. */
+/** The length of sealed metadata, which is always the same. */
 export const METADATA_BYTES = 1024;
 
 const BLOCK_BYTES = 64;
@@ -18,7 +18,7 @@ const BLOCK_BYTES = 64;
  *
  * @param {Buffer} key 32 bytes
  * @param {Uint8Array} bytes the piece
- * @param {number} [offset] where in the object it starts, in bytes, below 2^36
+ * @param {number} [offset] the position of the piece in the object, in bytes, below 2^36
  * @param {Buffer} [nonce] 12 bytes
  * @returns {Buffer}
  */
@@ -29,12 +29,12 @@ export function decrypt(key, bytes, offset = 0, nonce = BODY_NONCE) {
   return decipher.update(bytes);
 }
 
-/** `length` bytes of keystream from `offset`. */
+/** Returns `length` bytes of keystream from `offset`. */
 export function keystream(key, offset, length, nonce = BODY_NONCE) {
   return decrypt(key, Buffer.alloc(length), offset, nonce);
 }
 
-/** A Node transform that decrypts a stream starting at `offset`. */
+/** Returns a Node transform that decrypts a stream starting at `offset`. */
 export function decryptStream(key, offset = 0, nonce = BODY_NONCE) {
   const skip = offset % BLOCK_BYTES;
   const decipher = decipherAt(key, (offset - skip) / BLOCK_BYTES, nonce);
@@ -48,7 +48,7 @@ export function decryptStream(key, offset = 0, nonce = BODY_NONCE) {
  * @param {Buffer} key the grant's key
  * @param {string} header unpadded base64url of 1,024 bytes
  * @returns {{size: number, content_type?: string, content_disposition?: string}}
- * @throws {Error} when it has another length, or the key is not the right one
+ * @throws {Error} if the length or the key is wrong
  */
 export function unsealMetadata(key, header) {
   if (!/^[A-Za-z0-9_-]*$/.test(header ?? "")) throw new Error(`sealed metadata is not unpadded base64url: ${header}`);
@@ -58,11 +58,11 @@ export function unsealMetadata(key, header) {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Error("sealed metadata does not parse: this is not its key");
+    throw new Error("cannot open the sealed metadata: this is not its key");
   }
 }
 
-// OpenSSL's iv: the 32-bit little-endian block counter, then the nonce.
+// OpenSSL's IV: the 32-bit little-endian block counter, then the nonce.
 function decipherAt(key, block, nonce) {
   const iv = Buffer.alloc(16);
   iv.writeUInt32LE(block, 0);

@@ -1,4 +1,4 @@
-// scripts/deploy-check.mjs finds what would go wrong, and nothing else.
+// scripts/deploy-check.mjs finds the problems of a configuration, and no others.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ const PATHS = ["/_matrix/media/*", "/_matrix/client/v1/media/*", "/_matrix/feder
 const PATH_ROUTES = PATHS.map((path) => ({ pattern: `matrix.cloak.test${path}`, zone_name: "cloak.test" }));
 const EDGE_ROUTE = { pattern: "media.room.test", custom_domain: true };
 
-/** A configuration without problems, with changes. */
+/** Returns a configuration without problems, with these changes. */
 function config({ vars = {}, ...changes } = {}) {
   return {
     workers_dev: false,
@@ -27,7 +27,7 @@ function config({ vars = {}, ...changes } = {}) {
 }
 
 describe("deploy check", () => {
-  it("has nothing against a good configuration", () => {
+  it("accepts a good configuration", () => {
     assert.deepEqual(problems(config()), []);
     const origin = config({ vars: { ROLE: "origin" }, routes: PATH_ROUTES });
     const edge = config({ vars: { ROLE: "edge" }, routes: [EDGE_ROUTE] });
@@ -72,7 +72,7 @@ describe("deploy check", () => {
     });
   }
 
-  it("wants origin and edge to fit together", () => {
+  it("requires that origin and edge match", () => {
     const origin = config({ vars: { ROLE: "origin" }, routes: PATH_ROUTES, targetEnvironment: "origin" });
     const edge = config({ vars: { ROLE: "edge", SERVER_NAME: "other.test" }, routes: [EDGE_ROUTE], kv_namespaces: [{ binding: "GRANTS", id: ID.replace("0", "1") }] });
     const found = problems(edge, { other: origin }).join("\n");
@@ -80,11 +80,11 @@ describe("deploy check", () => {
     assert.match(found, /the id of GRANTS/);
   });
 
-  it("knows the variables by name", () => {
-    assert.match(problems(config({ vars: { GRANT_TTL: "3" } }), { known: ["ROLE"] }).join("\n"), /GRANT_TTL is no variable/);
+  it("refuses unknown variables", () => {
+    assert.match(problems(config({ vars: { GRANT_TTL: "3" } }), { known: ["ROLE"] }).join("\n"), /GRANT_TTL is not a variable/);
   });
 
-  it("refuses wrangler.toml as it is in the repository, for placeholders and nothing else", async () => {
+  it("refuses the repository's wrangler.toml only for its placeholders", async () => {
     for (const env of ["production", "origin", "edge"]) {
       const { code, stdout } = await run(process.execPath, [`${ROOT}/scripts/deploy-check.mjs`, env], { name: "deploy-check" });
       const found = stdout.toString().trim().split("\n");
@@ -95,7 +95,7 @@ describe("deploy check", () => {
 });
 
 describe("wrangler.toml", () => {
-  it("explains every variable, with its default", () => {
+  it("explains every variable and its default", () => {
     const lines = readFileSync(`${ROOT}/wrangler.toml`, "utf8").split("\n");
     const top = lines.slice(lines.indexOf("[vars]") + 1, lines.findIndex((line) => line.startsWith("[env.")));
     const names = top.filter((line) => /^(# )?[A-Z_]+ = /.test(line));

@@ -1,6 +1,6 @@
 // A real picture and a real video, made by ffmpeg and kept between runs.
 //
-// Moving test patterns under camera noise: noise does not compress, so the files are as large as those of a camera.
+// They show moving test patterns under camera noise. Noise does not compress, so the files are as large as those of a camera.
 
 import { copyFileSync, existsSync, mkdirSync, renameSync } from "node:fs";
 import { homedir } from "node:os";
@@ -10,19 +10,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { run, start, tempDir } from "./process.mjs";
 
 const CACHE_DIR = process.env.CLOAKROOM_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "cloakroom");
-// To be raised when the recipes below change.
+// Raise this when the recipes below change.
 const RECIPE = 1;
 const FOLDER = join(CACHE_DIR, `demo-media-${RECIPE}`);
 
 const PROGRESS_MS = 250;
 const VIDEO_SECS = 20;
 const VIDEO_BITS_PER_SEC = 12_000_000;
-/** The first that this ffmpeg has: H.264 in software, on macOS in hardware, else what every ffmpeg has. */
+/** Encoders in order of preference: H.264 in software, H.264 in hardware on macOS, then one that every ffmpeg has. */
 const VIDEO_ENCODERS = [["libx264", "-preset", "ultrafast"], ["h264_videotoolbox"], ["mpeg4"]];
 
 /**
- * @param {(percent: number) => void} [onProgress] called while the video is being encoded
- * @returns {Promise<{picture: string, video: string}>} paths: a JPEG of some 100 kB, an MP4 of some 30 MB
+ * @param {(percent: number) => void} [onProgress] called during the encoding of the video
+ * @returns {Promise<{picture: string, video: string}>} paths: a JPEG of about 100 kB, an MP4 of about 30 MB
  */
 export async function demoMedia(onProgress = () => {}) {
   mkdirSync(FOLDER, { recursive: true });
@@ -48,7 +48,7 @@ async function videoArguments() {
   return [...inputs, "-t", String(VIDEO_SECS), "-c:v", ...encoder, "-pix_fmt", "yuv420p", ...rate, ...sound, "-movflags", "+faststart", "-f", "mp4"];
 }
 
-/** Runs ffmpeg. The file has its name only once it is complete. */
+/** Runs ffmpeg. The file gets its name when it is complete. */
 async function make(path, args, onProgress = () => {}) {
   const made = join(tempDir("media"), "made");
   const ffmpeg = await start("ffmpeg", ["-hide_banner", "-loglevel", "error", "-nostdin", "-progress", "pipe:1", ...args, made], { name: "ffmpeg" });

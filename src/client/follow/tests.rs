@@ -383,7 +383,7 @@ fn the_homeservers_errors_are_returned() {
     let error = failure(&[(429, vec![("retry-after", "7".to_owned())], body)]);
     let ClientError::Homeserver(refusal) = &error else { panic!("{error:?}") };
     assert_eq!((refusal.errcode.as_str(), refusal.retry_after_secs), ("M_LIMIT_EXCEEDED", Some(7)));
-    assert_eq!(error.to_string(), "the homeserver answered 429 M_LIMIT_EXCEEDED: Too many");
+    assert_eq!(error.to_string(), "the homeserver returned 429 M_LIMIT_EXCEEDED: Too many");
 }
 
 #[test]
@@ -423,7 +423,8 @@ fn refused_redirects() {
     assert!(play_opted_in(&arrived).1.is_ok());
     // An error of a foreign server never counts as the homeserver's.
     let error = failure(&[away, (403, vec![], r#"{"errcode":"M_UNKNOWN_TOKEN"}"#)]);
-    assert_eq!(error, ClientError::Elsewhere(StatusCode::FORBIDDEN));
+    let origin = WebOrigin::of("https://s3.example/").unwrap();
+    assert_eq!(error, ClientError::Elsewhere { origin, status: StatusCode::FORBIDDEN });
 }
 
 #[test]
@@ -506,7 +507,7 @@ fn reasons_are_readable_and_debug_shows_no_link() {
     let NextStep::Send(again) = linked.receive(StatusCode::NOT_FOUND, &HeaderMap::new()).unwrap() else {
         panic!()
     };
-    assert_eq!(again.reason().to_string(), "asking for a new answer: the link gave 404");
+    assert_eq!(again.reason().to_string(), "asking for a new answer: the link returned 404");
     let shown = format!("{:?}", again.request());
     insta::assert_snapshot!(shown, @r#"Request { party: Homeserver, range: None, .. }"#);
 }
