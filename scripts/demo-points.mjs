@@ -153,7 +153,7 @@ async function noSecrets() {
   const { secrets, files, found } = searchSecrets(LOG_DIR);
   must(secrets > 0 && files > 0, "there is nothing to search");
   must(found.length === 0, found.map(({ file, line, kind }) => `${file}:${line} contains this secret: ${kind}`).join("; "));
-  return `none of ${secrets} keys, tokens and passwords appears in ${files} files of output`;
+  return `none of ${secrets} keys, tokens and passwords is in the output (${files} files)`;
 }
 
 /** @type {{title: string, show: (stage: object) => Promise<string | {text: string, below: [string, string][]}>}[]} */

@@ -1,6 +1,6 @@
 // Formats the demo's output: aligned lines, and on a terminal also colour and progress.
 
-const TITLE_WIDTH = 34;
+const TITLE_WIDTH = 36;
 const SHOWN_BYTES = 16;
 
 const terminal = process.stdout.isTTY === true;
