@@ -2,8 +2,8 @@
 # Shared by the scripts: messages, the cache of tools, and the search for tools that are already there.
 #
 # Source it after `set -euo pipefail`. Everything that is installed for Cloakroom alone lies in one folder that can be deleted
-# at any time, $CLOAKROOM_CACHE, in sub-folders keyed by version. Nothing outside it and the checkout is written, except Rust's
-# own wasm target and, for root on Debian, packages named in scripts/setup.
+# at any time, $CLOAKROOM_CACHE, in sub-folders keyed by version. Nothing outside it and the checkout is written, except the Rust
+# of rust-toolchain.toml (by rustup) and, for root on Debian, packages named in scripts/setup.
 
 CLOAKROOM_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CLOAKROOM_CACHE=${CLOAKROOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cloakroom}

@@ -29,12 +29,16 @@ apt_or_die() {
 
 wasm_target=wasm32-unknown-unknown
 
-# The lowest Rust that Cargo.toml accepts.
+# The Rust of this repository (rust-toolchain.toml), which rustup uses in it; and the lowest that Cargo.toml accepts, for a Rust that was
+# installed by other means or chosen with RUSTUP_TOOLCHAIN.
+rust_channel() { sed -n 's/^channel = "\(.*\)"/\1/p' "$CLOAKROOM_ROOT/rust-toolchain.toml"; }
 rust_min_version() { sed -n 's/^rust-version = "\(.*\)"/\1/p' "$CLOAKROOM_ROOT/Cargo.toml"; }
 
 check_rust() {
   local version
   have cargo || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+  # Without this variable, rustup itself would download a missing toolchain here.
+  export RUSTUP_AUTO_INSTALL=0
   version=$(rustc --version 2>/dev/null | awk '{ print $2 }')
   version_at_least "${version:-0}" "$(rust_min_version)" || return 1
   [ -d "$(rustc --print target-libdir --target "$wasm_target" 2>/dev/null)" ] || return 1
@@ -43,19 +47,24 @@ check_rust() {
 }
 
 install_rust() {
-  local version min
-  min=$(rust_min_version)
+  local version min channel toolchain
+  min=$(rust_min_version) channel=$(rust_channel)
   have cargo || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
   { have rustc && have cargo; } || die "Rust is missing" \
     "Install it with rustup (https://rustup.rs), then run scripts/setup again:" \
     "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
-  version=$(rustc --version | awk '{ print $2 }')
-  version_at_least "$version" "$min" || die "Rust is $version, but Cloakroom needs $min or later" "Update it: rustup update stable"
-  have rustup || die "this Rust was not installed by rustup, and it lacks the target $wasm_target, rustfmt or clippy" \
-    "Add them with whatever installed it, or install rustup (https://rustup.rs)"
-  say "Adding the target $wasm_target, rustfmt and clippy to Rust $version."
-  rustup target add "$wasm_target"
-  rustup component add rustfmt clippy
+  if ! have rustup; then
+    version=$(rustc --version | awk '{ print $2 }')
+    version_at_least "$version" "$min" ||
+      die "Rust is $version, but Cloakroom needs $min or later" "Update it, or install rustup (https://rustup.rs)"
+    die "this Rust was not installed by rustup, and it lacks the target $wasm_target, rustfmt or clippy" \
+      "Add them with whatever installed it, or install rustup (https://rustup.rs)"
+  fi
+  toolchain=${RUSTUP_TOOLCHAIN:-$channel}
+  say "Installing Rust $toolchain with the target $wasm_target, rustfmt and clippy."
+  rustup toolchain install "$toolchain" --profile minimal --component rustfmt --component clippy --target "$wasm_target" --no-self-update ||
+    die "rustup could not install Rust $toolchain" "Check the network, or choose a Rust that is there ($min or later):" \
+      "rustup toolchain list; RUSTUP_TOOLCHAIN=NAME scripts/setup"
 }
 
 check_c_compiler() { command -v cc; }
