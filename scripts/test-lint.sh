@@ -2,7 +2,7 @@
 # Ring lint of scripts/test: what guards the text of the repository, beside rustfmt and clippy.
 
 # Each check is a function lint_NAME; all of them run, and the ring fails if any does.
-lints=(rust_versions)
+lints=(rust_versions shellcheck)
 
 ring_lint() {
   local name status=0
@@ -10,7 +10,7 @@ ring_lint() {
     if "lint_$name"; then
       ok "${name//_/ }"
     else
-      printf '%sfailed:%s %s\n' "$red" "$plain" "${name//_/ }"
+      say "lint failed: ${name//_/ }"
       status=1
     fi
   done
@@ -19,3 +19,9 @@ ring_lint() {
 
 # No dependency needs a newer Rust than the one that Cargo.toml promises to work with.
 lint_rust_versions() { cargo metadata --locked --format-version 1 | node scripts/check-rust-versions.mjs; }
+
+lint_shellcheck() {
+  local scripts=() file
+  while read -r file; do scripts+=("$file"); done < <(grep -rlE '^(#!/usr/bin/env bash|# shellcheck shell=bash)$' .ci benches docs scripts spec tests)
+  "$LINT_VENV/bin/shellcheck" "${scripts[@]}"
+}
