@@ -2,7 +2,7 @@
 # Ring lint of scripts/test: what guards the text of the repository, beside rustfmt and clippy.
 
 # Each check is a function lint_NAME; all of them run, and the ring fails if any does.
-lints=(rust_versions shellcheck)
+lints=(rust_versions shellcheck javascript)
 
 ring_lint() {
   local name status=0
@@ -25,3 +25,6 @@ lint_shellcheck() {
   while read -r file; do scripts+=("$file"); done < <(grep -rlE '^(#!/usr/bin/env bash|# shellcheck shell=bash)$' .ci benches docs scripts spec tests)
   "$LINT_VENV/bin/shellcheck" "${scripts[@]}"
 }
+
+# The rules are in biome.json.
+lint_javascript() { biome lint --error-on-warnings; }

@@ -1,5 +1,6 @@
 // The least that a Worker does which encrypts small objects with Cloakroom's kernel: looks the grant up, fetches the object with the options
 // that keep caches out, reads it whole, encrypts, answers with as many headers. It checks nothing. What Cloakroom costs beyond it is its own.
+// biome-ignore lint/correctness/noUndeclaredDependencies: a module beside the bundle
 import module from "kernel.wasm";
 import { ORIGIN, SERVICE_ACCOUNT } from "./shared.mjs";
 

@@ -84,11 +84,11 @@ test("what the garbage collector took costs no memory for ever", async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc");
   const refs = [];
-  const { WeakRef } = globalThis;
-  globalThis.WeakRef = class extends WeakRef {
+  const { WeakRef: Original } = globalThis;
+  globalThis.WeakRef = class extends Original {
     constructor(piece) {
       super(piece);
-      refs.push(new WeakRef(this));
+      refs.push(new Original(this));
     }
   };
   try {
@@ -102,7 +102,7 @@ test("what the garbage collector took costs no memory for ever", async () => {
     const left = refs.slice(0, 1000).filter((ref) => ref.deref() !== undefined).length;
     assert.equal(left, 0);
   } finally {
-    globalThis.WeakRef = WeakRef;
+    globalThis.WeakRef = Original;
   }
 });
 

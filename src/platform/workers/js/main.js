@@ -1,4 +1,5 @@
 // The Worker's main module: every request enters here and goes on in entry.rs.
+// biome-ignore lint/correctness/noUnresolvedImports: the build makes this module
 import { Task, __wbg_reset_state as renew, __worker_init_state as stateOfProgram } from "cloakroom";
 import { meet } from "./instance.js";
 import { handlers } from "./serve.js";
