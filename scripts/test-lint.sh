@@ -2,7 +2,7 @@
 # Ring lint of scripts/test: what guards the text of the repository, beside rustfmt and clippy.
 
 # Each check is a function lint_NAME; all of them run, and the ring fails if any does.
-lints=(rust_versions shellcheck javascript)
+lints=(rust_versions shellcheck javascript types)
 
 ring_lint() {
   local name status=0
@@ -28,3 +28,5 @@ lint_shellcheck() {
 
 # The rules are in biome.json.
 lint_javascript() { biome lint --error-on-warnings; }
+
+lint_types() { node scripts/check-types.mjs; }

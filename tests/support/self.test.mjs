@@ -207,7 +207,10 @@ describe("homeserver and meter", async () => {
         request.destroy();
       }, limitMs).unref();
     });
-  const serve = (options) => homeserver.reset() || homeserver.serve("example.org", "abc", source, options);
+  const serve = (options) => {
+    homeserver.reset();
+    homeserver.serve("example.org", "abc", source, options);
+  };
   const path = "/_matrix/client/v1/media/download/example.org/abc";
   const aborted = async () => {
     for (let wait = 0; homeserver.requests[0].ended === undefined && wait < 100; wait += 1) await sleep(20);

@@ -2,13 +2,23 @@
 
 import { endWithInstance, enter } from "./instance.js";
 
-/** The promise itself, whose rejection nobody has to see. */
+/**
+ * The promise itself, whose rejection nobody has to see.
+ *
+ * @template T
+ * @param {Promise<T>} promise
+ */
 export function handled(promise) {
   promise.catch(() => {});
   return promise;
 }
 
-/** Reads a stream of at most `limit` bytes; undefined if it is longer. */
+/**
+ * Reads a stream of at most `limit` bytes; undefined if it is longer.
+ *
+ * @param {ReadableStream<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer>[]} stream
+ * @param {number} limit
+ */
 export async function readAtMost(stream, limit) {
   const chunks = [];
   let length = 0;
@@ -24,7 +34,11 @@ export async function readAtMost(stream, limit) {
 const FIRST_READ_BYTES = 16 * 1024;
 const READ_BYTES = 256 * 1024;
 
-/** Buffers that no stream is reading into: plain memory, which the streams of an isolate share. */
+/**
+ * Buffers that no stream is reading into: plain memory, which the streams of an isolate share.
+ *
+ * @type {ArrayBuffer[]}
+ */
 const idleBuffers = [];
 const MAX_IDLE_BUFFERS = 4;
 
@@ -36,18 +50,25 @@ const MAX_IDLE_BUFFERS = 4;
  * The client's pace is kept (a chunk is read only when one is asked for), and when the client
  * leaves, the source is cancelled at once. The stream is aborted if the program traps: then neither
  * `push` nor `end` is called any more.
+ *
+ * @param {ReadableStream<Uint8Array>} source
+ * @param {number} length
+ * @param {(chunk: Uint8Array) => Uint8Array<ArrayBuffer>} push
+ * @param {(reason: string | undefined) => void} end
  */
 export function bodyStream(source, length, push, end) {
   const reader = source.getReader({ mode: "byob" });
   let left = length;
   let readBytes = FIRST_READ_BYTES;
+  /** @type {Uint8Array<ArrayBuffer> | undefined} */
   let sent;
   let ended = false;
 
   // A trap in another request must not touch this request's streams. It rejects a promise, whose reaction runs in this request.
-  const { promise: aborted, reject } = Promise.withResolvers();
+  const { promise: aborted, reject } = /** @type {PromiseWithResolvers<never>} */ (Promise.withResolvers());
   const life = {
     aborted: false,
+    /** @param {Error} error */
     abort(error) {
       life.aborted = true;
       reject(error);
@@ -55,6 +76,7 @@ export function bodyStream(source, length, push, end) {
   };
   endWithInstance(life);
 
+  /** @param {string | undefined} reason */
   const finish = (reason) => {
     ended = true;
     if (!life.aborted) enter(() => end(reason));
@@ -65,9 +87,13 @@ export function bodyStream(source, length, push, end) {
     const buffer = idleBuffers.pop() ?? new ArrayBuffer(READ_BYTES);
     const { value } = await reader.readAtLeast(readBytes, new Uint8Array(buffer, 0, readBytes));
     readBytes = READ_BYTES;
-    return value?.byteLength > 0 ? value : undefined;
+    return value?.byteLength ? value : undefined;
   };
 
+  /**
+   * @param {ReadableStreamDefaultController} controller
+   * @param {unknown} reason
+   */
   const fail = async (controller, reason) => {
     if (ended) return; // the client has left: its cancel made the read fail
     finish(String(reason));
@@ -75,6 +101,7 @@ export function bodyStream(source, length, push, end) {
     await reader.cancel(reason).catch(() => {});
   };
 
+  /** @param {ReadableStreamDefaultController} controller */
   const pull = async (controller) => {
     // Whoever asks for the next chunk is done with the last one: its memory is given back now, not by a
     // later garbage collection. Were it still needed, the response would end short and be aborted.

@@ -4,6 +4,7 @@ import { Task, __wbg_reset_state as renew, __worker_init_state as stateOfProgram
 import { meet } from "./instance.js";
 import { handlers } from "./serve.js";
 
+// @ts-expect-error: the types of the runtime lack this event
 addEventListener("error", ({ error }) => meet(error));
 
 export default handlers({ Task, renew, state: stateOfProgram() });

@@ -3,6 +3,11 @@ import { readAtMost } from "./body.js";
 /**
  * Fetches a short document from a server that nobody vouches for: all of it, or undefined, within
  * `timeoutMs` from the connection to the last byte and at most `limit` bytes.
+ *
+ * @param {string} url
+ * @param {RequestInit} init
+ * @param {number} timeoutMs
+ * @param {number} limit
  */
 export async function fetchDocument(url, init, timeoutMs, limit) {
   const controller = new AbortController();
@@ -19,7 +24,11 @@ export async function fetchDocument(url, init, timeoutMs, limit) {
   }
 }
 
-/** Lets `ms` pass. */
+/**
+ * Lets `ms` pass.
+ *
+ * @param {number} ms
+ */
 export function sleep(ms) {
   return new Promise((done) => setTimeout(done, ms));
 }

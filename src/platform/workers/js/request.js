@@ -3,12 +3,20 @@
 /** A URL of which it is plain to see that the URL standard would leave it as it is: links are such. */
 const STANDARD = /^https?:\/\/(?![^/]*xn--)(?:(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*|127\.0\.0\.1)(?::(?!80\/|443\/)(?:[1-5]\d{4}|[1-9]\d{0,3}))?\/[\w-]*$/;
 
-/** A URL as the URL standard writes it. The runtime may leave dot segments in. */
+/**
+ * A URL as the URL standard writes it. The runtime may leave dot segments in.
+ *
+ * @param {string} url
+ */
 export function standardUrl(url) {
   return STANDARD.test(url) ? url : new URL(url).href;
 }
 
-/** Method and URL of a request, as one text. */
+/**
+ * Method and URL of a request, as one text.
+ *
+ * @param {Request} request
+ */
 export function requestLine(request) {
   return `${request.method}\n${standardUrl(request.url)}`;
 }
