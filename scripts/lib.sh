@@ -16,10 +16,11 @@ NODE_MIN_VERSION=22.12.0
 SYNAPSE_VERSION=1.163.2
 NIO_VERSION=0.26.0
 SHELLCHECK_VERSION=0.11.0.1
+CARGO_DENY_VERSION=0.20.2
 
 SYNAPSE_VENV=$CLOAKROOM_CACHE/synapse-$SYNAPSE_VERSION
 LINT_VENV=$CLOAKROOM_CACHE/lint-$SHELLCHECK_VERSION
-export WORKER_BUILD_VERSION NODE_VERSION NODE_MIN_VERSION SYNAPSE_VERSION NIO_VERSION SYNAPSE_VENV SHELLCHECK_VERSION LINT_VENV
+export WORKER_BUILD_VERSION NODE_VERSION NODE_MIN_VERSION SYNAPSE_VERSION NIO_VERSION SYNAPSE_VENV SHELLCHECK_VERSION LINT_VENV CARGO_DENY_VERSION
 
 # --- messages -----------------------------------------------------------------------------------------------------------------
 
@@ -161,6 +162,14 @@ use_worker_build() {
   PATH=$dir:$PATH
   WASM_BINDGEN_BIN=$(command -v wasm-bindgen)
   export PATH WASM_BINDGEN_BIN ESBUILD_BIN=$npm_bin/esbuild WASM_OPT_BIN=$npm_bin/wasm-opt
+}
+
+# cargo_deny ARGUMENTS...: runs it with the locked versions. Only `check advisories`, which no script runs, needs more of the network than cargo.
+cargo_deny() {
+  local dir
+  dir=$(find_cargo_tool cargo-deny cargo-deny "$CARGO_DENY_VERSION") ||
+    die "cargo-deny $CARGO_DENY_VERSION is missing" "Run scripts/setup --lint"
+  "$dir/cargo-deny" --locked "$@"
 }
 
 # bundle_gzip_bytes: the size of the built Worker, each module compressed by itself as for an upload.

@@ -72,7 +72,7 @@ install_c_compiler() { apt_or_die "a C compiler (cc)" "build-essential" "xcode-s
 
 # cargo_tool NAME VERSION: installs it into the cache. cargo moves the finished programs into place, so there is no half.
 cargo_tool() {
-  say "Building $1 $2 (about three minutes)."
+  say "Building $1 $2 (three to five minutes)."
   use_cargo
   cargo install --quiet --locked --root "$(cached_dir "${1%-cli}" "$2")" --version "=$2" "$1"
 }
@@ -164,6 +164,12 @@ check_ffmpeg() { have ffmpeg && ffmpeg -version | sed -n '1s/ Copyright.*//p'; }
 install_ffmpeg() { apt_or_die "ffmpeg" "ffmpeg" "brew install ffmpeg"; }
 
 # --- checks of the text ---------------------------------------------------------------------------------------------------------
+
+check_cargo_deny() {
+  local dir
+  dir=$(find_cargo_tool cargo-deny cargo-deny "$CARGO_DENY_VERSION") && echo "$CARGO_DENY_VERSION in $dir"
+}
+install_cargo_deny() { cargo_tool cargo-deny "$CARGO_DENY_VERSION"; }
 
 # Programs from Python's package index: in these versions, for every system, and without a download from elsewhere, since only finished
 # packages are accepted.

@@ -2,7 +2,7 @@
 # Ring lint of scripts/test: what guards the text of the repository, beside rustfmt and clippy.
 
 # Each check is a function lint_NAME; all of them run, and the ring fails if any does.
-lints=(rust_versions shellcheck javascript types)
+lints=(rust_versions dependencies shellcheck javascript types)
 
 ring_lint() {
   local name status=0
@@ -19,6 +19,9 @@ ring_lint() {
 
 # No dependency needs a newer Rust than the one that Cargo.toml promises to work with.
 lint_rust_versions() { cargo metadata --locked --format-version 1 | node scripts/check-rust-versions.mjs; }
+
+# The rules are in deny.toml.
+lint_dependencies() { cargo_deny check licenses bans sources; }
 
 lint_shellcheck() {
   local scripts=() file
