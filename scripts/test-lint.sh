@@ -2,7 +2,7 @@
 # Ring lint of scripts/test: what guards the text of the repository, beside rustfmt and clippy.
 
 # Each check is a function lint_NAME; all of them run, and the ring fails if any does.
-lints=(rust_versions dependencies shellcheck javascript types)
+lints=(rust_versions dependencies shellcheck javascript types spelling)
 
 ring_lint() {
   local name status=0
@@ -31,5 +31,8 @@ lint_shellcheck() {
 
 # The rules are in biome.json.
 lint_javascript() { biome lint --error-on-warnings; }
+
+# Our own words are in typos.toml.
+lint_spelling() { "$LINT_VENV/bin/typos"; }
 
 lint_types() { node scripts/check-types.mjs; }
