@@ -8,6 +8,27 @@ use crate::cipher::Key;
 use crate::encoding::to_wiped_json;
 
 /// The link, the key and the metadata, as JSON. `Debug` shows neither link nor key.
+///
+/// ```
+/// use cloakroom::protocol::{Answer, AnswerError, Protection, WebOrigin};
+///
+/// let json = br#"{
+///     "url": "https://media.example.net/ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8",
+///     "alg": "chacha20",
+///     "key": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+///     "expires_ts": 1790000000000,
+///     "metadata": { "size": 31457280, "content_type": "video/mp4" }
+/// }"#;
+/// let edge = WebOrigin::parse("https://media.example.net").expect("a web origin");
+/// let answer = Answer::from_json(json, &edge, false)?;
+/// assert_eq!(answer.metadata.size, 31_457_280);
+/// assert!(matches!(answer.protection, Protection::Encrypted { .. }));
+///
+/// // A link to any other host is refused.
+/// let other = WebOrigin::parse("https://media.example.com").expect("a web origin");
+/// assert!(matches!(Answer::from_json(json, &other, false), Err(AnswerError::ForeignUrl)));
+/// # Ok::<(), AnswerError>(())
+/// ```
 #[derive(Clone)]
 pub struct Answer {
     /// `<edge>/<token>`.
