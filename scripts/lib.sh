@@ -3,11 +3,14 @@
 #
 # Source it after `set -euo pipefail`. Everything that is installed for Cloakroom alone lies in one folder that can be deleted
 # at any time, $CLOAKROOM_CACHE, in sub-folders keyed by version. Nothing outside it and the checkout is written, except the Rust
-# of rust-toolchain.toml (by rustup) and, for root on Debian, packages named in scripts/setup.
+# that rustup installs and, for root on Debian, packages named in scripts/setup.
 
 CLOAKROOM_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CLOAKROOM_CACHE=${CLOAKROOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cloakroom}
 export CLOAKROOM_ROOT CLOAKROOM_CACHE
+
+# The Rust that the continuous integration uses, and whose lints and format the code therefore follows.
+RUST_VERSION=1.95.0
 
 # Versions that the scripts install. That of wasm-bindgen is read from Cargo.lock: the two must be equal.
 WORKER_BUILD_VERSION=0.8.7
@@ -21,7 +24,8 @@ CARGO_DENY_VERSION=0.20.2
 
 SYNAPSE_VENV=$CLOAKROOM_CACHE/synapse-$SYNAPSE_VERSION
 LINT_VENV=$CLOAKROOM_CACHE/lint-$SHELLCHECK_VERSION-$TYPOS_VERSION
-export WORKER_BUILD_VERSION NODE_VERSION NODE_MIN_VERSION SYNAPSE_VERSION NIO_VERSION SYNAPSE_VENV SHELLCHECK_VERSION TYPOS_VERSION LINT_VENV CARGO_DENY_VERSION
+export RUST_VERSION WORKER_BUILD_VERSION NODE_VERSION NODE_MIN_VERSION SYNAPSE_VERSION NIO_VERSION SYNAPSE_VENV
+export SHELLCHECK_VERSION TYPOS_VERSION LINT_VENV CARGO_DENY_VERSION
 
 # --- messages -----------------------------------------------------------------------------------------------------------------
 
@@ -79,6 +83,9 @@ locked_version() {
   printf '%s\n' "$version"
 }
 
+# rust_min_version: the oldest Rust that Cargo.toml promises to work with.
+rust_min_version() { sed -n 's/^rust-version = "\(.*\)"/\1/p' "$CLOAKROOM_ROOT/Cargo.toml"; }
+
 # --- tools --------------------------------------------------------------------------------------------------------------------
 
 # cached_dir NAME VERSION: where scripts/setup puts a tool.
@@ -128,6 +135,13 @@ find_cargo_tool() {
 use_cargo() {
   have cargo || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
   have cargo || die "cargo is missing" "Install Rust with rustup, https://rustup.rs, then run scripts/setup"
+}
+
+# with_min_rust COMMAND...: runs it with the oldest Rust that Cargo.toml promises, which scripts/setup keeps apart from the user's own.
+with_min_rust() {
+  local version
+  version=$(rust_min_version)
+  RUSTUP_HOME=$(cached_dir rust "$version") rustup run "$version" "$@"
 }
 
 # use_node: puts a fitting Node and this checkout's npm tools on the PATH.

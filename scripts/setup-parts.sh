@@ -29,15 +29,10 @@ apt_or_die() {
 
 wasm_target=wasm32-unknown-unknown
 
-# The Rust of this repository (rust-toolchain.toml), which rustup uses in it; and the lowest that Cargo.toml accepts, for a Rust that was
-# installed by other means or chosen with RUSTUP_TOOLCHAIN.
-rust_channel() { sed -n 's/^channel = "\(.*\)"/\1/p' "$CLOAKROOM_ROOT/rust-toolchain.toml"; }
-rust_min_version() { sed -n 's/^rust-version = "\(.*\)"/\1/p' "$CLOAKROOM_ROOT/Cargo.toml"; }
-
 check_rust() {
   local version
   have cargo || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
-  # Without this variable, rustup itself would download a missing toolchain here.
+  # A check downloads nothing. Without this variable rustup would.
   export RUSTUP_AUTO_INSTALL=0
   version=$(rustc --version 2>/dev/null | awk '{ print $2 }')
   version_at_least "${version:-0}" "$(rust_min_version)" || return 1
@@ -47,24 +42,45 @@ check_rust() {
 }
 
 install_rust() {
-  local version min channel toolchain
-  min=$(rust_min_version) channel=$(rust_channel)
+  local version min
+  min=$(rust_min_version)
   have cargo || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
   { have rustc && have cargo; } || die "Rust is missing" \
     "Install it with rustup (https://rustup.rs), then run scripts/setup again:" \
     "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
+  version=$(RUSTUP_AUTO_INSTALL=0 rustc --version 2>/dev/null | awk '{ print $2 }') || version=0
   if ! have rustup; then
-    version=$(rustc --version | awk '{ print $2 }')
     version_at_least "$version" "$min" ||
       die "Rust is $version, but Cloakroom needs $min or later" "Update it, or install rustup (https://rustup.rs)"
     die "this Rust was not installed by rustup, and it lacks the target $wasm_target, rustfmt or clippy" \
-      "Add them with whatever installed it, or install rustup (https://rustup.rs)"
+      "Add them with the tool that installed Rust, or install rustup (https://rustup.rs)"
   fi
-  toolchain=${RUSTUP_TOOLCHAIN:-$channel}
-  say "Installing Rust $toolchain with the target $wasm_target, rustfmt and clippy."
-  rustup toolchain install "$toolchain" --profile minimal --component rustfmt --component clippy --target "$wasm_target" --no-self-update ||
-    die "rustup could not install Rust $toolchain" "Check the network, or choose a Rust that is there ($min or later):" \
-      "rustup toolchain list; RUSTUP_TOOLCHAIN=NAME scripts/setup"
+  # rustup picks the toolchain: RUSTUP_TOOLCHAIN, else that of rust-toolchain.toml.
+  if version_at_least "$version" "$min"; then
+    say "Adding the target $wasm_target, rustfmt and clippy to Rust $version."
+    rustup target add "$wasm_target" && rustup component add rustfmt clippy || die "rustup could not add them" "Check the network"
+  else
+    install_toolchain "${RUSTUP_TOOLCHAIN:-stable}" ||
+      die "rustup could not install Rust ${RUSTUP_TOOLCHAIN:-stable}" "Check the network, or choose an installed Rust ($min or later):" \
+        "rustup toolchain list; RUSTUP_TOOLCHAIN=NAME scripts/setup"
+  fi
+}
+
+# install_toolchain NAME: installs or updates a Rust that can build, test and check everything.
+install_toolchain() {
+  say "Installing Rust $1 with the target $wasm_target, rustfmt and clippy."
+  rustup toolchain install "$1" --profile minimal --component rustfmt --component clippy --target "$wasm_target" --no-self-update
+}
+
+check_minimum_rust() { with_min_rust rustc --version 2>/dev/null; }
+
+install_minimum_rust() {
+  local version
+  version=$(rust_min_version)
+  have rustup || die "rustup is missing" "Install it (https://rustup.rs): it brings Rust $version beside yours"
+  say "Installing Rust $version, the oldest that Cargo.toml promises to work with (half a minute)."
+  RUSTUP_HOME=$(cached_dir rust "$version") rustup toolchain install "$version" --profile minimal --no-self-update ||
+    die "rustup cannot install Rust $version" "Check the network"
 }
 
 check_c_compiler() { command -v cc; }
@@ -74,7 +90,25 @@ install_c_compiler() { apt_or_die "a C compiler (cc)" "build-essential" "xcode-s
 cargo_tool() {
   say "Building $1 $2 (three to five minutes)."
   use_cargo
-  cargo install --quiet --locked --root "$(cached_dir "${1%-cli}" "$2")" --version "=$2" "$1"
+  cargo install --locked --color never --root "$(cached_dir "${1%-cli}" "$2")" --version "=$2" "$1" 2>&1 | show_progress ||
+    die "cargo could not build $1 $2" "Its last words are above"
+}
+
+# show_progress: counts the packages that cargo compiles, on one line of a terminal, or on a line for every 50. Shows what cargo said last if it
+# said that there was an error.
+show_progress() {
+  local line count=0 last=() failed='' started=$SECONDS
+  while IFS= read -r line; do
+    last+=("$line")
+    [ ${#last[@]} -le 20 ] || last=("${last[@]:1}")
+    [[ $line != error* ]] || failed=1
+    [[ $line == *' Compiling '* ]] || continue
+    count=$((count + 1))
+    if [ -t 1 ]; then printf '\r  %d packages, %d s ' "$count" $((SECONDS - started))
+    elif [ $((count % 50)) = 0 ]; then say "  $count packages, $((SECONDS - started)) s"; fi
+  done
+  [ ! -t 1 ] || printf '\r\e[K'
+  [ -z "$failed" ] || printf '%s\n' "${last[@]}"
 }
 
 check_wasm_bindgen() {
