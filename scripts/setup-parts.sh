@@ -58,7 +58,7 @@ install_rust() {
   # rustup picks the toolchain: RUSTUP_TOOLCHAIN, else that of rust-toolchain.toml.
   if version_at_least "$version" "$min"; then
     say "Adding the target $wasm_target, rustfmt and clippy to Rust $version."
-    rustup target add "$wasm_target" && rustup component add rustfmt clippy || die "rustup could not add them" "Check the network"
+    { rustup target add "$wasm_target" && rustup component add rustfmt clippy; } || die "rustup could not add them" "Check the network"
   else
     install_toolchain "${RUSTUP_TOOLCHAIN:-stable}" ||
       die "rustup could not install Rust ${RUSTUP_TOOLCHAIN:-stable}" "Check the network, or choose an installed Rust ($min or later):" \
