@@ -18,7 +18,10 @@ ring_lint() {
 }
 
 # No dependency needs a newer Rust than the one that Cargo.toml promises to work with.
-lint_rust_versions() { cargo metadata --locked --format-version 1 | node scripts/check-rust-versions.mjs; }
+lint_rust_versions() {
+  local metadata
+  metadata=$(cargo metadata --locked --format-version 1) && node scripts/check-rust-versions.mjs <<<"$metadata"
+}
 
 # The rules are in deny.toml.
 lint_dependencies() { cargo_deny check licenses bans sources; }
