@@ -91,7 +91,7 @@ cargo_tool() {
   say "Building $1 $2 (three to five minutes)."
   use_cargo
   cargo install --locked --color never --root "$(cached_dir "${1%-cli}" "$2")" --version "=$2" "$1" 2>&1 | show_progress ||
-    die "cargo could not build $1 $2" "Its last words are above"
+    die "cargo could not build $1 $2" "Try it by hand to see why: cargo install --locked --version '=$2' $1"
 }
 
 # show_progress: counts the packages that cargo compiles, on one line of a terminal, or on a line for every 50. Shows what cargo said last if it
@@ -104,8 +104,8 @@ show_progress() {
     [[ $line != error* ]] || failed=1
     [[ $line == *' Compiling '* ]] || continue
     count=$((count + 1))
-    if [ -t 1 ]; then printf '\r  %d packages, %d s ' "$count" $((SECONDS - started))
-    elif [ $((count % 50)) = 0 ]; then say "  $count packages, $((SECONDS - started)) s"; fi
+    if [ -t 1 ]; then printf '\r  packages: %d, %d s ' "$count" $((SECONDS - started))
+    elif [ $((count % 50)) = 0 ]; then say "  packages: $count, $((SECONDS - started)) s"; fi
   done
   [ ! -t 1 ] || printf '\r\e[K'
   [ -z "$failed" ] || printf '%s\n' "${last[@]}"
