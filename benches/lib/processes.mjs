@@ -11,6 +11,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 // This is the path of the program. node_modules/.bin/workerd is only a script that runs it.
+// biome-ignore lint/correctness/noUndeclaredDependencies: miniflare brings the version that it drives
+// biome-ignore lint/correctness/noUnresolvedImports: the package has no ECMAScript entry
 import workerdModule from "workerd";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -23,7 +25,9 @@ const START_LIMIT_MS = 20_000;
 
 /** The processes to kill when this one ends. */
 const running = new Set();
-process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
 
 function launch(command, args) {

@@ -28,7 +28,7 @@ pub enum NotAdvertised {
     Status(StatusCode),
     /// The media config is not the JSON that the specification describes, or is longer than
     /// [`Advertised::MAX_CONFIG_BYTES`].
-    #[error("the homeserver's media config cannot be read")]
+    #[error("cannot parse the homeserver's media config")]
     Malformed,
     /// The media config does not mention this protocol.
     #[error("the homeserver does not offer encrypted delivery")]
@@ -43,7 +43,7 @@ pub enum NotAdvertised {
     #[error("the homeserver does not offer the requested delivery")]
     Delivery,
     /// The homeserver does not offer the algorithm that the client uses.
-    #[error("the homeserver offers no algorithm that this client knows")]
+    #[error("the homeserver offers no algorithm that this client supports")]
     Algorithm,
     /// The homeserver would serve the object plainly.
     #[error("the homeserver gives no links to objects below {min_bytes} bytes")]

@@ -28,7 +28,9 @@ pub enum BodyError {
     #[error("the link's metadata differs from the answer's")]
     OtherMetadata,
     /// The response gives another length than the answer.
-    #[error("the object should have {expected_bytes} bytes, but the response is about {got_bytes}")]
+    #[error(
+        "expected an object of {expected_bytes} bytes, but the response describes one of {got_bytes} bytes"
+    )]
     OtherSize {
         /// The length according to the answer, or to `Content-Range`.
         expected_bytes: u64,
@@ -57,13 +59,15 @@ pub enum BodyError {
     #[error("the server ignored the range and did not send the length of the media")]
     RangeIgnored,
     /// The object has no byte of the range.
-    #[error("the range lies beyond the end of the media{}", of_size(*.size_bytes))]
+    #[error("the range starts beyond the end of the media{}", of_size(*.size_bytes))]
     BeyondEnd {
         /// The object's length, if known.
         size_bytes: Option<u64>,
     },
     /// The object is longer than a keystream.
-    #[error("the object has {size_bytes} bytes, but encrypted ones have fewer than {KEYSTREAM_BYTES}")]
+    #[error(
+        "the object has {size_bytes} bytes, but encrypted delivery is limited to fewer than {KEYSTREAM_BYTES}"
+    )]
     TooLong {
         /// The object's length.
         size_bytes: u64,
@@ -77,7 +81,7 @@ pub enum BodyError {
         promised_bytes: Option<u64>,
     },
     /// The body is too long.
-    #[error("the body is longer than the {promised_bytes} bytes it should have")]
+    #[error("the body is longer than the promised {promised_bytes} bytes")]
     Surplus {
         /// The length that the body should have.
         promised_bytes: u64,

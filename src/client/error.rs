@@ -37,7 +37,7 @@ pub enum ClientError {
     InsecureRedirect,
     /// A response has the answer header, but the client did not opt in, or the header names another delivery,
     /// or the response has another status, or has the header more than once.
-    #[error("an answer came that was not asked for")]
+    #[error("the homeserver sent an answer that was not asked for")]
     UnaskedAnswer,
     /// The body, or what its headers say about it, is not as expected.
     #[error(transparent)]

@@ -19,6 +19,22 @@ pub enum RangeRequestError {
 }
 
 /// A range of an object of unknown length: `0-1023`, `1024-` or `-500`.
+///
+/// ```
+/// use cloakroom::client::{RangeRequest, RangeRequestError};
+/// use cloakroom::protocol::ByteRange;
+///
+/// let last: RangeRequest = "-500".parse()?;
+/// assert_eq!(last.to_header().expect("a header"), "bytes=-500");
+///
+/// // The same range of a long and of a short object; an empty one has none of its bytes.
+/// assert_eq!(last.resolve(2000), ByteRange::new(1500, 2000));
+/// assert_eq!(last.resolve(300), ByteRange::new(0, 300));
+/// assert_eq!(last.resolve(0), None);
+///
+/// assert_eq!("5-2".parse::<RangeRequest>(), Err(RangeRequestError::EndBeforeStart));
+/// # Ok::<(), RangeRequestError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RangeRequest(HeaderMap);
 

@@ -33,7 +33,7 @@ pub enum Reason {
     #[error("asking for plain media: the link returned {}", .0.as_u16())]
     EdgeFailed(StatusCode),
     /// The answer's link does not lead to the advertised edge. The edge may have moved.
-    #[error("asking the homeserver for its edge again: the answer's link leads to another one")]
+    #[error("asking the homeserver for its edge again: the answer's link leads to a different edge")]
     OtherEdge,
     /// The client refused the answer.
     #[error("asking for plain media: {0}")]

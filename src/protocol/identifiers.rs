@@ -25,7 +25,7 @@ pub enum IdentifierError {
     #[error("not an mxc URI: expected mxc://<server name>/<media id>")]
     MxcUri,
     /// A path, query or fragment follows the media id. The field is its first character.
-    #[error("the media URI goes on behind the media id: leave out everything from '{0}' on")]
+    #[error("unexpected text after the media id: remove everything from '{0}' on")]
     MxcTail(char),
 }
 

@@ -53,7 +53,7 @@ pub enum MetadataError {
     #[error("the sealed metadata is not {SEALED_METADATA_BYTES} bytes in base64url")]
     Malformed,
     /// The unsealed bytes are not the JSON of metadata.
-    #[error("the metadata does not parse: the key does not fit this link")]
+    #[error("cannot open the sealed metadata: the key does not fit this link")]
     WrongKey,
 }
 

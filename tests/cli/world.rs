@@ -181,9 +181,15 @@ impl World {
 
     /// Returns the command `cloakroom <args>` in the folder, with homeserver and token in its environment.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+        self.command_by(&[], args)
+    }
+
+    /// The same, started by another program: `<starter> cloakroom <args>`.
+    pub fn command_by(&self, starter: &[&str], args: &[&str]) -> Command {
+        let line = [starter, &[env!("CARGO_BIN_EXE_cloakroom")], args].concat();
+        let mut command = Command::new(line[0]);
         command
-            .args(args)
+            .args(&line[1..])
             .current_dir(self.folder.path())
             .env("CLOAKROOM_HOMESERVER", self.homeserver.origin())
             .env("CLOAKROOM_TOKEN", ACCESS_TOKEN)

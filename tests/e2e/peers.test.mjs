@@ -61,7 +61,7 @@ async function startPeer(documents) {
 }
 
 /** Sends a JSON document, or text unchanged. */
-const say = (status, body, headers = {}) => (request, response) => {
+const say = (status, body, headers = {}) => (_request, response) => {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   response.writeHead(status, { "Content-Type": "application/json", ...headers }).end(text);
 };
@@ -87,10 +87,10 @@ async function assertRejects(worker, peer, message) {
 
 describe("L3: the policy of a remote homeserver", () => {
   const padded = JSON.stringify(NONE).padEnd(TOO_LONG_BYTES);
-  const redirect = (request, response) => response.writeHead(302, { Location: "/none" }).end();
+  const redirect = (_request, response) => response.writeHead(302, { Location: "/none" }).end();
   const proceed = {
     "10 MB of JSON": say(200, padded),
-    "10 MB in 10 kB of gzip": (request, response) => {
+    "10 MB in 10 kB of gzip": (_request, response) => {
       response.writeHead(200, { "Content-Type": "application/json", "Content-Encoding": "gzip" }).end(gzipSync(padded));
     },
     "a redirect to a policy": redirect,
@@ -116,7 +116,7 @@ describe("L3: the policy of a remote homeserver", () => {
       response.writeHead(200, { "Content-Length": 1000 }).write(JSON.stringify(NONE), () => request.socket.destroy());
     },
     "an answer after the time limit": (request, response) => setTimeout(() => say(200, NONE)(request, response), TOO_LATE_MS),
-    "a body that goes on and on": (request, response) => {
+    "a body that goes on and on": (_request, response) => {
       const timer = setInterval(() => response.write(" "), 200);
       response.on("close", () => clearInterval(timer));
       response.writeHead(200).write(JSON.stringify(NONE));

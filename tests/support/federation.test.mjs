@@ -42,7 +42,7 @@ describe("tls", () => {
   });
 
   it("breaks off when the server behind it does", async () => {
-    const behind = createServer((request, response) => {
+    const behind = createServer((_request, response) => {
       response.writeHead(200, { "Content-Length": "10" });
       response.write("12345", () => setTimeout(() => response.destroy(), 20));
     });
@@ -55,7 +55,7 @@ describe("tls", () => {
   });
 
   it("is trusted only with its authority", async () => {
-    const server = await tlsServer(certificates, (request, response) => response.end("hello"));
+    const server = await tlsServer(certificates, (_request, response) => response.end("hello"));
     assert.equal((await httpsGet(server.url, certificates)).body.toString(), "hello");
     const { ca } = await makeCertificates();
     await assert.rejects(httpsGet(server.url, { ca }), /certificate|self-signed/);

@@ -65,7 +65,10 @@ test("tasks that take turns get their own results", async () => {
   const one = taskOf([[promises[0], Infinity], [promises[1], 1000]], "one");
   const other = taskOf([[promises[2], 1000], [promises[3], Infinity]], "other");
   const driven = [drive(one), drive(other)];
-  for (const at of [3, 2, 1, 0]) gives[at](at), await turns();
+  for (const at of [3, 2, 1, 0]) {
+    gives[at](at);
+    await turns();
+  }
   assert.deepEqual(await Promise.all(driven), ["one", "other"]);
   assert.deepEqual([one.came, other.came], [[[true, 0], [true, 1]], [[true, 2], [true, 3]]]);
 });
@@ -87,7 +90,10 @@ test("a task waits exactly for its time limit, whatever it waited for before", a
       const task = taskOf([[headers, 100_000], [never, limitMs]]);
       const driven = drive(task);
       const pass = async (ms) => {
-        for (let left = ms; left > 0; left -= 1000) mock.timers.tick(Math.min(left, 1000)), await turns();
+        for (let left = ms; left > 0; left -= 1000) {
+          mock.timers.tick(Math.min(left, 1000));
+          await turns();
+        }
       };
       await pass(headersMs);
       answer("headers");

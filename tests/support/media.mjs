@@ -24,7 +24,7 @@ const VIDEO_ENCODERS = [["libx264", "-preset", "ultrafast"], ["h264_videotoolbox
  * @param {(percent: number) => void} [onProgress] called during the encoding of the video
  * @returns {Promise<{picture: string, video: string}>} paths: a JPEG of about 100 kB, an MP4 of about 30 MB
  */
-export async function demoMedia(onProgress = () => {}) {
+export async function demoMedia(onProgress = (_percent) => {}) {
   mkdirSync(FOLDER, { recursive: true });
   const [picture, video] = [join(FOLDER, "picture.jpg"), join(FOLDER, "video.mp4")];
   if (!existsSync(picture)) await make(picture, pictureArguments());
@@ -49,7 +49,7 @@ async function videoArguments() {
 }
 
 /** Runs ffmpeg. The file gets its name when it is complete. */
-async function make(path, args, onProgress = () => {}) {
+async function make(path, args, onProgress = (_percent) => {}) {
   const made = join(tempDir("media"), "made");
   const ffmpeg = await start("ffmpeg", ["-hide_banner", "-loglevel", "error", "-nostdin", "-progress", "pipe:1", ...args, made], { name: "ffmpeg" });
   while (!ffmpeg.ended) {

@@ -84,11 +84,11 @@ test("collected tasks do not use memory for ever", async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc");
   const refs = [];
-  const { WeakRef } = globalThis;
-  globalThis.WeakRef = class extends WeakRef {
+  const { WeakRef: Original } = globalThis;
+  globalThis.WeakRef = class extends Original {
     constructor(piece) {
       super(piece);
-      refs.push(new WeakRef(this));
+      refs.push(new Original(this));
     }
   };
   try {
@@ -102,7 +102,7 @@ test("collected tasks do not use memory for ever", async () => {
     const left = refs.slice(0, 1000).filter((ref) => ref.deref() !== undefined).length;
     assert.equal(left, 0);
   } finally {
-    globalThis.WeakRef = WeakRef;
+    globalThis.WeakRef = Original;
   }
 });
 
@@ -164,7 +164,7 @@ test("a chunk that arrives after a trap never enters the old instance", async ()
 });
 
 /** The program as `handlers` sees it: `serve` starts tasks that wait for `wait`. */
-function programOf({ wait = Promise.resolve(), serve = () => {}, renew = () => {} } = {}) {
+function programOf({ wait = Promise.resolve(), serve = (_request) => {}, renew = () => {} } = {}) {
   dropIdleDrivers();
   const program = { made: 0, renew: mock.fn(renew), state: { criticalError: false } };
   program.Task = class {
@@ -180,9 +180,16 @@ function programOf({ wait = Promise.resolve(), serve = () => {}, renew = () => {
   return program;
 }
 
+/**
+ * The handler of requests, which these tests call without the other arguments of the runtime.
+ *
+ * @returns {any}
+ */
+const fetchOf = (program) => handlers(program).fetch;
+
 test("requests share tasks, until a trap", async () => {
   const program = programOf();
-  const { fetch } = handlers(program);
+  const fetch = fetchOf(program);
   assert.deepEqual([await fetch("a"), await fetch("b"), program.made], ["a", "b", 1]);
   assert.deepEqual([await Promise.all([fetch("c"), fetch("d")]), program.made], [["c", "d"], 2]);
   program.state.criticalError = true;
@@ -197,7 +204,7 @@ test("a trap before a task waits is handled too", async () => {
       if (next) throw next;
     },
   });
-  const { fetch } = handlers(program);
+  const fetch = fetchOf(program);
   next = trap();
   assert.throws(() => fetch("a"), next);
   next = undefined;
@@ -210,7 +217,7 @@ test("an instance that cannot be replaced is not entered; the next request tries
     if (full) throw new RangeError("out of memory");
   };
   const serve = mock.fn();
-  const { fetch } = handlers(programOf({ renew, serve }));
+  const fetch = fetchOf(programOf({ renew, serve }));
   assert.throws(() => restart(), /out of memory/);
   assert.throws(() => fetch("a"), /out of memory/);
   assert.equal(serve.mock.callCount(), 0);

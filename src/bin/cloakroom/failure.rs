@@ -41,7 +41,7 @@ pub enum Failure {
     #[error("{} already exists", .0.display())]
     Exists(PathBuf),
     /// The homeserver does not return the user's id.
-    #[error("the homeserver knows the access token, but names no user for it")]
+    #[error("the homeserver accepted the access token but named no user")]
     Nobody,
     /// The media have no public link.
     #[error("no link to {media} works without an account: {why}")]
