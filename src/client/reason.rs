@@ -42,6 +42,6 @@ pub enum Reason {
     #[error("following a redirect")]
     Redirected,
     /// The response was 416, and the media have no bytes at all.
-    #[error("asking without the range: the media are empty")]
+    #[error("asking without the range: the media is empty")]
     Empty,
 }

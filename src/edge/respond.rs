@@ -18,7 +18,7 @@ pub(crate) enum EdgeError {
     #[error("The key store cannot be reached. Try again")]
     KeyStore,
     /// The object is no longer the granted one.
-    #[error("The media have changed since this link was made. Ask the homeserver for a new link")]
+    #[error("The media has changed since this link was made. Ask the homeserver for a new link")]
     Changed(Change),
     /// The homeserver refused the object to the service account.
     #[error(

@@ -184,5 +184,5 @@ fn content_type(info: &ObjectInfo) -> HeaderValue {
 /// Returns a 200 or 206 with the plaintext.
 fn media<B>(headers: HeaderMap, opened: Opened<B>) -> Reply<B> {
     // This cannot fail, because there is no keystream to end.
-    opened.into_reply(headers, None).unwrap_or_else(|_| bad_gateway("the media are too long"))
+    opened.into_reply(headers, None).unwrap_or_else(|_| bad_gateway("the media is too long"))
 }

@@ -155,8 +155,8 @@ fn a_range_that_the_homeserver_cuts_short_is_no_success() {
     world.get(&["--plain", "--range", "1000-1999", "-o", "part"]).expect(
         2,
         &[
-            "error: the server sends only the bytes 1000-1499 of the bytes 1000-1999 that were asked for",
-            "hint: download these with --range 1000-1499, then the rest",
+            "error: the server offers only the bytes 1000-1499 of the requested bytes 1000-1999",
+            "hint: download this part with --range 1000-1499, then the rest",
         ],
     );
     assert!(world.files().is_empty());

@@ -192,7 +192,7 @@ fn a_homeserver_may_send_less_of_a_range_than_was_asked_for() {
     let asked = ByteRange::new(10, 30).unwrap();
     let error = plain("bytes 10-19/1000", "10-29").unwrap_err();
     assert_eq!(error, BodyError::ShorterRange { sent: ByteRange::new(10, 20).unwrap(), asked });
-    let said = "the server sends only the bytes 10-19 of the bytes 10-29 that were asked for";
+    let said = "the server offers only the bytes 10-19 of the requested bytes 10-29";
     assert_eq!(error.to_string(), said);
     assert_eq!(plain("bytes 10-29/1000", "10-29").unwrap().length(), Some(20));
     for other in ["bytes 9-29/1000", "bytes 11-29/1000", "bytes 10-30/1000", "bytes 40-49/1000"] {

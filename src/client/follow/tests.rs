@@ -326,7 +326,7 @@ fn objects_that_get_no_link_are_asked_for_plainly() {
         };
         let asked = document.read(config.as_bytes()).unwrap();
         assert_eq!(asked.request().url().contains("delivery=json"), reason.is_none(), "{size_bytes:?}");
-        let reason = reason.unwrap_or("asking for media by encrypted delivery");
+        let reason = reason.unwrap_or("asking for encrypted delivery");
         assert_eq!(asked.reason().to_string(), reason);
     }
 }
