@@ -73,10 +73,16 @@ console.log(`\nAll figures are in ${file}`);
 
 /** Returns the arguments, or prints the error and exits. */
 function given() {
-  const options = { quick: { type: "boolean" }, rounds: { type: "string" }, only: { type: "string", multiple: true }, "check-arguments": { type: "boolean" } };
+  const options = {
+    quick: { type: "boolean" },
+    rounds: { type: "string" },
+    only: { type: "string", multiple: true },
+    "check-arguments": { type: "boolean" },
+  };
   try {
     const { values } = parseArgs({ options });
-    if (values.rounds !== undefined && !/^[1-9]\d{0,2}$/.test(values.rounds)) throw new Error(`invalid --rounds '${values.rounds}': expected a number from 1 to 999`);
+    if (values.rounds !== undefined && !/^[1-9]\d{0,2}$/.test(values.rounds))
+      throw new Error(`invalid --rounds '${values.rounds}': expected a number from 1 to 999`);
     const unknown = values.only?.find((name) => !(name in CONTESTS));
     if (unknown !== undefined) throw new Error(`unknown contest '${unknown}': expected one of ${Object.keys(CONTESTS).join(", ")}`);
     return values;

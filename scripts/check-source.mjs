@@ -12,8 +12,16 @@ const PLATFORM = ["src/platform/", "src/bin/"];
 
 /** A rule applies to files under `within`, or to all files not under `outside`. */
 const RULES = [
-  { within: ["src/cipher/"], pattern: uses("protocol"), message: "`cipher` must not use `protocol`: it knows only keys, bytes and offsets" },
-  { within: ["src/edge/"], pattern: uses("origin"), message: "`edge` must not use `origin`: move what both need to `objects` or `protocol`" },
+  {
+    within: ["src/cipher/"],
+    pattern: uses("protocol"),
+    message: "`cipher` must not use `protocol`: it knows only keys, bytes and offsets",
+  },
+  {
+    within: ["src/edge/"],
+    pattern: uses("origin"),
+    message: "`edge` must not use `origin`: move what both need to `objects` or `protocol`",
+  },
   { within: ["src/objects/"], pattern: uses("origin", "edge"), message: "`objects` must not use `origin` or `edge`, which use it" },
   {
     outside: PLATFORM,
@@ -39,7 +47,8 @@ function uses(...modules) {
  * @returns {string[]} one line for each violation: `FILE:LINE: what is wrong`
  */
 export function violations(path, text) {
-  const applies = ({ within, outside }) => (within ? within.some((folder) => path.startsWith(folder)) : !outside.some((folder) => path.startsWith(folder)));
+  const applies = ({ within, outside }) =>
+    within ? within.some((folder) => path.startsWith(folder)) : !outside.some((folder) => path.startsWith(folder));
   const rules = RULES.filter(applies);
   const found = [];
   let inTests = /(^|\/)tests(\.rs|\/)|\/fakes\.rs$/.test(path);

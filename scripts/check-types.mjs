@@ -37,7 +37,10 @@ const FAULTS_THAT_ALWAYS_COUNT = new Map([
 
 /** Returns the lines that tsc prints for a program: a tsconfig.json, or the folder that has one. */
 function errorsOf(program) {
-  const { stdout, status, error } = spawnSync(TSC, ["--project", join(ROOT, program), "--pretty", "false"], { cwd: ROOT, encoding: "utf8" });
+  const { stdout, status, error } = spawnSync(TSC, ["--project", join(ROOT, program), "--pretty", "false"], {
+    cwd: ROOT,
+    encoding: "utf8",
+  });
   if (error !== undefined) throw error;
   const lines = stdout.split("\n").filter((line) => line !== "");
   if (status !== 0 && lines.length === 0) throw new Error(`tsc failed for ${program} and said nothing`);

@@ -98,14 +98,18 @@ async function tenDownloads(stage) {
   await site.held(path, { keepMeter: true });
   const cost = () => ({ sent: site.meter.bytesSent({ path }), asked: site.meter.count({ path, method: "HEAD", conditional: true }) });
   const first = cost();
-  for (let i = 1; i < DOWNLOADS; i += 1) must((await download(stage, video, ENCRYPTED)).equals(video.bytes), "the downloaded video differs");
+  for (let i = 1; i < DOWNLOADS; i += 1)
+    must((await download(stage, video, ENCRYPTED)).equals(video.bytes), "the downloaded video differs");
   await site.settled();
   const all = cost();
   must(all.sent === first.sent, `the video is cached, but the homeserver sent ${all.sent - first.sent} more bytes`);
   must(all.asked - first.asked === DOWNLOADS - 1, `the homeserver was asked ${all.asked - first.asked} times`);
   const below = [
     ["first download", `${count(first.sent)} from the homeserver: once for the client, once to fill the cache`],
-    ["other nine downloads", `${count(all.sent - first.sent)} from the homeserver, and ${all.asked - first.asked} requests to authorise them`],
+    [
+      "other nine downloads",
+      `${count(all.sent - first.sent)} from the homeserver, and ${all.asked - first.asked} requests to authorise them`,
+    ],
   ];
   return { text: `${count(DOWNLOADS * video.bytes.length)} to clients, ${count(all.sent)} from the homeserver`, below };
 }

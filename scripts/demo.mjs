@@ -69,7 +69,8 @@ async function main() {
       else failed += 1;
     }
     // wrangler's messages contain URLs: leave out redirect tokens, which have 43 characters.
-    if (failed > 0) console.log(`\nThe Worker's last lines of output:\n${stage.site.worker.running.lastLines().replace(/[\w-]{43}/g, "…")}`);
+    if (failed > 0)
+      console.log(`\nThe Worker's last lines of output:\n${stage.site.worker.running.lastLines().replace(/[\w-]{43}/g, "…")}`);
     if (keep) keepRunning(stage);
   } catch (error) {
     done();

@@ -10,12 +10,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** The paths that the homeserver's host must route to the Worker. */
-const ROUTE_PATHS = [
-  "/_matrix/media/*",
-  "/_matrix/client/v1/media/*",
-  "/_matrix/federation/v1/media/*",
-  "/_matrix/client/versions",
-];
+const ROUTE_PATHS = ["/_matrix/media/*", "/_matrix/client/v1/media/*", "/_matrix/federation/v1/media/*", "/_matrix/client/versions"];
 const SECRETS = ["HOMESERVER_TOKEN", "SESSION_SECRET", "SESSION_SECRET_PREVIOUS"];
 /** RFC 2606: names that nobody can own. */
 const EXAMPLE_HOST = /(^|\.)example(\.(com|net|org))?$/;
@@ -61,14 +56,18 @@ function urls({ vars }) {
   for (const name of ["HOMESERVER_URL", "EDGE_URL"]) {
     const value = vars[name] ?? "";
     const url = URL.canParse(value) ? new URL(value) : undefined;
-    if (!url || value.replace(/\/$/, "") !== url.origin) found.push(`${name} is '${value}': it must be a scheme and a host, like https://matrix.example.org`);
+    if (!url || value.replace(/\/$/, "") !== url.origin)
+      found.push(`${name} is '${value}': it must be a scheme and a host, like https://matrix.example.org`);
     else if (url.protocol !== "https:") found.push(`${name} is '${value}': it must be https, because tokens and media are sent there`);
-    else if (url.hostname.endsWith(".")) found.push(`${name} is '${value}': the host must not end in a dot, because it is compared with the host of requests`);
+    else if (url.hostname.endsWith("."))
+      found.push(`${name} is '${value}': the host must not end in a dot, because it is compared with the host of requests`);
     else if (NOT_A_NAME.test(url.hostname)) found.push(`${name} is '${value}': Cloudflare cannot reach or route that: use a host name`);
   }
   if (!vars.SERVER_NAME) found.push("SERVER_NAME is missing: set it to the part of your users' ids after the colon");
   for (const name of SECRETS.filter((name) => name in vars)) {
-    found.push(`${name} is in [vars], where secrets must not be: remove it, create a new one, and set that with 'scripts/wrangler secret put'`);
+    found.push(
+      `${name} is in [vars], where secrets must not be: remove it, create a new one, and set that with 'scripts/wrangler secret put'`,
+    );
   }
   return found;
 }
@@ -101,11 +100,15 @@ function routes(config) {
   }
   for (const host of [...hosts, hostOf(HOMESERVER_URL ?? "")].filter(Boolean)) {
     if (edge === host || edge.endsWith(`.${host}`)) {
-      found.push(`EDGE_URL's host ${edge} is the homeserver's ${host} or under it, so some clients would send it access tokens: use another name`);
+      found.push(
+        `EDGE_URL's host ${edge} is the homeserver's ${host} or under it, so some clients would send it access tokens: use another name`,
+      );
     }
   }
   for (const host of hosts.filter((host) => host === hostOf(HOMESERVER_URL ?? ""))) {
-    found.push(`HOMESERVER_URL's host ${host} is routed to Cloakroom, so it would call itself: give the homeserver a second name without routes`);
+    found.push(
+      `HOMESERVER_URL's host ${host} is routed to Cloakroom, so it would call itself: give the homeserver a second name without routes`,
+    );
   }
   return found;
 }
@@ -123,7 +126,10 @@ function logging({ workers_dev, preview_urls, observability, compatibility_flags
     [workers_dev === false, "workers_dev must be false: the rules for hosts do not cover a second host name"],
     [preview_urls === false, "preview_urls must be false: the rules for hosts do not cover the host names of previews"],
     [observability?.logs?.invocation_logs === false, "observability.logs.invocation_logs must be false: URLs contain tokens"],
-    [observability?.redact_query_string === true, "observability.redact_query_string must be true: legacy clients send access tokens in query strings"],
+    [
+      observability?.redact_query_string === true,
+      "observability.redact_query_string must be true: legacy clients send access tokens in query strings",
+    ],
     [observability?.traces?.enabled === false, "observability.traces.enabled must be false: URLs contain tokens"],
     [
       compatibility_flags?.includes("global_fetch_strictly_public"),
@@ -140,7 +146,9 @@ function pair(config, other) {
     ["SERVER_NAME", config.vars.SERVER_NAME, other.vars.SERVER_NAME],
     ["the id of GRANTS", id(config), id(other)],
   ];
-  return same.filter(([, a, b]) => a !== b).map(([name, a, b]) => `${name} is '${a}' here but '${b}' in [env.${other.targetEnvironment}]: they must match`);
+  return same
+    .filter(([, a, b]) => a !== b)
+    .map(([name, a, b]) => `${name} is '${a}' here but '${b}' in [env.${other.targetEnvironment}]: they must match`);
 }
 
 function patternOf(route) {
@@ -149,7 +157,10 @@ function patternOf(route) {
 
 // Returns the host of a URL, a route's pattern or a bare host name.
 function hostOf(value) {
-  return value.replace(/^https?:\/\//, "").split(/[/:]/)[0].toLowerCase();
+  return value
+    .replace(/^https?:\/\//, "")
+    .split(/[/:]/)[0]
+    .toLowerCase();
 }
 
 function main() {

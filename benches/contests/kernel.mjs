@@ -55,7 +55,11 @@ async function check(workerd, backend) {
 /** Returns MB per CPU-second of OpenSSL. `openssl speed` measures user time; its last line ends with thousands of bytes per second. */
 function openssl(environment) {
   const args = ["speed", "-seconds", "1", "-bytes", String(BUFFER_BYTES), "-evp", "chacha20"];
-  const output = execFileSync("openssl", args, { env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "ignore"], encoding: "utf8" });
+  const output = execFileSync("openssl", args, {
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "ignore"],
+    encoding: "utf8",
+  });
   const [, thousands] = /([\d.]+)k\s*$/.exec(output.trim());
   return Number(thousands) / 1e3;
 }

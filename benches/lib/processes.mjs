@@ -88,7 +88,8 @@ export async function startWorkerd(name, worker, ports = {}) {
 /** Returns the configuration of workerd as Cap'n Proto text. Paths are relative to the folder of the configuration. */
 function capnp({ modules, bindings = {}, entrypoint }, folder, port, { origin, kv, cache }) {
   const text = (value) => JSON.stringify(String(value));
-  const module = ([name, file]) => `(name = ${text(name)}, ${name.endsWith(".wasm") ? "wasm" : "esModule"} = embed ${text(relative(folder, file))})`;
+  const module = ([name, file]) =>
+    `(name = ${text(name)}, ${name.endsWith(".wasm") ? "wasm" : "esModule"} = embed ${text(relative(folder, file))})`;
   const binding = ([name, value]) => `(name = ${text(name)}, ${typeof value === "number" ? "json" : "text"} = ${text(value)})`;
   const external = ([name, to]) => `(name = "${name}", external = (address = "127.0.0.1:${to}", http = ()))`;
   const services = Object.entries({ origin, kv, cache }).filter(([, to]) => to !== undefined);
@@ -116,7 +117,12 @@ async function listening(port, child, name) {
   while (performance.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`workerd with ${name} ended at once with exit code ${child.exitCode}`);
     const socket = connect(port, "127.0.0.1");
-    const open = await Promise.race([once(socket, "connect").then(() => true, () => false)]);
+    const open = await Promise.race([
+      once(socket, "connect").then(
+        () => true,
+        () => false,
+      ),
+    ]);
     socket.destroy();
     if (open) return;
     await sleep(2);
@@ -146,7 +152,11 @@ function cpuSeconds(pid) {
       throw error;
     }
   };
-  return readdirSync(`/proc/${pid}/task`).map(nanoseconds).reduce((sum, each) => sum + each, 0) / 1e9;
+  return (
+    readdirSync(`/proc/${pid}/task`)
+      .map(nanoseconds)
+      .reduce((sum, each) => sum + each, 0) / 1e9
+  );
 }
 
 function residentMib(pid) {

@@ -139,12 +139,17 @@ function isAnswer(document) {
 }
 
 const isMetadata = (value) =>
-  isObject(value) && isWhole(value.size, 2 ** 64) && typeof value.content_type === "string" && typeof (value.content_disposition ?? "") === "string";
+  isObject(value) &&
+  isWhole(value.size, 2 ** 64) &&
+  typeof value.content_type === "string" &&
+  typeof (value.content_disposition ?? "") === "string";
 
 function isToken(text) {
   const [name, sealed, ...more] = text.split(".");
   const fits = (part) => part !== "" && unbase64url(part) !== undefined;
-  return text.length <= MAX_TOKEN_CHARACTERS && unbase64url(name)?.length === 32 && (sealed === undefined || fits(sealed)) && more.length === 0;
+  return (
+    text.length <= MAX_TOKEN_CHARACTERS && unbase64url(name)?.length === 32 && (sealed === undefined || fits(sealed)) && more.length === 0
+  );
 }
 
 /** Sections 7 and 9.4. */

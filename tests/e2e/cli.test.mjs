@@ -68,7 +68,10 @@ for (const shape of SHAPES) {
       it(`${delivery}: an uploaded file that looks exactly like an answer is saved as a file`, async () => {
         const real = downloadPath(await site.upload(randomBytes(SMALL_BYTES)), optIn("json"));
         const answer = await (await site.fetch(real)).json();
-        for (const [length, way] of [[0, PLAIN], [SMALL_BYTES, ENCRYPTED]]) {
+        for (const [length, way] of [
+          [0, PLAIN],
+          [SMALL_BYTES, ENCRYPTED],
+        ]) {
           const lookalike = Buffer.from(JSON.stringify(answer).padEnd(length));
           const mxc = await site.upload(lookalike, { type: "application/json" });
           assertSaved(await as(site, mxc, ["--delivery", delivery]), lookalike, way);
@@ -87,7 +90,12 @@ for (const shape of SHAPES) {
     it("a range goes to standard output, byte for byte", async () => {
       const bytes = randomBytes(LARGE_BYTES);
       const mxc = await site.upload(bytes);
-      for (const [range, slice] of [["1000000-1099999", [1_000_000, 1_100_000]], ["2999990-", [2_999_990]], ["-7", [-7]], ["0-0", [0, 1]]]) {
+      for (const [range, slice] of [
+        ["1000000-1099999", [1_000_000, 1_100_000]],
+        ["2999990-", [2_999_990]],
+        ["-7", [-7]],
+        ["0-0", [0, 1]],
+      ]) {
         const { code, stdout, stderr } = await as(site, mxc, ["--output", "-", `--range=${range}`]);
         assert.equal(code, EXIT.saved, stderr);
         assert.ok(stdout.equals(bytes.subarray(...slice)), range);
@@ -110,7 +118,10 @@ describe("cloakroom get, E2EE attachments", () => {
   const plaintext = png(200, 200);
   const { ciphertext, file } = encryptAttachment(plaintext);
 
-  for (const [setting, way] of [["reencrypt", ENCRYPTED], ["verbatim", VERBATIM]]) {
+  for (const [setting, way] of [
+    ["reencrypt", ENCRYPTED],
+    ["verbatim", VERBATIM],
+  ]) {
     it(`are encrypted again, or with --verbatim served as stored, as ENCRYPTED_MEDIA=${setting} says`, async () => {
       const site = await startSite(home, { vars: { ENCRYPTED_MEDIA: setting } });
       const mxc = await site.upload(ciphertext);

@@ -15,7 +15,7 @@ import { SHAPES, downloadPath, startHome, startSite, thumbnailPath } from "../su
 const SMALL_BYTES = 100_000;
 const LARGE_BYTES = 3_000_000;
 const BELOW_LINKS_BYTES = 65_535;
-const FILE_NAME = "Grüße; vom \"Strandurlaub\".png";
+const FILE_NAME = 'Grüße; vom "Strandurlaub".png';
 
 let home;
 before(async () => {
@@ -37,7 +37,12 @@ for (const shape of SHAPES) {
     });
     after(() => site?.stop());
 
-    for (const [delivery, size] of [["redirect", SMALL_BYTES], ["json", SMALL_BYTES], ["redirect", LARGE_BYTES], ["json", LARGE_BYTES]]) {
+    for (const [delivery, size] of [
+      ["redirect", SMALL_BYTES],
+      ["json", SMALL_BYTES],
+      ["redirect", LARGE_BYTES],
+      ["json", LARGE_BYTES],
+    ]) {
       it(`M1: the link alone reveals only the length, ${delivery}, ${size} bytes`, async () => {
         const source = new Source(`${delivery} ${size}`, size);
         const path = downloadPath(await site.upload(source.slice(), { type: "image/png", filename: FILE_NAME }));
@@ -83,7 +88,13 @@ for (const shape of SHAPES) {
       const path = downloadPath(await site.upload(source.slice(), { type: "image/png" }));
       await body(await fetch((await site.answer(path)).url));
       const twice = `${optIn("json")}&${optIn("json").slice(1)}`;
-      const queries = ["", "?org.matrix.msc4097.delivery=session", "?org.matrix.msc4097.delivery=JSON", optIn("json", { algs: "rot13" }), twice];
+      const queries = [
+        "",
+        "?org.matrix.msc4097.delivery=session",
+        "?org.matrix.msc4097.delivery=JSON",
+        optIn("json", { algs: "rot13" }),
+        twice,
+      ];
       queries.push("?org.matrix.msc4097.alg=chacha20", "?org.matrix.msc4097.verbatim=true");
       for (const query of queries) {
         const response = await site.fetch(path + query);
@@ -130,7 +141,16 @@ for (const shape of SHAPES) {
       for (const size of [SMALL_BYTES, LARGE_BYTES]) {
         const source = new Source(`M4 ${size}`, size);
         const path = downloadPath(await site.upload(source.slice()));
-        const ranges = [[0, 0], [1, 62], [63, 64], [64, 127], [65_535, 65_537], [size >> 1, (size >> 1) + 40_000], [size - 1, size - 1], [0, size - 1]];
+        const ranges = [
+          [0, 0],
+          [1, 62],
+          [63, 64],
+          [64, 127],
+          [65_535, 65_537],
+          [size >> 1, (size >> 1) + 40_000],
+          [size - 1, size - 1],
+          [0, size - 1],
+        ];
         for (const [first, last] of ranges) await expectRange(site, path, source, first, last);
         await body(await fetch((await site.answer(path)).url));
         await site.held(path);
@@ -170,7 +190,7 @@ describe("M3: an expired link", () => {
     for (const method of ["GET", "HEAD"]) {
       const expired = await seen(token, method);
       assert.equal(expired.status, 404);
-      assert.equal(expired.body, method === "GET" ? "{\"errcode\":\"M_NOT_FOUND\",\"error\":\"Not found\"}" : "");
+      assert.equal(expired.body, method === "GET" ? '{"errcode":"M_NOT_FOUND","error":"Not found"}' : "");
       for (const other of others) assert.deepEqual(await seen(other, method), expired, `${method} ${other.length}`);
     }
     await site.stop();

@@ -22,7 +22,7 @@ const CONFIG = "/_matrix/media/v3/config";
 const REJECTED = { errcode: "M_NOT_FOUND", error: "Remote homeserver rejected access" };
 // Results for people without an account at A, by A's policy: media of B that A's Cloakroom has not cached, and has cached.
 const ANONYMOUS = {
-  "unset": { fresh: 200, held: 200 },
+  unset: { fresh: 200, held: 200 },
   "m.cached": { fresh: 401, held: 200 },
   "m.local": { fresh: 401, held: 401 },
   "m.unspecified": { fresh: 200, held: 200 },
@@ -134,7 +134,12 @@ for (const [policy, expected] of Object.entries(ANONYMOUS)) {
     it("L1b: our homeserver refuses a junk token, without a lookup", async () => {
       forget();
       const token = badToken(policy);
-      for (const path of [downloadPath(media.mxc), legacyPath(media.mxc), legacyPath(media.mxc, { allow_remote: false }), thumbnailPath(picture, SIZE)]) {
+      for (const path of [
+        downloadPath(media.mxc),
+        legacyPath(media.mxc),
+        legacyPath(media.mxc, { allow_remote: false }),
+        thumbnailPath(picture, SIZE),
+      ]) {
         const response = await ask(path, { token });
         assert.deepEqual([response.status, (await response.json()).errcode], [401, "M_UNKNOWN_TOKEN"], path);
       }
@@ -143,7 +148,8 @@ for (const [policy, expected] of Object.entries(ANONYMOUS)) {
 
     it("a user gets originals and thumbnails on all endpoints, and B is asked for its policy once", async () => {
       forget();
-      for (const path of [downloadPath(media.mxc), legacyPath(media.mxc), legacyPath(media.mxc, {}, "r0")]) await assertServed(await ask(path), media.bytes);
+      for (const path of [downloadPath(media.mxc), legacyPath(media.mxc), legacyPath(media.mxc, {}, "r0")])
+        await assertServed(await ask(path), media.bytes);
       const thumbnail = thumbnailPath(picture, SIZE);
       for (const path of [thumbnail, thumbnail.replace("client/v1/media", "media/v3")]) await assertServed(await ask(path));
       const answer = await readAnswer(await ask(downloadPath(media.mxc, optIn("json"))), { edge: worker.edge });
@@ -218,7 +224,10 @@ describe("a remote homeserver that changes from open to m.none and back", () => 
     it("causes a 404 on every endpoint, no request for media, and one lookup at B", async () => {
       forget();
       for (const path of paths()) await assertRejected(await askOnce(path));
-      assert.deepEqual(b.front.requests.map(({ path }) => path), [CONFIG]);
+      assert.deepEqual(
+        b.front.requests.map(({ path }) => path),
+        [CONFIG],
+      );
       assert.deepEqual(meter.summary(), { "GET whoami": paths().length }, "the homeserver vouches for each token");
     });
 
@@ -234,7 +243,12 @@ describe("a remote homeserver that changes from open to m.none and back", () => 
     it("L1b: does not apply to a junk token, even when remembered: it gets the homeserver's 401", async () => {
       forget();
       const token = badToken("rejected");
-      for (const path of [downloadPath(media.mxc), legacyPath(media.mxc), thumbnailPath(media.mxc, SIZE), downloadPath(media.mxc, optIn("json"))]) {
+      for (const path of [
+        downloadPath(media.mxc),
+        legacyPath(media.mxc),
+        thumbnailPath(media.mxc, SIZE),
+        downloadPath(media.mxc, optIn("json")),
+      ]) {
         const response = await enforcing.ask(path, { token });
         const { errcode, soft_logout } = await response.json();
         assert.deepEqual([response.status, errcode, soft_logout], [401, "M_UNKNOWN_TOKEN", false], path);
@@ -258,7 +272,10 @@ describe("a remote homeserver that changes from open to m.none and back", () => 
   });
 
   // Synapse lists v1.11, so A's homeserver authenticates itself to B's.
-  for (const [mode, asked] of [["legacy", [CONFIG, "/_matrix/client/versions"]], ["off", []]]) {
+  for (const [mode, asked] of [
+    ["legacy", [CONFIG, "/_matrix/client/versions"]],
+    ["off", []],
+  ]) {
     it(`decides by authenticated federation with REMOTE_POLICY=${mode}`, async () => {
       const { worker, ask } = await startAtA({ REMOTE_POLICY: mode });
       forget();
@@ -266,7 +283,10 @@ describe("a remote homeserver that changes from open to m.none and back", () => 
         const { mxc, bytes } = await ofBob();
         await assertServed(await ask(downloadPath(mxc)), bytes);
       }
-      assert.deepEqual(b.front.requests.map(({ path }) => path).filter((path) => !path.includes("/federation/")), asked);
+      assert.deepEqual(
+        b.front.requests.map(({ path }) => path).filter((path) => !path.includes("/federation/")),
+        asked,
+      );
       assert.equal(mediaAskedOfB(), 2);
       stopping.push(worker.stop());
     });

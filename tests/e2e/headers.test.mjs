@@ -102,13 +102,19 @@ for (const shape of SHAPES) {
         if (!different || (different.fits && got === undefined)) wrong.push(`${name}: ${got} instead of ${value}`);
         else if (different.fits?.(value, got) === false) wrong.push(`${name}: ${got} for ${value}, although ${different.why}`);
       }
-      for (const [name, value] of ours.headers) if (!theirs.headers.has(name) && !ADDED.has(name)) wrong.push(`${name}: ${value} is not Synapse's`);
+      for (const [name, value] of ours.headers)
+        if (!theirs.headers.has(name) && !ADDED.has(name)) wrong.push(`${name}: ${value} is not Synapse's`);
       assert.deepEqual(wrong, []);
     };
 
     it("are on media", async () => {
       const picture = await site.upload(png(64, 64), { type: "image/png" });
-      const paths = [downloadPath(mxc), `${downloadPath(mxc)}/another%20name.png`, legacyPath(mxc), thumbnailPath(picture, "width=32&height=32")];
+      const paths = [
+        downloadPath(mxc),
+        `${downloadPath(mxc)}/another%20name.png`,
+        legacyPath(mxc),
+        thumbnailPath(picture, "width=32&height=32"),
+      ];
       for (const path of paths) {
         for (const options of [{}, { method: "HEAD" }]) {
           const theirs = await direct(path, options);

@@ -127,7 +127,11 @@ for (const shape of SHAPES) {
     });
 
     it("J1: unknown endpoints and methods get the homeserver's 404 and 405", async () => {
-      for (const path of ["/_matrix/client/v1/media/nonsense", "/_matrix/media/v3/nonsense", "/_matrix/client/v1/media/download/localhost"]) {
+      for (const path of [
+        "/_matrix/client/v1/media/nonsense",
+        "/_matrix/media/v3/nonsense",
+        "/_matrix/client/v1/media/download/localhost",
+      ]) {
         assert.deepEqual(await outcome(await site.fetch(path)), [404, "M_UNRECOGNIZED"], path);
       }
       for (const method of ["POST", "PUT", "DELETE", "PATCH"]) {
@@ -137,7 +141,16 @@ for (const shape of SHAPES) {
 
     it("J3: an invalid server name or media id reaches no homeserver", async () => {
       const bad = ["localhost/a%2Fb", "localhost/..%2f..%2fsecret", "localhost/a%00b", "localhost/a.b", "localhost/a%20b", "localhost/%FF"];
-      bad.push("local%2Fhost/abc", "..%2f/abc", "user@host/abc", "host:99999999/abc", "%5B::1/abc", "localhost/abc%3Fx=1", "/abc", "localhost/");
+      bad.push(
+        "local%2Fhost/abc",
+        "..%2f/abc",
+        "user@host/abc",
+        "host:99999999/abc",
+        "%5B::1/abc",
+        "localhost/abc%3Fx=1",
+        "/abc",
+        "localhost/",
+      );
       bad.push(`localhost/${"a".repeat(300)}`, "a%0d%0aX-Header:1/abc");
       for (const kind of ["download", "thumbnail"]) {
         for (const rest of bad) {
@@ -154,7 +167,12 @@ for (const shape of SHAPES) {
     });
 
     it("X1: unknown query parameters change nothing", async () => {
-      for (const query of ["allow_redirect=true", "allow_redirect=true&utm_source=x&a=1&a=2", `${PREFIX}.delivery=pigeon`, `${PREFIX}.session=abc`]) {
+      for (const query of [
+        "allow_redirect=true",
+        "allow_redirect=true&utm_source=x&a=1&a=2",
+        `${PREFIX}.delivery=pigeon`,
+        `${PREFIX}.session=abc`,
+      ]) {
         const response = await site.fetch(downloadPath(mxc, query));
         assert.deepEqual([response.status, Buffer.from(await response.arrayBuffer()).equals(bytes)], [200, true], query);
         assert.equal(isAnswer(response) || response.headers.has(METADATA_HEADER), false);

@@ -54,17 +54,21 @@ async function startPeer(documents) {
     if (path.startsWith("/_matrix/media/v3/download/")) {
       return response.writeHead(200, { "Content-Type": "text/plain", "Content-Length": MEDIA.length }).end(MEDIA);
     }
-    response.writeHead(404, { "Content-Type": "application/json" }).end(JSON.stringify({ errcode: "M_UNRECOGNIZED", error: "Unrecognized" }));
+    response
+      .writeHead(404, { "Content-Type": "application/json" })
+      .end(JSON.stringify({ errcode: "M_UNRECOGNIZED", error: "Unrecognized" }));
   });
   peer.mediaRequests = () => peer.count(/\/media\/(v3\/)?download\//);
   return peer;
 }
 
 /** Sends a JSON document, or text unchanged. */
-const say = (status, body, headers = {}) => (_request, response) => {
-  const text = typeof body === "string" ? body : JSON.stringify(body);
-  response.writeHead(status, { "Content-Type": "application/json", ...headers }).end(text);
-};
+const say =
+  (status, body, headers = {}) =>
+  (_request, response) => {
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    response.writeHead(status, { "Content-Type": "application/json", ...headers }).end(text);
+  };
 
 const newMedia = (serverName) => `mxc://${serverName}/${randomBytes(12).toString("hex")}`;
 
@@ -95,8 +99,8 @@ describe("L3: the policy of a remote homeserver", () => {
     },
     "a redirect to a policy": redirect,
     "invalid JSON": say(200, `{"m.media.unauthenticated":"m.none"`),
-    "HTML": say(200, "<html>m.none</html>", { "Content-Type": "text/html" }),
-    "nothing": say(200, ""),
+    HTML: say(200, "<html>m.none</html>", { "Content-Type": "text/html" }),
+    nothing: say(200, ""),
     "an array": say(200, [NONE]),
     "a policy that is a number": say(200, { "m.media.unauthenticated": 0 }),
     "a policy that is a list": say(200, { "m.media.unauthenticated": ["m.none"] }),
@@ -105,12 +109,12 @@ describe("L3: the policy of a remote homeserver", () => {
     "the word in capitals": say(200, { "m.media.unauthenticated": "M.NONE" }),
     "m.local": say(200, { "m.media.unauthenticated": "m.local" }),
     "no policy": say(200, { "m.upload.size": 1 }),
-    "401": say(401, { errcode: "M_MISSING_TOKEN", ...NONE }),
-    "403": say(403, NONE),
-    "404": say(404, NONE),
-    "429": say(429, NONE),
-    "500": say(500, NONE),
-    "206": say(206, NONE),
+    401: say(401, { errcode: "M_MISSING_TOKEN", ...NONE }),
+    403: say(403, NONE),
+    404: say(404, NONE),
+    429: say(429, NONE),
+    500: say(500, NONE),
+    206: say(206, NONE),
     "a connection that ends": (request) => request.socket.destroy(),
     "a body that breaks off": (request, response) => {
       response.writeHead(200, { "Content-Length": 1000 }).write(JSON.stringify(NONE), () => request.socket.destroy());
@@ -210,7 +214,17 @@ describe("server names", () => {
     const peer = await startPeer({ [CONFIG]: say(200, NONE) });
     meter.reset();
     const at = `localhost:${peer.port}`;
-    for (const name of [`x@${at}`, `${at}#x`, `${at}?x`, `${at}/x`, `b\u00fccher.example:${peer.port}`, `${at}:1`, `[${at}`, "localhost:99999999", " "]) {
+    for (const name of [
+      `x@${at}`,
+      `${at}#x`,
+      `${at}?x`,
+      `${at}/x`,
+      `b\u00fccher.example:${peer.port}`,
+      `${at}:1`,
+      `[${at}`,
+      "localhost:99999999",
+      " ",
+    ]) {
       const path = `/_matrix/client/v1/media/download/${encodeURIComponent(name)}/abc`;
       assert.equal((await ask(enforcing, path)).status, 400, name);
       assert.equal((await ask(enforcing, path.replace("client/v1/media", "media/v3"))).status, 400, name);

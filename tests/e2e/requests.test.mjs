@@ -43,7 +43,10 @@ for (const shape of SHAPES) {
       assert.deepEqual(site.meter.summary(), expected);
     };
 
-    for (const [size, gets, extra] of [[SMALL_BYTES, 1, ""], [LARGE_BYTES, 2, " and one fill"]]) {
+    for (const [size, gets, extra] of [
+      [SMALL_BYTES, 1, ""],
+      [LARGE_BYTES, 2, " and one fill"],
+    ]) {
       it(`cold plain, ${size} bytes: one GET${extra}; warm: one conditional HEAD`, async () => {
         const path = await fresh(size);
         await plain(path);
@@ -96,7 +99,13 @@ for (const shape of SHAPES) {
 
     it("requests carry only the client's token and address, and nothing from us", async () => {
       const path = await fresh(SMALL_BYTES);
-      const headers = { Cookie: "session=1", "X-Real-IP": "192.0.2.1", Forwarded: "for=192.0.2.1", "X-Forwarded-For": "192.0.2.1", "X-Odd": "1" };
+      const headers = {
+        Cookie: "session=1",
+        "X-Real-IP": "192.0.2.1",
+        Forwarded: "for=192.0.2.1",
+        "X-Forwarded-For": "192.0.2.1",
+        "X-Odd": "1",
+      };
       await (await site.fetch(`${path}/name.png${optIn("json")}&timeout_ms=5&unknown=1`, { headers })).arrayBuffer();
       const [{ path: asked, headers: seen }] = site.meter.requests;
       assert.equal(asked, path, "without the file name");

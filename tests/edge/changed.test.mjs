@@ -70,7 +70,10 @@ describe("an object that changed under a link", () => {
   });
 
   it("is then served as not opted in for a while, and the log says what changed", async () => {
-    for (const [etag, reason] of [['"two"', "tag_different"], [null, "tag_missing"]]) {
+    for (const [etag, reason] of [
+      ['"two"', "tag_different"],
+      [null, "tag_missing"],
+    ]) {
       const stored = rig.store(SMALL_BYTES, ETAG);
       const before = await rig.answer(stored);
       stored.become(other(SMALL_BYTES), { etag });

@@ -190,7 +190,10 @@ describe("a request to a host that does not fit the configuration", () => {
 
   it("is logged once for each variable, not with each request", async () => {
     for (const name of ["HOMESERVER_URL", "EDGE_URL"]) {
-      const lines = rigs.hosts.worker.logs().split("\n").filter((line) => line.includes(`"variable":"${name}"`));
+      const lines = rigs.hosts.worker
+        .logs()
+        .split("\n")
+        .filter((line) => line.includes(`"variable":"${name}"`));
       assert.equal(lines.length, 1, name);
     }
   });

@@ -44,7 +44,11 @@ describe("a web page", () => {
     const urls = [...origin.map((path) => rig.worker.origin + path), url, `${rig.worker.edge}/${"A".repeat(43)}`];
     for (const asked of urls) {
       for (const requested of ["authorization,range", "if-range,range"]) {
-        const headers = { Origin: "https://app.example", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": requested };
+        const headers = {
+          Origin: "https://app.example",
+          "Access-Control-Request-Method": "GET",
+          "Access-Control-Request-Headers": requested,
+        };
         const response = await fetch(asked, { method: "OPTIONS", headers });
         assert.deepEqual([response.status, await drain(response)], [204, 0], asked);
         // Chromium accepts at most two hours, Firefox at most a day.

@@ -58,7 +58,11 @@ describe("the client of the README", () => {
     else seen.plain += 1;
     if (!(ANSWER_HEADER in answer.headers)) return onPlain?.(answer);
     const document = JSON.parse(answer.body);
-    for (const [kind, value] of [["key", document.key], ["redirect token", document.url.split("/").at(-1)]]) secret(value, kind);
+    for (const [kind, value] of [
+      ["key", document.key],
+      ["redirect token", document.url.split("/").at(-1)],
+    ])
+      secret(value, kind);
     seen.answers.push(document);
     return onAnswer?.(answer, document);
   }
@@ -88,7 +92,13 @@ describe("the client of the README", () => {
     const media = await run(small);
     expectBytes(media, small);
     assert.equal(media.type, "image/png");
-    const lookalike = JSON.stringify({ url: `${front.edge}/${token()}`, alg: "chacha20", key: token(), expires_ts: 1, metadata: { size: 1 } });
+    const lookalike = JSON.stringify({
+      url: `${front.edge}/${token()}`,
+      alg: "chacha20",
+      key: token(),
+      expires_ts: 1,
+      metadata: { size: 1 },
+    });
     const forged = rig.store(Buffer.from(lookalike), { type: "application/json" });
     expectBytes(await run(forged), forged);
     assert.deepEqual([seen.optedIn, seen.links.length], [2, 0]);
@@ -121,7 +131,10 @@ describe("the client of the README", () => {
     onConfig = (answer) => ({ ...answer, status: 403 });
     expectBytes(await run(stored), stored);
     assert.equal(seen.optedIn, 0, "guests may not read the config");
-    for (const more of [{ deliveries: null, algs: null }, { deliveries: ["later", "json"], later: true }]) {
+    for (const more of [
+      { deliveries: null, algs: null },
+      { deliveries: ["later", "json"], later: true },
+    ]) {
       onConfig = (answer) => withDocument(answer, { [PREFIX]: { ...JSON.parse(answer.body)[PREFIX], ...more } });
       forget();
       expectBytes(await run(stored), stored);
@@ -168,7 +181,7 @@ describe("the client of the README", () => {
     "a negative size": (it) => ({ ...it, metadata: { ...it.metadata, size: -1 } }),
     "a size of 2^36": (it) => ({ ...it, metadata: { ...it.metadata, size: 2 ** 36 } }),
     "more than 16,384 bytes": (it) => ({ ...it, later: "x".repeat(16_384) }),
-    "null": () => null,
+    null: () => null,
     "no JSON": () => "<html>",
   };
 
@@ -193,8 +206,7 @@ describe("the client of the README", () => {
     // The edge has moved, and the first config was an old one.
     onAnswer = undefined;
     forget();
-    onConfig = (answer) =>
-      seen.configs === 1 ? withDocument(answer, { [PREFIX]: { edge: "https://old.example" } }) : undefined;
+    onConfig = (answer) => (seen.configs === 1 ? withDocument(answer, { [PREFIX]: { edge: "https://old.example" } }) : undefined);
     expectBytes(await run(stored), stored);
     assert.deepEqual([seen.configs, seen.optedIn, seen.links.length, seen.plain], [2, 2, 1, 0]);
   });
@@ -217,7 +229,8 @@ describe("the client of the README", () => {
       assert.deepEqual([seen.links.map(({ path }) => path.split(".")[1]), seen.plain], [[sealed, sealed], 1]);
     }
     forget();
-    onAnswer = (answer, document) => withDocument(answer, { ...document, expires_in_ms: null, later: 1, metadata: { ...document.metadata, later: 1 } });
+    onAnswer = (answer, document) =>
+      withDocument(answer, { ...document, expires_in_ms: null, later: 1, metadata: { ...document.metadata, later: 1 } });
     expectBytes(await run(stored), stored);
     assert.deepEqual([seen.links.length, seen.plain], [1, 0]);
   });
@@ -241,7 +254,13 @@ describe("the client of the README", () => {
 
   it("accepts answers only from the homeserver", async () => {
     const elsewhere = `${rig.homeserver.url}/elsewhere`;
-    const document = { url: `${front.edge}/${token()}`, alg: "chacha20", key: token(), expires_ts: 1, metadata: { size: 1, content_type: "a/b" } };
+    const document = {
+      url: `${front.edge}/${token()}`,
+      alg: "chacha20",
+      key: token(),
+      expires_ts: 1,
+      metadata: { size: 1, content_type: "a/b" },
+    };
     rig.homeserver.on("GET", "/elsewhere", respond(200, { [ANSWER_HEADER]: "json" }, document));
     const stored = rig.store().answers(respond(307, { Location: elsewhere }));
     const media = await run(stored);
@@ -265,7 +284,10 @@ describe("the client of the README", () => {
       "metadata that are too short": [/no sealed metadata/, (it) => withHeaders(it, { [METADATA_HEADER]: sealed(it).slice(4) })],
       "metadata in base64": [/no sealed metadata/, (it) => withHeaders(it, { [METADATA_HEADER]: `+${sealed(it).slice(1)}` })],
       "an encoded body": [/is encoded/, (it) => withHeaders(it, { "content-encoding": "x-unknown" })],
-      "a shorter body": [/another length/, (it) => withHeaders({ ...it, body: it.body.subarray(1) }, { "content-length": `${SMALL_BYTES - 1}` })],
+      "a shorter body": [
+        /another length/,
+        (it) => withHeaders({ ...it, body: it.body.subarray(1) }, { "content-length": `${SMALL_BYTES - 1}` }),
+      ],
       "a longer body without a length": [
         /another length/,
         (it) => withHeaders({ ...it, body: Buffer.concat([it.body, it.body]) }, { "content-length": undefined }),
@@ -315,7 +337,10 @@ describe("the client of the README", () => {
     for (const status of [404, 409]) {
       const stored = rig.store();
       const gone = { status, body: { errcode: "M_NOT_FOUND", error: "gone" } };
-      for (const [times, expected] of [[1, [2, 0]], [2, [2, 1]]]) {
+      for (const [times, expected] of [
+        [1, [2, 0]],
+        [2, [2, 1]],
+      ]) {
         forget();
         seen.instead = (count) => (count <= times ? gone : undefined);
         expectBytes(await run(stored), stored);
@@ -328,7 +353,16 @@ describe("the client of the README", () => {
 
   it("reports the homeserver's errors, and refuses anything but an mxc URI", async () => {
     await assert.rejects(download(front.origin, rig.user, `mxc://${SERVER_NAME}/nothing`), /the homeserver returned 404/);
-    for (const uri of ["https://a.example/b", "mxc://a/b/c", "mxc://../b", "mxc://a/..", "mxc://a/b?c", "mxc://a/b#c", "mxc:///b", "mxc://a/"])
+    for (const uri of [
+      "https://a.example/b",
+      "mxc://a/b/c",
+      "mxc://../b",
+      "mxc://a/..",
+      "mxc://a/b?c",
+      "mxc://a/b#c",
+      "mxc:///b",
+      "mxc://a/",
+    ])
       await assert.rejects(download(front.origin, rig.user, uri), /not an mxc URI/, uri);
   });
 });

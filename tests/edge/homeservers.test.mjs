@@ -7,7 +7,19 @@ import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 
 import { Source } from "../support/bytes.mjs";
 import { matrixError, media, respond } from "../support/homeserver.mjs";
-import { LARGE_BYTES, SERVER_NAME, SMALL_BYTES, drain, expectError, expectMedia, expectPlain, isAnswer, newToken, optIn, startRig } from "./rig.mjs";
+import {
+  LARGE_BYTES,
+  SERVER_NAME,
+  SMALL_BYTES,
+  drain,
+  expectError,
+  expectMedia,
+  expectPlain,
+  isAnswer,
+  newToken,
+  optIn,
+  startRig,
+} from "./rig.mjs";
 
 const VIDEO_BYTES = 20_000_000;
 const PART_BYTES = 10 * 1024 * 1024;
@@ -35,7 +47,11 @@ describe("a homeserver that shortens open ranges, as matrix-media-repo does", ()
   it("does not stop a link from returning the exact range", async () => {
     const stored = store();
     const answer = await rig.answer(stored);
-    for (const [range, offset] of [["bytes=0-", 0], ["bytes=5-", 5], [`bytes=-${VIDEO_BYTES - 9}`, 9]]) {
+    for (const [range, offset] of [
+      ["bytes=0-", 0],
+      ["bytes=5-", 5],
+      [`bytes=-${VIDEO_BYTES - 9}`, 9],
+    ]) {
       const response = await rig.link(answer, { headers: { Range: range } });
       assert.equal(response.headers.get("content-range"), `bytes ${offset}-${VIDEO_BYTES - 1}/${VIDEO_BYTES}`);
       await expectMedia(response, stored, { status: 206, offset, key: answer.key });
@@ -47,7 +63,11 @@ describe("a homeserver that shortens open ranges, as matrix-media-repo does", ()
 
 describe("a homeserver that does not tell the length of parts", () => {
   it("is asked for the whole: a part that ends early would look complete", async () => {
-    for (const [last, sent] of [[999_999, 500_000], [9, 5], [9, 20]]) {
+    for (const [last, sent] of [
+      [999_999, 500_000],
+      [9, 5],
+      [9, 20],
+    ]) {
       const stored = rig.store(LARGE_BYTES);
       const whole = media(stored.source);
       const part = async (exchange) => {
@@ -135,7 +155,10 @@ describe("a homeserver that compresses bodies although it was asked not to", () 
   const coded = (coding, bytes) => respond(200, { "Content-Type": "image/png", "Content-Encoding": coding }, bytes);
 
   it("is decoded by the platform if possible: no length, no link, the right bytes", async () => {
-    for (const [coding, bytes] of [["gzip", gzipSync(plaintext)], ["br", brotliCompressSync(plaintext)]]) {
+    for (const [coding, bytes] of [
+      ["gzip", gzipSync(plaintext)],
+      ["br", brotliCompressSync(plaintext)],
+    ]) {
       const stored = rig.store().answers(coded(coding, bytes));
       for (const query of ["", optIn("json")]) {
         const response = await rig.get(stored, { query });
@@ -146,7 +169,13 @@ describe("a homeserver that compresses bodies although it was asked not to", () 
   });
 
   it("gives 502 if not, and 409 under a link", async () => {
-    for (const [coding, bytes] of [["deflate", deflateSync(plaintext)], ["GZIP", gzipSync(plaintext)], ["zstd", plaintext], ["gzip, br", plaintext], ["x-any", plaintext]]) {
+    for (const [coding, bytes] of [
+      ["deflate", deflateSync(plaintext)],
+      ["GZIP", gzipSync(plaintext)],
+      ["zstd", plaintext],
+      ["gzip, br", plaintext],
+      ["x-any", plaintext],
+    ]) {
       const stored = rig.store().answers(coded(coding, bytes));
       await expectError(await rig.get(stored), 502, "M_UNKNOWN");
       await expectError(await rig.get(stored, { query: optIn("json") }), 502, "M_UNKNOWN");
@@ -162,7 +191,8 @@ describe("a homeserver that sends neither an error nor the media", () => {
   it("gives 502 to every request, and only redirects with 307 and 308 are relayed", async () => {
     for (const status of [201, 203, 300, 301, 302, 303, 304, 305, 306]) {
       const stored = rig.store().answers(respond(status, { Location: "https://elsewhere.example/x" }, status === 304 ? "" : "plaintext"));
-      for (const init of [{}, { query: optIn("json") }, { headers: { Range: "bytes=0-1" } }]) await expectError(await rig.get(stored, init), 502, "M_UNKNOWN");
+      for (const init of [{}, { query: optIn("json") }, { headers: { Range: "bytes=0-1" } }])
+        await expectError(await rig.get(stored, init), 502, "M_UNKNOWN");
       assert.equal((await rig.get(stored, { method: "HEAD" })).status, 502);
     }
     for (const status of [307, 308]) {

@@ -61,11 +61,19 @@ describe("the edge's host", () => {
 
   it("treats preflights and other methods the same on every path, with the specified headers", async () => {
     for (const path of [`/${"A".repeat(43)}`, "/_cloakroom/object/x", "/_cloakroom/health", "/x/y", "/"]) {
-      for (const [method, status] of [["OPTIONS", 204], ["POST", 405], ["DELETE", 405]]) {
+      for (const [method, status] of [
+        ["OPTIONS", 204],
+        ["POST", 405],
+        ["DELETE", 405],
+      ]) {
         const { status: got, headers, body } = await rig.verbatim(path, { host: rig.edgeHost, method, headers: { "Content-Length": "0" } });
         assert.equal(got, status, `${method} ${path}`);
         if (status === 204) assert.equal(body.length, 0);
-        const expected = { "cache-control": "no-store, no-transform", "access-control-allow-origin": "*", "referrer-policy": "no-referrer" };
+        const expected = {
+          "cache-control": "no-store, no-transform",
+          "access-control-allow-origin": "*",
+          "referrer-policy": "no-referrer",
+        };
         for (const [name, value] of Object.entries({ ...expected, "x-robots-tag": "noindex", "x-content-type-options": "nosniff" }))
           assert.equal(headers[name], value, `${name} of ${method} ${path}`);
       }

@@ -96,7 +96,9 @@ for (const [what, linked] of [
       await growth(FIRST, leaves);
       const staying = await growth(ALL - FIRST, stays);
       const leaving = await growth(ALL - FIRST, leaves);
-      t.diagnostic(`grew by ${(staying / MIB).toFixed(1)} MiB for those that stayed, ${(leaving / MIB).toFixed(1)} MiB for those that left`);
+      t.diagnostic(
+        `grew by ${(staying / MIB).toFixed(1)} MiB for those that stayed, ${(leaving / MIB).toFixed(1)} MiB for those that left`,
+      );
       assert.ok(leaving - Math.max(0, staying) < MORE_LIMIT_BYTES, "those that left cost more");
 
       // Open connections are idle and kept for the next request.

@@ -16,7 +16,9 @@ const NAME = "naïve фото.png";
 const verbatim = (source, headers) => (exchange) => {
   const known = headers.ETag !== undefined && exchange.request.headers["if-none-match"] === headers.ETag;
   exchange.record.status = known ? 304 : 200;
-  const lines = Object.entries({ "Content-Length": source.size, Connection: "close", ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const lines = Object.entries({ "Content-Length": source.size, Connection: "close", ...headers }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
   const head = Buffer.from(`HTTP/1.1 ${exchange.record.status} -\r\n${lines.join("")}\r\n`, "latin1");
   return raw(known || exchange.isHead ? head : Buffer.concat([head, source.slice()]))(exchange);
 };
@@ -32,7 +34,8 @@ describe("header values with bytes above 127", () => {
     const stored = rig.store();
     return stored.answers(verbatim(stored.source, headers));
   };
-  const named = (bytes, type = "image/png") => store({ "Content-Type": type, "Content-Disposition": `inline; filename="${bytes}"`, ETag: "1" });
+  const named = (bytes, type = "image/png") =>
+    store({ "Content-Type": type, "Content-Disposition": `inline; filename="${bytes}"`, ETag: "1" });
   const disposition = (response) => {
     const header = response.headers.get("content-disposition");
     ascii(header);
@@ -83,7 +86,10 @@ describe("header values with bytes above 127", () => {
       assert.ok(Buffer.from(await response.arrayBuffer()).equals(stored.source.slice()));
       await rig.quiet();
     }
-    assert.ok(stored.asked.every((asked) => !asked.includes("conditional")), stored.asked.join());
+    assert.ok(
+      stored.asked.every((asked) => !asked.includes("conditional")),
+      stored.asked.join(),
+    );
   });
 
   it("relay a redirect as the URL that it stands for", async () => {

@@ -74,7 +74,7 @@ describe("a body", () => {
       const controller = new AbortController();
       const { response } = await ask(stored, { signal: controller.signal });
       const reader = response.body.getReader();
-      for (let count = 0; count < 30_000;) count += (await reader.read()).value.length;
+      for (let count = 0; count < 30_000; ) count += (await reader.read()).value.length;
       // If a client leaves while no bytes arrive, the platform notices at the next bytes.
       controller.abort();
       goOn();
@@ -101,7 +101,7 @@ describe("a body", () => {
         const controller = new AbortController();
         const { response } = await ask(stored, { signal: controller.signal });
         const reader = response.body.getReader();
-        if (state !== "at once") for (let count = 0; count < 5 * MIB;) count += (await reader.read()).value.length;
+        if (state !== "at once") for (let count = 0; count < 5 * MIB; ) count += (await reader.read()).value.length;
         if (state === "while paused") await sleep(1_000);
         controller.abort();
         await until(`the homeserver's connection to be closed: ${state}`, () => stored.requests.every(({ ended }) => ended), SOON_MS);

@@ -45,7 +45,10 @@ describe("waiting", { concurrency: true }, () => {
     ["an answer", optIn("json"), {}],
   ]) {
     for (const held of [false, true]) {
-      it(`for a homeserver that never authorises ${what}: 504${held ? ", although it is cached" : ""}`, { skip, timeout: TEST_LIMIT_MS }, async () => {
+      it(`for a homeserver that never authorises ${what}: 504${held ? ", although it is cached" : ""}`, {
+        skip,
+        timeout: TEST_LIMIT_MS,
+      }, async () => {
         const stored = rig.store();
         if (held) {
           await drain(await rig.get(stored));

@@ -37,7 +37,10 @@ describe("a request for media", () => {
         if (method !== "HEAD") assert.equal(JSON.parse(response.body).errcode, "M_UNRECOGNIZED");
       }
     }
-    assert.deepEqual(rig.homeserver.requests.map(({ url }) => url), []);
+    assert.deepEqual(
+      rig.homeserver.requests.map(({ url }) => url),
+      [],
+    );
     rig.homeserver.reset();
   });
 
@@ -65,14 +68,21 @@ describe("a request for media", () => {
     const parts = ["_matrix", "media", "v3", "download", SERVER_NAME, "id"];
     const slashes = ["//", "/./", "/%2e/", "/x/../", "/x/%2E%2e/", "%2F", "%2f", "%252F", "\\", "%5C", "/;/", "/%20/"];
     const paths = parts.flatMap((_, at) => slashes.map((slash) => `/${parts.slice(0, at).join("/")}${slash}${parts.slice(at).join("/")}`));
-    const words = ["download", "media", "_matrix"].flatMap((word) => [word.toUpperCase(), `%${word.charCodeAt(0).toString(16)}${word.slice(1)}`, `${word};v=1`, `${word}%20`].map((other) => `/${parts.join("/").replace(word, other)}`));
+    const words = ["download", "media", "_matrix"].flatMap((word) =>
+      [word.toUpperCase(), `%${word.charCodeAt(0).toString(16)}${word.slice(1)}`, `${word};v=1`, `${word}%20`].map(
+        (other) => `/${parts.join("/").replace(word, other)}`,
+      ),
+    );
     for (const path of [...paths, ...words]) {
       for (const method of ["GET", "HEAD"]) {
         const { status, body } = await rig.verbatim(path, { method });
         assert.ok([400, 401, 404].includes(status) && !body.includes("bytes of media"), `${status} for ${method} ${path}`);
       }
     }
-    assert.deepEqual(rig.homeserver.requests.map(({ url }) => url), []);
+    assert.deepEqual(
+      rig.homeserver.requests.map(({ url }) => url),
+      [],
+    );
     rig.homeserver.reset();
   });
 });

@@ -159,8 +159,7 @@ for (const [delivery, link] of Object.entries(DELIVERIES)) {
       // Read the kernel's table several times: a reading is not atomic and may lack a line.
       let held = Infinity;
       for (let round = 0; round < 5; round += 1) {
-        const onTheWay =
-          queuedBytes(upstream.localPort, upstream.remotePort) + queuedBytes(client.localPort, client.remotePort);
+        const onTheWay = queuedBytes(upstream.localPort, upstream.remotePort) + queuedBytes(client.localPort, client.remotePort);
         held = Math.min(held, written() - onTheWay - client.bytesRead);
         await sleep(100);
       }

@@ -38,7 +38,8 @@ after(() => rig.stop());
 const restarts = () => rig.worker.logs().split("program_restarted").length - 1;
 
 /** Fails if `promise` takes as long as the Worker would wait for a homeserver. */
-const soon = (promise) => Promise.race([promise, new Promise((_, fail) => setTimeout(fail, SOON_MS, new Error("nothing happened")).unref())]);
+const soon = (promise) =>
+  Promise.race([promise, new Promise((_, fail) => setTimeout(fail, SOON_MS, new Error("nothing happened")).unref())]);
 
 /** A promise that the homeserver waits for, until `give` is called. */
 function withheld() {
@@ -75,7 +76,10 @@ async function inFlight(given) {
     exchange.end("{}");
   });
   const requests = [rig.get(silent), rig.get("/_matrix/client/v3/sync")];
-  await until("the homeserver to have all requests", () => silent.count() === 1 && rig.homeserver.count({ path: "/_matrix/client/v3/sync" }) > 0);
+  await until(
+    "the homeserver to have all requests",
+    () => silent.count() === 1 && rig.homeserver.count({ path: "/_matrix/client/v3/sync" }) > 0,
+  );
   return { encrypted, body, requests };
 }
 

@@ -39,7 +39,9 @@ export async function readAnswer(response, { edge } = {}) {
   const delivery = response.headers.get(ANSWER_HEADER);
   const body = await response.json();
   if (typeof body.key === "string") secret(body.key, "key");
-  const token = String(body.url ?? "").split("/").at(-1);
+  const token = String(body.url ?? "")
+    .split("/")
+    .at(-1);
   if (token.length >= 8) secret(token, "redirect token");
 
   check(["redirect", "json"].includes(delivery), `unknown delivery ${delivery}`);

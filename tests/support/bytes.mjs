@@ -72,7 +72,8 @@ export async function expectSlice(body, source, { offset = 0, length = source.si
     const expected = source.slice(offset + count, Math.min(plain.length, length - count));
     if (!plain.equals(expected)) {
       const at = expected.findIndex((byte, i) => byte !== plain[i]);
-      const what = at < 0 ? `body is longer than ${length} bytes` : `byte ${count + at} of the body is ${plain[at]} instead of ${expected[at]}`;
+      const what =
+        at < 0 ? `body is longer than ${length} bytes` : `byte ${count + at} of the body is ${plain[at]} instead of ${expected[at]}`;
       throw new Error(`${what} (slice from ${offset})`);
     }
     count += plain.length;

@@ -9,7 +9,18 @@ import { ROOT, run, tempDir } from "./process.mjs";
 export const CLI = resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "release/cloakroom");
 
 /** Its exit codes, as `cloakroom get --help` and `cloakroom link --help` list them. */
-export const EXIT = { saved: 0, linked: 0, usage: 2, refused: 3, notFound: 4, network: 5, violation: 6, changed: 7, localFile: 8, notShared: 9 };
+export const EXIT = {
+  saved: 0,
+  linked: 0,
+  usage: 2,
+  refused: 3,
+  notFound: 4,
+  network: 5,
+  violation: 6,
+  changed: 7,
+  localFile: 8,
+  notShared: 9,
+};
 
 /**
  * Runs `cloakroom get` in a new folder. The access token is in a file that only we can read.

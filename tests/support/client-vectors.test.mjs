@@ -72,7 +72,11 @@ describe("the client of the README", () => {
     it(`answer/${name}`, async () => {
       const { asked } = await run({ config: advertising(input.edge), media: answering(input.body) });
       const refused = ["config", "media", "plain"];
-      const expected = { success: ["config", "media", "link"], insecure_url: ["config", "plain"], foreign_url: ["config", "media", "config", "media", "plain"] };
+      const expected = {
+        success: ["config", "media", "link"],
+        insecure_url: ["config", "plain"],
+        foreign_url: ["config", "media", "config", "media", "plain"],
+      };
       const allowed = [expect, or].filter(Boolean).map((word) => String(expected[word] ?? refused));
       assert.ok(allowed.includes(String(asked)), `${asked}`);
     });
@@ -96,7 +100,10 @@ describe("the client of the README", () => {
     if (input.delivery !== "json" || input.range !== null || isRedirect) continue;
     count += 1;
     it(`response/${name}`, async () => {
-      const { text, asked } = await run({ config: advertising("https://media.example.net"), media: response(input.status, input.headers, PLAINTEXT) });
+      const { text, asked } = await run({
+        config: advertising("https://media.example.net"),
+        media: response(input.status, input.headers, PLAINTEXT),
+      });
       const isAnswer = expect === "answer";
       assert.deepEqual(asked, ["config", "media", ...(isAnswer ? ["plain"] : [])], "what is no JSON is refused");
       assert.equal(text, expect === "fails" ? undefined : PLAINTEXT);

@@ -21,7 +21,9 @@ describe("tls", () => {
 
   it("relays method, path, host, status and body", async () => {
     const behind = createServer((request, response) => {
-      response.writeHead(418, { "X-Seen": `${request.method} ${request.headers.host}${request.url} ${request.headers["x-forwarded-proto"]}` });
+      response.writeHead(418, {
+        "X-Seen": `${request.method} ${request.headers.host}${request.url} ${request.headers["x-forwarded-proto"]}`,
+      });
       request.pipe(response);
     });
     behind.listen(0, "127.0.0.1");
@@ -110,7 +112,10 @@ describe("federation", () => {
     const { a, b, certificates } = federation;
     const get = (peer, target, token) => httpsGet(peer.url + target, { ...certificates, token });
     await Promise.all([a.startCloakroom(), b.startCloakroom()]);
-    for (const [peer, user] of [[a, alice], [b, bob]]) {
+    for (const [peer, user] of [
+      [a, alice],
+      [b, bob],
+    ]) {
       const versions = JSON.parse((await get(peer, "/_matrix/client/versions")).body);
       assert.equal(versions.unstable_features["org.matrix.msc4097"], true);
       const config = JSON.parse((await get(peer, "/_matrix/media/v3/config", user.token)).body);
@@ -129,7 +134,10 @@ describe("federation", () => {
     const { b, certificates } = federation;
     const { token } = await b.synapse.createUser("service");
     const vars = { HOMESERVER_URL: b.url, SERVER_NAME: b.serverName };
-    for (const [caFile, status] of [[certificates.caFile, 200], [undefined, 502]]) {
+    for (const [caFile, status] of [
+      [certificates.caFile, 200],
+      [undefined, 502],
+    ]) {
       const worker = await startWorker({ vars, caFile, secrets: { HOMESERVER_TOKEN: token } });
       assert.equal((await fetch(`${worker.origin}/_matrix/client/versions`)).status, status);
       await worker.stop();

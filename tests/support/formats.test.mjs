@@ -21,7 +21,14 @@ describe("Content-Disposition", () => {
   });
 
   it("is refused if it breaks the grammar", () => {
-    for (const header of ["", "inline; filename=a b", 'inline; filename="a', "inline filename=a", "inline; filename=a; filename=b", "inline; =a"]) {
+    for (const header of [
+      "",
+      "inline; filename=a b",
+      'inline; filename="a',
+      "inline filename=a",
+      "inline; filename=a; filename=b",
+      "inline; =a",
+    ]) {
       assert.throws(() => parseDisposition(header), /expected/, header);
     }
     assert.throws(() => parseDisposition("inline; filename*=latin-1''a"), /not an extended value/);

@@ -242,7 +242,12 @@ export function media(source, options = {}) {
   };
 }
 
-function mediaHeaders({ type = "application/octet-stream", disposition, etag = "1", headers, promise, chunked, gzip }, size, slice, length) {
+function mediaHeaders(
+  { type = "application/octet-stream", disposition, etag = "1", headers, promise, chunked, gzip },
+  size,
+  slice,
+  length,
+) {
   const all = {
     "Content-Type": type,
     "Content-Disposition": disposition,

@@ -45,13 +45,29 @@ async function videoArguments() {
   const inputs = ["-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30,noise=alls=20:allf=t", "-f", "lavfi", "-i", "sine=frequency=220"];
   const rate = ["-b:v", VIDEO_BITS_PER_SEC, "-maxrate", VIDEO_BITS_PER_SEC, "-bufsize", VIDEO_BITS_PER_SEC].map(String);
   const sound = ["-c:a", "aac", "-b:a", "96k"];
-  return [...inputs, "-t", String(VIDEO_SECS), "-c:v", ...encoder, "-pix_fmt", "yuv420p", ...rate, ...sound, "-movflags", "+faststart", "-f", "mp4"];
+  return [
+    ...inputs,
+    "-t",
+    String(VIDEO_SECS),
+    "-c:v",
+    ...encoder,
+    "-pix_fmt",
+    "yuv420p",
+    ...rate,
+    ...sound,
+    "-movflags",
+    "+faststart",
+    "-f",
+    "mp4",
+  ];
 }
 
 /** Runs ffmpeg. The file gets its name when it is complete. */
 async function make(path, args, onProgress = (_percent) => {}) {
   const made = join(tempDir("media"), "made");
-  const ffmpeg = await start("ffmpeg", ["-hide_banner", "-loglevel", "error", "-nostdin", "-progress", "pipe:1", ...args, made], { name: "ffmpeg" });
+  const ffmpeg = await start("ffmpeg", ["-hide_banner", "-loglevel", "error", "-nostdin", "-progress", "pipe:1", ...args, made], {
+    name: "ffmpeg",
+  });
   while (!ffmpeg.ended) {
     const micros = ffmpeg.output().match(/.*out_time_us=(\d+)/s)?.[1] ?? 0;
     onProgress(Math.min(100, Math.round(Number(micros) / VIDEO_SECS / 10_000)));

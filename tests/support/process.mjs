@@ -98,10 +98,13 @@ export async function start(command, args, { name, cwd = ROOT, env = {}, ready, 
     closeSync(log);
   }
   const running = new Running(name, child, logPath);
-  if (ready) await running.until(`${name} to be ready`, () => ready(running), readyMs).catch(async (error) => {
-    await running.stop();
-    throw error;
-  });
+  if (ready)
+    await running
+      .until(`${name} to be ready`, () => ready(running), readyMs)
+      .catch(async (error) => {
+        await running.stop();
+        throw error;
+      });
   return running;
 }
 

@@ -31,13 +31,21 @@ describe("process", () => {
   it("shows the last output of a process that does not become ready", async () => {
     const failing = start(NODE, ["-e", "console.error('the reason'); process.exit(3)"], { name: "failing", ready: () => false });
     await assert.rejects(failing, /exit code 3.*the reason/s);
-    const silent = start(NODE, ["-e", "console.log('hm'); setInterval(() => {}, 1e6)"], { name: "silent", ready: () => false, readyMs: 500 });
+    const silent = start(NODE, ["-e", "console.log('hm'); setInterval(() => {}, 1e6)"], {
+      name: "silent",
+      ready: () => false,
+      readyMs: 500,
+    });
     await assert.rejects(silent, /waited 500 ms for silent to be ready.*hm/s);
     await assert.rejects(start("no-such-program", [], { name: "absent", ready: () => false }), /ENOENT/);
   });
 
   it("returns exit code and output of a program, and passes its input", async () => {
-    const { code, stdout, stderr } = await run(NODE, ["-e", "process.stdin.pipe(process.stdout); console.error('e'); process.exitCode = 4"], { input: "in" });
+    const { code, stdout, stderr } = await run(
+      NODE,
+      ["-e", "process.stdin.pipe(process.stdout); console.error('e'); process.exitCode = 4"],
+      { input: "in" },
+    );
     assert.deepEqual([code, stdout.toString(), stderr], [4, "in", "e\n"]);
     await assert.rejects(run(NODE, ["-e", "setInterval(() => {}, 1e6)"], { limitMs: 300 }), /did not end within 300 ms/);
   });
@@ -57,7 +65,13 @@ describe("cipher", () => {
 
   it("starts at any offset", async () => {
     const whole = keystream(key, 0, 1000);
-    for (const [offset, length] of [[0, 1], [63, 2], [64, 64], [65, 500], [999, 1]]) {
+    for (const [offset, length] of [
+      [0, 1],
+      [63, 2],
+      [64, 64],
+      [65, 500],
+      [999, 1],
+    ]) {
       assert.deepEqual(keystream(key, offset, length), whole.subarray(offset, offset + length));
     }
     const stream = decryptStream(key, 130);
@@ -197,12 +211,20 @@ describe("homeserver and meter", async () => {
   const fetchRaw = (path, { method = "GET", headers = {}, limitMs = 5_000, base = homeserver.url } = {}) =>
     new Promise((done) => {
       const chunks = [];
-      const end = (how) => done({ how, body: Buffer.concat(chunks), chunks: chunks.length, status: response?.statusCode, headers: response?.headers });
+      const end = (how) =>
+        done({ how, body: Buffer.concat(chunks), chunks: chunks.length, status: response?.statusCode, headers: response?.headers });
       let response;
-      const request = sendRequest(base + path, { method, agent: false, headers: { Authorization: `Bearer ${token}`, ...headers } }, (received) => {
-        response = received;
-        received.on("data", (chunk) => chunks.push(chunk)).on("end", () => end("complete")).on("error", (error) => end(error.code));
-      });
+      const request = sendRequest(
+        base + path,
+        { method, agent: false, headers: { Authorization: `Bearer ${token}`, ...headers } },
+        (received) => {
+          response = received;
+          received
+            .on("data", (chunk) => chunks.push(chunk))
+            .on("end", () => end("complete"))
+            .on("error", (error) => end(error.code));
+        },
+      );
       request.on("error", (error) => end(error.code)).end();
       setTimeout(() => {
         end("timeout");
@@ -229,7 +251,10 @@ describe("homeserver and meter", async () => {
     const head = await fetchRaw(path, { method: "HEAD" });
     assert.deepEqual([head.headers["content-length"], head.body.length], ["100000", 0]);
     assert.equal((await fetchRaw("/else")).status, 404);
-    assert.deepEqual(homeserver.requests.map(({ method, status, bytesSent }) => [method, status, bytesSent].join(" ")).slice(0, 2), ["GET 200 100000", "GET 304 0"]);
+    assert.deepEqual(homeserver.requests.map(({ method, status, bytesSent }) => [method, status, bytesSent].join(" ")).slice(0, 2), [
+      "GET 200 100000",
+      "GET 304 0",
+    ]);
     assert.equal(homeserver.count({ path }), 4);
     assert.deepEqual(homeserver.requests[0].ended, "finished");
   });
@@ -248,7 +273,11 @@ describe("homeserver and meter", async () => {
   });
 
   it("stalls, resets and closes in the middle of a body", async () => {
-    for (const [then, how] of [["stall", "timeout"], ["reset", "ECONNRESET"], ["close", "ECONNRESET"]]) {
+    for (const [then, how] of [
+      ["stall", "timeout"],
+      ["reset", "ECONNRESET"],
+      ["close", "ECONNRESET"],
+    ]) {
       serve({ stopAfter: 70_000, then });
       const result = await fetchRaw(path, { limitMs: 500 });
       assert.deepEqual([result.how, result.body.length], [how, 70_000], then);
@@ -273,7 +302,9 @@ describe("homeserver and meter", async () => {
     assert.equal(zipped.headers["content-encoding"], "gzip");
     assert.ok(gunzipSync(zipped.body).equals(source.slice()));
     homeserver.on("*", "/999", respond(999)).on("*", "/hang-up", hangUp()).on("*", "/silence", silence());
-    homeserver.on("*", "/raw", raw("HTTP/1.1 77 Odd\r\n\r\n")).on("*", "/limit", matrixError(429, "M_LIMIT_EXCEEDED", "Slow down", { headers: { "Retry-After": "1" } }));
+    homeserver
+      .on("*", "/raw", raw("HTTP/1.1 77 Odd\r\n\r\n"))
+      .on("*", "/limit", matrixError(429, "M_LIMIT_EXCEEDED", "Slow down", { headers: { "Retry-After": "1" } }));
     assert.equal((await fetchRaw("/999")).status, 999);
     assert.equal((await fetchRaw("/hang-up")).how, "ECONNRESET");
     assert.equal((await fetchRaw("/silence", { limitMs: 300 })).how, "timeout");
@@ -301,7 +332,9 @@ describe("homeserver and meter", async () => {
   it("notices when the client leaves", async () => {
     serve({ dripBytes: 1000, dripMs: 20 });
     const headers = { Authorization: `Bearer ${token}` };
-    await new Promise((done) => get(meter.url + path, { headers, agent: false }, (response) => response.once("data", () => done(response.destroy()))));
+    await new Promise((done) =>
+      get(meter.url + path, { headers, agent: false }, (response) => response.once("data", () => done(response.destroy()))),
+    );
     await aborted();
   });
 });
@@ -310,6 +343,9 @@ function rawExchange(port, path) {
   return new Promise((done, fail) => {
     let text = "";
     const socket = connect(port, "127.0.0.1", () => socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`));
-    socket.on("data", (chunk) => (text += chunk)).on("end", () => done(text)).on("error", fail);
+    socket
+      .on("data", (chunk) => (text += chunk))
+      .on("end", () => done(text))
+      .on("error", fail);
   });
 }

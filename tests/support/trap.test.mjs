@@ -75,9 +75,18 @@ test("a stack overflow is a trap; the program's own error is not", () => {
   const overflow = () => overflow();
   assert.throws(() => enter(overflow), RangeError);
   assert.equal(restarts, 1);
-  assert.throws(() => enter(() => { throw new Error("too much"); }), /too much/);
+  assert.throws(
+    () =>
+      enter(() => {
+        throw new Error("too much");
+      }),
+    /too much/,
+  );
   assert.equal(restarts, 1);
-  assert.equal(enter(() => 5), 5);
+  assert.equal(
+    enter(() => 5),
+    5,
+  );
 });
 
 test("collected tasks do not use memory for ever", async () => {

@@ -37,7 +37,10 @@ export function copyBuild(folder) {
  * @param {{build: string, port: number, vars?: Record<string, string | null>, secrets?: Record<string, string>}} options
  * @returns {Description}
  */
-export function cloakroom({ name, compatibility_date, compatibility_flags, kv_namespaces, services, vars: configured }, { build, port, vars, secrets = {} }) {
+export function cloakroom(
+  { name, compatibility_date, compatibility_flags, kv_namespaces, services, vars: configured },
+  { build, port, vars, secrets = {} },
+) {
   const all = { ...configured, EDGE_URL: `http://127.0.0.1:${port}`, ...vars };
   // An intentionally bad value may be too short to search for.
   for (const [kind, value] of Object.entries(secrets)) if (value.length >= 8) secret(value, kind);

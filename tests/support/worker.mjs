@@ -55,7 +55,17 @@ const QUIET = {
  * @param {string} [options.addition] JavaScript that runs after the Worker's module, in this test's copy
  * @returns {Promise<Worker>}
  */
-export async function startWorker({ vars, secrets, env, port: wanted, keyStore = true, keyStoreFails, addition = "", name = "worker", ...launching } = {}) {
+export async function startWorker({
+  vars,
+  secrets,
+  env,
+  port: wanted,
+  keyStore = true,
+  keyStoreFails,
+  addition = "",
+  name = "worker",
+  ...launching
+} = {}) {
   const configured = await readConfig(env);
   return onFreePort((port) => {
     const folder = tempDir(name);
@@ -85,12 +95,22 @@ export async function startWorker({ vars, secrets, env, port: wanted, keyStore =
  * @param {boolean} [options.direct]
  * @returns {Promise<Worker>}
  */
-export async function startOriginAndEdge({ vars, originOnly = {}, edgeOnly = {}, port: wanted, name = "origin-and-edge", ...launching } = {}) {
+export async function startOriginAndEdge({
+  vars,
+  originOnly = {},
+  edgeOnly = {},
+  port: wanted,
+  name = "origin-and-edge",
+  ...launching
+} = {}) {
   const [origin, edge] = [await readConfig("origin"), await readConfig("edge")];
   return onFreePort((port) => {
     const folder = tempDir(name);
     const build = copyBuild(folder);
-    const roles = [["origin", origin, originOnly], ["edge", edge, edgeOnly]].map(([role, base, only]) =>
+    const roles = [
+      ["origin", origin, originOnly],
+      ["edge", edge, edgeOnly],
+    ].map(([role, base, only]) =>
       cloakroom({ ...base, name: role }, { build, port, vars: { ...vars, ...only.vars }, secrets: only.secrets }),
     );
     return launch([router(folder, origin), ...roles], { folder, port, name, ...launching });
@@ -139,7 +159,9 @@ export class Worker {
 }
 
 async function launch(workers, { folder, port, name, persistTo = join(folder, "state"), caFile, direct = false }) {
-  const [command, ...args] = direct ? hostCommand(workers, { folder, port, persistTo }) : wranglerCommand(workers, { folder, port, persistTo });
+  const [command, ...args] = direct
+    ? hostCommand(workers, { folder, port, persistTo })
+    : wranglerCommand(workers, { folder, port, persistTo });
   const running = await start(command, args, {
     name,
     cwd: folder,
