@@ -48,7 +48,7 @@ const raw = {};
 const field = await Field.start();
 try {
   for (const contestant of field.contestants) await field.check(contestant);
-  console.log(`${field.contestants.length} contestants, all of them send the right bytes. ${options.rounds} rounds.`);
+  console.log(`${field.contestants.length} contestants, all send the right bytes. ${options.rounds} rounds.`);
   for (const [name, contest] of Object.entries(CONTESTS)) {
     if (values.only !== undefined && !values.only.includes(name)) continue;
     process.stderr.write(`  ${name} ...\n`);
@@ -69,16 +69,22 @@ mkdirSync(OUT, { recursive: true });
 const file = join(OUT, "latest.json");
 writeFileSync(file, `${JSON.stringify(result, null, 1)}\n`);
 print(result);
-console.log(`\nAll figures: ${file}`);
+console.log(`\nAll figures are in ${file}`);
 
-/** Returns the arguments. Ends the program with a message if they are wrong. */
+/** Returns the arguments, or prints the error and exits. */
 function given() {
-  const options = { quick: { type: "boolean" }, rounds: { type: "string" }, only: { type: "string", multiple: true }, "check-arguments": { type: "boolean" } };
+  const options = {
+    quick: { type: "boolean" },
+    rounds: { type: "string" },
+    only: { type: "string", multiple: true },
+    "check-arguments": { type: "boolean" },
+  };
   try {
     const { values } = parseArgs({ options });
-    if (values.rounds !== undefined && !/^[1-9]\d{0,2}$/.test(values.rounds)) throw new Error(`--rounds is '${values.rounds}', but must be a number from 1 to 999`);
+    if (values.rounds !== undefined && !/^[1-9]\d{0,2}$/.test(values.rounds))
+      throw new Error(`invalid --rounds '${values.rounds}': expected a number from 1 to 999`);
     const unknown = values.only?.find((name) => !(name in CONTESTS));
-    if (unknown !== undefined) throw new Error(`there is no contest '${unknown}': ${Object.keys(CONTESTS).join(", ")}`);
+    if (unknown !== undefined) throw new Error(`unknown contest '${unknown}': expected one of ${Object.keys(CONTESTS).join(", ")}`);
     return values;
   } catch ({ message }) {
     console.error(`error: ${message}\n  See scripts/bench --help`);

@@ -41,6 +41,6 @@ function parse(bytes) {
 function headEnd(bytes) {
   for (let at = 0; ; at++) {
     if (bytes[at] === 13 && bytes[at + 1] === 10 && bytes[at + 2] === 13 && bytes[at + 3] === 10) return at;
-    if (at >= bytes.length) throw new Error("the runtime put something into the cache that is no HTTP response");
+    if (at >= bytes.length) throw new Error("the runtime put something into the cache that is not an HTTP response");
   }
 }

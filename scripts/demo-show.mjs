@@ -1,6 +1,6 @@
-// How the demo looks: aligned lines, colour and moving progress on a terminal only.
+// Formats the demo's output: aligned lines, and on a terminal also colour and progress.
 
-const TITLE_WIDTH = 34;
+const TITLE_WIDTH = 36;
 const SHOWN_BYTES = 16;
 
 const terminal = process.stdout.isTTY === true;
@@ -10,14 +10,14 @@ const [bold, dim, red, green] = [1, 2, 31, 32].map(paint);
 
 let inProgress;
 
-/** What is being done. On a terminal it is written over by what comes next; elsewhere only each new text up to its comma is a line. */
+/** Shows the current step. On a terminal the next output overwrites it; elsewhere each new text up to its comma is a line. */
 export function working(text) {
   if (terminal) process.stdout.write(`\r\x1b[K${dim(`${text} …`)}`);
   else if (text.split(",")[0] !== inProgress) console.log(`${text.split(",")[0]} …`);
   inProgress = text.split(",")[0];
 }
 
-/** Takes the last `working` away. */
+/** Erases the last `working`. */
 export function done() {
   if (terminal && inProgress) process.stdout.write("\r\x1b[K");
   inProgress = undefined;
@@ -27,18 +27,17 @@ export function heading(text) {
   console.log(`\n${bold(text)}`);
 }
 
-/** A line that tells and does not judge. */
+/** Prints a line of information. */
 export function line(title, text) {
   console.log(`    ${title.padEnd(TITLE_WIDTH)}${text}`);
 }
 
 /**
- * Tries a point and prints its line, and those that it shows below.
+ * Runs a point and prints its line, and any lines below it.
  *
- * @param {{title: string, show: (stage: object) => Promise<string | {text: string, below: [string, string][]}>}} point throws where something is not
- *   as it should be
+ * @param {{title: string, show: (stage: object) => Promise<string | {text: string, below: [string, string][]}>}} point throws if the outcome is wrong
  * @param {object} stage
- * @returns {Promise<boolean>} whether it is as it should be
+ * @returns {Promise<boolean>} whether it succeeded
  */
 export async function result({ title, show }, stage) {
   if (terminal) working(title);
@@ -56,13 +55,13 @@ export async function result({ title, show }, stage) {
   }
 }
 
-/** `30.8 MB`. */
+/** Formats a size: `30.8 MB`. */
 export function bytes(count) {
   if (count < 1_000) return `${count} B`;
   return count < 1_000_000 ? `${Math.round(count / 1_000)} kB` : `${(count / 1_000_000).toFixed(1)} MB`;
 }
 
-/** The first bytes in hexadecimal and, where they are printable, as text. */
+/** Formats the first bytes in hexadecimal, and printable ones as text. */
 export function hexdump(buffer) {
   const first = buffer.subarray(0, SHOWN_BYTES);
   const hex = [...first].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
@@ -70,7 +69,7 @@ export function hexdump(buffer) {
   return `${hex}  ${dim(`|${text}|`)}`;
 }
 
-/** A link that nobody can use: its token is cut short. */
+/** Shortens a link's token, so that nobody can use it. */
 export function shortened(url) {
   const { origin, pathname } = new URL(url);
   return `${origin}/${pathname.slice(1, 7)}…`;

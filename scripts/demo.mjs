@@ -1,6 +1,6 @@
-// The demo itself; scripts/demo sets up and builds, then runs this.
+// The demo itself. scripts/demo sets up and builds, then runs this.
 //
-// Starts Synapse and the Worker, uploads, goes through the points one by one, and removes everything again.
+// It starts Synapse and the Worker, uploads media, shows the points one by one, and removes everything.
 
 import { readFileSync, rmSync } from "node:fs";
 
@@ -16,7 +16,7 @@ const keep = process.argv.includes("--keep");
 const removeLogs = () => rmSync(LOG_DIR, { recursive: true, force: true, maxRetries: 3 });
 process.on("exit", removeLogs);
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-  // Before the listener that ends all processes, which ends this one too.
+  // This runs before the listener that ends all processes, including this one.
   process.prependOnceListener(signal, () => {
     done();
     console.log("Stopping and removing everything.");
@@ -24,20 +24,20 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   });
 }
 
-/** Starts everything and uploads; what comes back is what the points work with. */
+/** Starts everything and uploads media. Returns what the points need. */
 async function prepare() {
   working("Preparing the picture and the video");
   const files = await demoMedia((percent) => working(`Encoding the video, ${percent} %`));
   const [picture, video] = [readFileSync(files.picture), readFileSync(files.video)];
   working("Starting Synapse");
-  // To people without an account Synapse gives only what is from before it had authenticated media: so it has not, for one picture.
+  // Synapse serves media without an account only if they are older than authenticated media. So it starts without, for one picture.
   const home = await startHome({ config: { enable_authenticated_media: false } });
   const old = await home.synapse.upload(home.alice.token, picture, { type: "image/jpeg", filename: "old.jpg" });
   await home.synapse.restart({ enable_authenticated_media: true });
   working("Starting the Worker");
-  // The operator agrees that clients may have ciphertext as it is stored; each client says for itself whether it wants that.
+  // The operator allows clients to get ciphertext as stored; each client decides whether to ask for it.
   const site = await startSite(home, { vars: { ENCRYPTED_MEDIA: "verbatim", MEDIA_UNAUTHENTICATED: "m.local" } });
-  working("Uploading");
+  working("Uploading media");
   const { ciphertext, file } = encryptAttachment(picture);
   const stage = {
     home,
@@ -48,11 +48,12 @@ async function prepare() {
     attachment: { bytes: ciphertext, file, plaintext: picture, mxc: await site.upload(ciphertext) },
   };
   done();
-  heading("Cloakroom in front of a homeserver");
-  line("homeserver for clients", `${site.worker.origin}  (Synapse behind it: ${home.synapse.url})`);
-  line("where links lead", site.worker.edge);
+  heading("Cloakroom is running in front of Synapse");
+  line("address for clients (origin)", site.worker.origin);
+  line("address of links (edge)", site.worker.edge);
+  line("Synapse behind it", home.synapse.url);
   const [first, second, third] = [picture, video, ciphertext].map(({ length }) => bytes(length));
-  line("uploaded", `picture.jpg ${first}, video.mp4 ${second}, an attachment of an encrypted room ${third}`);
+  line("uploaded", `picture.jpg (${first}), video.mp4 (${second}), an attachment of an encrypted room (${third})`);
   return stage;
 }
 
@@ -61,14 +62,15 @@ async function main() {
   let stage;
   try {
     stage = await prepare();
-    heading("What clients see");
+    heading("What clients get");
     for (const point of POINTS) {
       const ok = await result(point, stage);
       if (ok) passed += 1;
       else failed += 1;
     }
-    // wrangler names URLs in its own messages: redirect tokens, 43 characters, are left out.
-    if (failed > 0) console.log(`\nThe Worker's last lines:\n${stage.site.worker.running.lastLines().replace(/[\w-]{43}/g, "…")}`);
+    // wrangler's messages contain URLs: leave out redirect tokens, which have 43 characters.
+    if (failed > 0)
+      console.log(`\nThe Worker's last lines of output:\n${stage.site.worker.running.lastLines().replace(/[\w-]{43}/g, "…")}`);
     if (keep) keepRunning(stage);
   } catch (error) {
     done();
@@ -82,10 +84,11 @@ async function main() {
     return;
   }
   if (stage) {
-    working("Stopping");
+    working("Stopping everything");
     await stage.site.stop();
     await stage.home.stop();
     done();
+    console.log("\nTo try it yourself: scripts/demo --keep");
   }
   console.log(`\n${summary}`);
 }

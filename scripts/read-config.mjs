@@ -1,8 +1,8 @@
-// Prints one environment of wrangler.toml as JSON, the way wrangler itself understands it.
+// Prints one environment of wrangler.toml as JSON, as wrangler reads it.
 //
 //   node scripts/read-config.mjs [ENVIRONMENT]
 //
-// For scripts/deploy and the tests. Ends with 1 and wrangler's own message where the file is not valid.
+// scripts/deploy and the tests use it. If the file is invalid, it prints wrangler's message and exits with 1.
 
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

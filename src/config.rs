@@ -180,9 +180,9 @@ impl Config {
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
         let mut reader = Reader { variable, errors: Vec::new() };
         let role = reader.word("ROLE", "both", "'both', 'origin' or 'edge'", RoleName::parse);
-        let origin = "a web origin like https://matrix.example.org: https (http for localhost only), \
-                      lowercase host without a dot at its end, no path, and a port only if it is not \
-                      the usual one (443, http 80)";
+        let origin = "a web origin like https://matrix.example.org: https (http only for localhost), \
+                      a lowercase host without a dot at its end, no path, and no default port (443, or 80 \
+                      for http)";
         let homeserver = reader.required("HOMESERVER_URL", origin, WebOrigin::parse);
         let server_name =
             reader.required("SERVER_NAME", "the homeserver's server name, like example.org", |text| {
@@ -200,7 +200,7 @@ impl Config {
         if let (Some(min), Some(max)) = (redirect_min_bytes, redirect_max_bytes)
             && max < min.min(REDIRECT_LIMIT_BYTES)
         {
-            let expected = "REDIRECT_MIN_BYTES or more, or no object would be redirected";
+            let expected = "at least REDIRECT_MIN_BYTES, or no object is redirected";
             reader.refuse("REDIRECT_MAX_BYTES", &max.to_string(), expected);
         }
         let plain_redirect = reader.switch("PLAIN_REDIRECT");
@@ -220,7 +220,7 @@ impl Config {
         if let (Some(homeserver), Some(edge)) = (&homeserver, &edge)
             && homeserver.authority() == edge.authority()
         {
-            reader.refuse("EDGE_URL", edge.as_str(), "a host name of its own, other than HOMESERVER_URL's");
+            reader.refuse("EDGE_URL", edge.as_str(), "on another host than HOMESERVER_URL");
         }
         let role_with_account = match (role, account) {
             (Some(RoleName::Both), Some(account)) => Some(Role::Both(account)),
@@ -283,13 +283,13 @@ impl Config {
             Err(ConfigError { variable, was: Some(was.as_str().to_owned()), expected })
         };
         if self.homeserver.authority() == request_host {
-            let expected = "another host than the one that clients ask, or requests would go in a circle";
+            let expected = "on another host than the one that clients use, or requests would loop";
             return refuse("HOMESERVER_URL", &self.homeserver, expected);
         }
         let (edge, host) = (self.edge.host(), split_authority(request_host).0);
         let under = edge.strip_suffix(host).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
         if under {
-            let expected = "a host name that is neither the homeserver's nor under it";
+            let expected = "on a host that is neither the one that clients use nor a subdomain of it";
             return refuse("EDGE_URL", &self.edge, expected);
         }
         Ok(())
@@ -370,8 +370,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
         let token = AccessToken::new(text).filter(|_| printable);
         if (required && token.is_none()) || !printable {
-            let expected = "set as a secret to the access token of a service account on the homeserver \
-                            (printable ASCII; one that does not expire and is not an admin's)";
+            let expected = "set as a secret, to the access token of a service account on the homeserver: \
+                            printable ASCII, not an admin's, without expiry";
             self.refuse_secret(name, expected);
         }
         token

@@ -21,6 +21,8 @@ use sha2::{Digest as _, Sha256};
 mod cipher;
 #[path = "vectors/client.rs"]
 mod client;
+#[path = "vectors/homeserver.rs"]
+mod homeserver;
 #[path = "vectors/request.rs"]
 mod request;
 #[path = "vectors/server.rs"]
@@ -33,6 +35,8 @@ struct Vector {
     kind: String,
     comment: String,
     expect: String,
+    /// Another word that is right too, without an output.
+    or: Option<String>,
     input: Value,
     #[serde(default)]
     output: Value,
@@ -53,6 +57,9 @@ fn main() -> ExitCode {
     let others = [
         Trial::test("every_folder_holds_vectors", move || Ok(all_hold_vectors(&folders)?)),
         Trial::test("the_example_of_the_specification_is_a_vector", || Ok(client::example_is_a_vector()?)),
+        Trial::test("the_specification_lists_the_reasons_for_plain_media", || {
+            Ok(request::reasons_are_listed()?)
+        }),
     ];
     let tests = vectors.chain(others).collect();
     libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
@@ -83,7 +90,7 @@ fn check(file: &Path) -> Result<(), String> {
         return Err(format!("its kind is '{}', which is not the folder's name", vector.kind));
     }
     let (got, output) = run(&vector.kind, vector.input)?;
-    if (got, &output) == (vector.expect.as_str(), &vector.output) {
+    if (got, &output) == (vector.expect.as_str(), &vector.output) || Some(got) == vector.or.as_deref() {
         return Ok(());
     }
     let Vector { comment, expect, output: wanted, .. } = vector;
@@ -96,6 +103,7 @@ fn run(kind: &str, input: Value) -> Result<Outcome, String> {
         "cipher" => cipher::cipher(&parse(input)?),
         "download" => client::download(&parse(input)?),
         "grant" => server::grant(&parse(input)?),
+        "media-config" => homeserver::media_config(&parse(input)?),
         "media-request" => Ok(request::media_request(&parse(input)?)),
         "metadata-mint" => server::metadata_mint(parse(input)?),
         "metadata-seal" => cipher::metadata_seal(&parse(input)?),
@@ -107,6 +115,7 @@ fn run(kind: &str, input: Value) -> Result<Outcome, String> {
         "session-id" => server::session_id(&parse(input)?),
         "session-key" => server::session_key(&parse(input)?),
         "redirect-token" => server::redirect_token(&parse(input)?),
+        "response" => homeserver::response(&parse(input)?),
         unknown => Err(format!("the kind '{unknown}' is unknown to this test")),
     }
 }
@@ -120,12 +129,26 @@ fn key(alg: &str, text: &str) -> Result<Key, String> {
     Key::from_base64url(alg, text).ok_or_else(|| "its key is not 32 bytes of base64url".to_owned())
 }
 
+/// The headers, where a text is the value of one and an array holds the values of a header that comes several times.
 fn header_map(headers: &Map<String, Value>) -> Result<HeaderMap, String> {
-    let pair = |(name, value): (&String, &Value)| {
-        let value = HeaderValue::from_str(value.as_str().unwrap_or_default()).ok()?;
-        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
-    };
-    headers.iter().map(|header| pair(header).ok_or_else(|| format!("not a header: {}", header.0))).collect()
+    let mut map = HeaderMap::new();
+    for (name, values) in headers {
+        for value in values.as_array().map_or(std::slice::from_ref(values), Vec::as_slice) {
+            let value = value.as_str().and_then(|value| HeaderValue::from_str(value).ok());
+            let name = HeaderName::from_bytes(name.as_bytes()).ok();
+            let (name, value) = name.zip(value).ok_or_else(|| format!("not a header: {values}"))?;
+            map.append(name, value);
+        }
+    }
+    Ok(map)
+}
+
+/// The text of the specification.
+fn specification() -> Result<String, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec");
+    let pages = sorted(&folder).into_iter().filter(|path| path.extension().is_some_and(|end| end == "md"));
+    let texts: Result<Vec<String>, _> = pages.map(fs::read_to_string).collect();
+    texts.map(|texts| texts.concat()).map_err(|error| error.to_string())
 }
 
 /// Returns the object with the members that have a value.

@@ -109,7 +109,7 @@ fn answer() -> Answer {
         url: Zeroizing::new(format!("{}/{}", edge().as_str(), token.as_str())),
         protection: Protection::Encrypted(key()),
         expires_ts: 1_790_000_000_000,
-        expires_in_ms: None,
+        expires_in_ms: Some(300_000),
         metadata: Metadata::new(5, &info(), None),
     }
 }

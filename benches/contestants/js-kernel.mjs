@@ -1,5 +1,6 @@
 // The minimum Worker that encrypts small objects with Cloakroom's kernel. It looks up the grant, fetches the object past all caches, reads
 // it whole, encrypts it, and sends as many headers as Cloakroom. It checks nothing. The difference is the cost of Cloakroom's own code.
+// biome-ignore lint/correctness/noUndeclaredDependencies: a module beside the bundle
 import module from "kernel.wasm";
 import { ORIGIN, SERVICE_ACCOUNT } from "./shared.mjs";
 

@@ -1,4 +1,5 @@
 // Runs only Cloakroom's ChaCha20 backends: /simd128/1000 encrypts 64 KiB a thousand times.
+// biome-ignore lint/correctness/noUndeclaredDependencies: a module beside the bundle
 import module from "kernel.wasm";
 
 const backends = new WebAssembly.Instance(module).exports;

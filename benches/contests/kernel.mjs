@@ -49,13 +49,17 @@ export async function kernel({ rounds }) {
 async function check(workerd, backend) {
   const keystream = Buffer.from(await (await fetch(`${workerd.url}/check/${backend}`)).arrayBuffer());
   const expected = createCipheriv("chacha20", Buffer.alloc(32, 7), Buffer.alloc(16)).update(Buffer.alloc(BUFFER_BYTES));
-  if (!keystream.equals(expected)) throw new Error(`the ${backend} kernel makes another keystream than OpenSSL`);
+  if (!keystream.equals(expected)) throw new Error(`the ${backend} kernel and OpenSSL produce different keystreams`);
 }
 
 /** Returns MB per CPU-second of OpenSSL. `openssl speed` measures user time; its last line ends with thousands of bytes per second. */
 function openssl(environment) {
   const args = ["speed", "-seconds", "1", "-bytes", String(BUFFER_BYTES), "-evp", "chacha20"];
-  const output = execFileSync("openssl", args, { env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "ignore"], encoding: "utf8" });
+  const output = execFileSync("openssl", args, {
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "ignore"],
+    encoding: "utf8",
+  });
   const [, thousands] = /([\d.]+)k\s*$/.exec(output.trim());
   return Number(thousands) / 1e3;
 }

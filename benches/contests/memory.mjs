@@ -57,7 +57,8 @@ export async function concurrent(field, names) {
   const results = {};
   for (const name of names) {
     results[name] = [];
-    for (const streams of CONCURRENT) results[name].push({ streams, ...(await fresh(field, name, (contestant) => peak(contestant, streams))) });
+    for (const streams of CONCURRENT)
+      results[name].push({ streams, ...(await fresh(field, name, (contestant) => peak(contestant, streams))) });
   }
   return results;
 }

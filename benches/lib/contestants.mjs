@@ -61,7 +61,11 @@ export const CONTESTANTS = [
   { name: "plain worker + chacha20", worker: { modules: built(join(OUT, "plain-worker")) }, decrypt: chacha },
   { name: "JS TransformStream AES", worker: { modules: script("js-transform-aes") }, decrypt: aes },
   ...buffered("JS AES", "js-aes", aes),
-  { name: withBuffer("JS noble chacha20", 256 * KIB), worker: { modules: script("js-noble"), bindings: { BUFFER_BYTES: 256 * KIB } }, decrypt: chacha },
+  {
+    name: withBuffer("JS noble chacha20", 256 * KIB),
+    worker: { modules: script("js-noble"), bindings: { BUFFER_BYTES: 256 * KIB } },
+    decrypt: chacha,
+  },
   {
     name: "JS + kernel, no checks",
     worker: { modules: { ...script("js-kernel"), "kernel.wasm": join(OUT, "cargo/wasm32-unknown-unknown/release/bench_kernel.wasm") } },
@@ -74,7 +78,12 @@ export const CONTESTANTS = [
 ];
 
 /** Returns Cloakroom's origin, for clients that do not opt in. `policy` has the variables about media without an account. */
-export const origin = (name, policy) => ({ name, worker: cloakroom({ ROLE: "both", EDGE_URL: "http://localhost:8787", ...policy }), grants: true, decrypt: plain });
+export const origin = (name, policy) => ({
+  name,
+  worker: cloakroom({ ROLE: "both", EDGE_URL: "http://localhost:8787", ...policy }),
+  grants: true,
+  decrypt: plain,
+});
 
 /** Returns the record of the grant for an object of `size` bytes (version 1, docs/kv-schema.md). */
 export function grant(size, alg) {
@@ -105,6 +114,7 @@ export function token(size, alg = "chacha20") {
 
 function readBytes(glue) {
   const kib = /^const READ_BYTES = (\d+) \* 1024;$/m.exec(glue)?.[1];
-  if (!BUFFERS.includes(kib * KIB)) throw new Error("READ_BYTES in src/platform/workers/js/body.js is none of the buffers that JS is measured with");
+  if (!BUFFERS.includes(kib * KIB))
+    throw new Error("READ_BYTES in src/platform/workers/js/body.js is not among the buffer sizes that JS is measured with");
   return kib * KIB;
 }

@@ -48,11 +48,11 @@ export class Field {
       const [object, output] = await Promise.all(
         [`http://127.0.0.1:${this.origin.port}/${size}`, contestant.urlOf(size)].map(async (url) => {
           const response = await fetch(url);
-          if (!response.ok) throw new Error(`${contestant.name} answered ${response.status} for ${size} bytes: ${await response.text()}`);
+          if (!response.ok) throw new Error(`${contestant.name} returned ${response.status} for ${size} bytes: ${await response.text()}`);
           return Buffer.from(await response.arrayBuffer());
         }),
       );
-      if (!contestant.decrypt(output).equals(object)) throw new Error(`${contestant.name} sends something else than the object of ${size} bytes`);
+      if (!contestant.decrypt(output).equals(object)) throw new Error(`${contestant.name} does not send the object of ${size} bytes`);
     }
   }
 

@@ -11,6 +11,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 // This is the path of the program. node_modules/.bin/workerd is only a script that runs it.
+// biome-ignore lint/correctness/noUndeclaredDependencies: miniflare brings the version that it drives
+// biome-ignore lint/correctness/noUnresolvedImports: the package has no ECMAScript entry
 import workerdModule from "workerd";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -23,7 +25,9 @@ const START_LIMIT_MS = 20_000;
 
 /** The processes to kill when this one ends. */
 const running = new Set();
-process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
 
 function launch(command, args) {
@@ -45,7 +49,7 @@ export async function startNative(...args) {
   for await (const line of createInterface(child.stdout)) {
     return { ...JSON.parse(line), stop: () => stop(child) };
   }
-  throw new Error(`bench-native ${args.join(" ")} ended without a word`);
+  throw new Error(`bench-native ${args.join(" ")} ended without output`);
 }
 
 /** Runs bench-native to its end and returns the JSON that it printed. */
@@ -84,7 +88,8 @@ export async function startWorkerd(name, worker, ports = {}) {
 /** Returns the configuration of workerd as Cap'n Proto text. Paths are relative to the folder of the configuration. */
 function capnp({ modules, bindings = {}, entrypoint }, folder, port, { origin, kv, cache }) {
   const text = (value) => JSON.stringify(String(value));
-  const module = ([name, file]) => `(name = ${text(name)}, ${name.endsWith(".wasm") ? "wasm" : "esModule"} = embed ${text(relative(folder, file))})`;
+  const module = ([name, file]) =>
+    `(name = ${text(name)}, ${name.endsWith(".wasm") ? "wasm" : "esModule"} = embed ${text(relative(folder, file))})`;
   const binding = ([name, value]) => `(name = ${text(name)}, ${typeof value === "number" ? "json" : "text"} = ${text(value)})`;
   const external = ([name, to]) => `(name = "${name}", external = (address = "127.0.0.1:${to}", http = ()))`;
   const services = Object.entries({ origin, kv, cache }).filter(([, to]) => to !== undefined);
@@ -110,9 +115,14 @@ const worker :Workerd.Worker = (
 async function listening(port, child, name) {
   const deadline = performance.now() + START_LIMIT_MS;
   while (performance.now() < deadline) {
-    if (child.exitCode !== null) throw new Error(`workerd with ${name} ended at once, with ${child.exitCode}`);
+    if (child.exitCode !== null) throw new Error(`workerd with ${name} ended at once with exit code ${child.exitCode}`);
     const socket = connect(port, "127.0.0.1");
-    const open = await Promise.race([once(socket, "connect").then(() => true, () => false)]);
+    const open = await Promise.race([
+      once(socket, "connect").then(
+        () => true,
+        () => false,
+      ),
+    ]);
     socket.destroy();
     if (open) return;
     await sleep(2);
@@ -142,7 +152,11 @@ function cpuSeconds(pid) {
       throw error;
     }
   };
-  return readdirSync(`/proc/${pid}/task`).map(nanoseconds).reduce((sum, each) => sum + each, 0) / 1e9;
+  return (
+    readdirSync(`/proc/${pid}/task`)
+      .map(nanoseconds)
+      .reduce((sum, each) => sum + each, 0) / 1e9
+  );
 }
 
 function residentMib(pid) {

@@ -5,16 +5,36 @@ import { TARGETS } from "./ratios.mjs";
 import { median } from "./statistics.mjs";
 
 export function print({ machine, versions, options, ratios, raw }) {
-  heading(options.quick ? "Ratios (a quick look, no verdict)" : "Ratios");
+  heading(options.quick ? "Ratios (a rough look: too few rounds for a verdict)" : "Ratios");
   table(
     ["name", "", "target", "aim", ""],
     Object.entries(TARGETS)
       .filter(([name]) => name in ratios)
-      .map(([name, target]) => [name, number(ratios[name]), limit(target), String(target.aim), `${verdict(ratios[name], target)}  ${target.what}`]),
+      .map(([name, target]) => [
+        name,
+        number(ratios[name]),
+        limit(target),
+        String(target.aim),
+        `${verdict(ratios[name], target)}  ${target.what}`,
+      ]),
   );
-  heading(`Figures of this machine: ${machine.cores} x ${machine.processor}, load ${machine.loadAverage.toFixed(1)}`);
-  console.log(Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", "));
-  const sections = { stream: printStream, small: printSmall, policy: printPolicy, growth: printGrowth, paused: printPaused, concurrent: printConcurrent, coldStart: printStart, bundles: printBundles, kernel: printKernel };
+  heading(`Figures for this machine: ${machine.cores} x ${machine.processor}, load ${machine.loadAverage.toFixed(1)}`);
+  console.log(
+    Object.entries(versions)
+      .map(([name, version]) => `${name} ${version}`)
+      .join(", "),
+  );
+  const sections = {
+    stream: printStream,
+    small: printSmall,
+    policy: printPolicy,
+    growth: printGrowth,
+    paused: printPaused,
+    concurrent: printConcurrent,
+    coldStart: printStart,
+    bundles: printBundles,
+    kernel: printKernel,
+  };
   for (const [name, section] of Object.entries(sections)) if (raw[name] !== undefined) section(raw);
 }
 
@@ -45,7 +65,10 @@ function printSmall({ small }) {
   const sizes = Object.keys(small);
   table(
     ["32 at a time", ...sizes.flatMap((size) => [`${bytes(size)} CPU-ms`, "req/s"])],
-    Object.keys(small[sizes[0]]).map((name) => [name, ...sizes.flatMap((size) => [of(small[size][name], "cpuMsPerRequest"), of(small[size][name], "requestsPerSecond")])]),
+    Object.keys(small[sizes[0]]).map((name) => [
+      name,
+      ...sizes.flatMap((size) => [of(small[size][name], "cpuMsPerRequest"), of(small[size][name], "requestsPerSecond")]),
+    ]),
   );
 }
 
@@ -65,7 +88,10 @@ function printGrowth({ growth }) {
 }
 
 function printPaused({ paused }) {
-  table(["64 paused downloads", "MiB each"], Object.entries(paused).map(([name, runs]) => [name, number(median(runs))]));
+  table(
+    ["64 paused downloads", "MiB each"],
+    Object.entries(paused).map(([name, runs]) => [name, number(median(runs))]),
+  );
 }
 
 function printConcurrent({ concurrent }) {
@@ -77,15 +103,24 @@ function printConcurrent({ concurrent }) {
 }
 
 function printStart({ coldStart }) {
-  table(["start to first response", "ms"], Object.entries(coldStart).map(([name, runs]) => [name, number(median(runs))]));
+  table(
+    ["start to first response", "ms"],
+    Object.entries(coldStart).map(([name, runs]) => [name, number(median(runs))]),
+  );
 }
 
 function printBundles({ bundles }) {
-  table(["bundle", "kB", "gzipped kB"], Object.entries(bundles).map(([name, size]) => [name, number(size.bytes / 1e3), number(size.gzipBytes / 1e3)]));
+  table(
+    ["bundle", "kB", "gzipped kB"],
+    Object.entries(bundles).map(([name, size]) => [name, number(size.bytes / 1e3), number(size.gzipBytes / 1e3)]),
+  );
 }
 
 function printKernel({ kernel }) {
-  table(["ChaCha20, 64 KiB", "MB/s"], Object.entries(kernel).map(([name, runs]) => [name, number(median(runs))]));
+  table(
+    ["ChaCha20, 64 KiB", "MB/s"],
+    Object.entries(kernel).map(([name, runs]) => [name, number(median(runs))]),
+  );
 }
 
 const of = (runs, member) => number(median(runs.map((run) => run[member])));
@@ -100,6 +135,7 @@ function heading(text) {
 function table(head, rows) {
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column].length)));
   const words = head.at(-1) === "" ? head.length - 1 : head.length;
-  const line = (row) => row.map((cell, column) => (column === 0 || column === words ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join("  ");
+  const line = (row) =>
+    row.map((cell, column) => (column === 0 || column === words ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join("  ");
   console.log(["", line(head), ...rows.map(line)].map((each) => each.trimEnd()).join("\n"));
 }

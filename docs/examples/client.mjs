@@ -3,76 +3,117 @@ import { chacha20 } from "@noble/ciphers/chacha.js";
 const BODY_NONCE = new Uint8Array(12);
 const METADATA_NONCE = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 const MXC = /^mxc:\/\/((?=[^/]*[A-Za-z0-9])[A-Za-z0-9.:[\]-]{1,255}\/[\w-]{1,255})$/;
-const BYTES_32 = /^[\w-]{42}[AEIMQUYcgkosw048]$/; // base64url in its only form: the unused bits are zero
-const BYTES_1024 = /^[\w-]{1365}[AQgw]$/;
+// base64url in its only form: the unused bits of the last character are zero.
+const KEY = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
+const TOKEN = /^(?=.{43,2048}$)[\w-]{42}[AEIMQUYcgkosw048](\.([\w-]{4})*([\w-]{4}|[\w-]{2}[AEIMQUYcgkosw048]|[\w-][AQgw]))?$/;
+const SEALED_METADATA = /^[\w-]{1365}[AQgw]$/;
 
 /** Downloads media. An uploader chose their type and file name: execute nothing, and use no name as a path. */
 export async function download(homeserver, accessToken, mxc) {
   const [, id] = mxc.match(MXC) ?? fail("this is not an mxc URI");
-  const headers = { Authorization: `Bearer ${accessToken}` };
-  const url = `${homeserver}/_matrix/client/v1/media/download/${id}`;
-  const edge = await edgeOf(await fetch(`${homeserver}/_matrix/client/v1/media/config`, { headers }));
-  for (let answers = 0; edge && answers < 2; answers += 1) {
-    const response = await fetch(`${url}?org.matrix.msc4097.delivery=json`, { headers });
-    const delivery = response.headers.get("Org-Matrix-Msc4097-Answer");
-    const elsewhere = new URL(response.url).origin !== new URL(homeserver).origin; // after a plain redirect
-    if (delivery === null || elsewhere) return plain(response); // the homeserver may always send plain media
+  const authorized = { headers: { Authorization: `Bearer ${accessToken}` } };
+  const get = (path) => fetch(`${homeserver}/_matrix/client/v1/media/${path}`, authorized);
+  // After a plain redirect to another server the answer header means nothing.
+  const deliveryOf = ({ url, headers }) =>
+    new URL(url).origin === new URL(homeserver).origin ? headers.get("Org-Matrix-Msc4097-Answer") : null;
+
+  let edge = await edgeOf(await get("config"));
+  for (let answers = 1; edge && answers <= 2; answers += 1) {
+    const response = await get(`download/${id}?org.matrix.msc4097.delivery=json`);
+    const delivery = deliveryOf(response);
+    if (delivery === null) return plain(response); // the homeserver may always send plain media
     if (delivery !== "json" || response.status !== 200) fail("the answer has another delivery");
-    const answer = checked(await response.json(), edge);
+    const answer = jsonOf(await read(response, 16_384));
+    if (!isAnswer(answer)) break;
+    if (!answer.url.startsWith(`${edge}/`) || !TOKEN.test(answer.url.slice(edge.length + 1))) {
+      edge = answers === 1 && (await edgeOf(await get("config"))); // it may have moved
+      continue;
+    }
+    if (answer.alg !== "chacha20" || !KEY.test(answer.key ?? "")) break;
     // No access token. A browser leaves Accept-Encoding out, which a script may not set.
     const link = await fetch(answer.url, { credentials: "omit", redirect: "error", headers: { "Accept-Encoding": "identity" } });
-    if (link.status !== 404 && link.status !== 409) return decrypted(link, answer);
+    if (link.status === 502 || link.status === 504) break; // the edge cannot get the media
+    if (link.status !== 404 && link.status !== 409) return decrypted(link, answer); // else the link is gone
   }
-  return plain(await fetch(url, { headers })); // nothing is advertised, or two links were gone
+  // Nothing is advertised, the answer is refused, or no link works: as any client would.
+  const response = await get(`download/${id}`);
+  if (deliveryOf(response) !== null) fail("an answer came that was not asked for");
+  return plain(response);
 }
 
+/** The advertised edge; undefined if there is none to opt in for. */
 async function edgeOf(config) {
-  try {
-    const { edge, deliveries = ["json"], algs = ["chacha20"] } = (await config.json())["org.matrix.msc4097"];
-    const { origin, protocol, hostname } = new URL(edge);
-    const secure = protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname));
-    return config.ok && secure && origin === edge && deliveries.includes("json") && algs.includes("chacha20") ? edge : undefined;
-  } catch {
-    return undefined; // an ordinary homeserver
-  }
-}
-
-function checked(answer, edge) {
-  const { url, alg, key, expires_ts, metadata } = answer;
-  const token = typeof url === "string" && url.startsWith(`${edge}/`) ? url.slice(edge.length + 1) : "";
-  if (!BYTES_32.test(token)) fail("the link does not lead to the edge");
-  if (alg !== "chacha20" || !BYTES_32.test(key)) fail("the answer has another algorithm, or no key");
-  if (typeof expires_ts !== "number" || !isMetadata(metadata)) fail("the answer is incomplete");
-  return answer;
+  const json = config.status === 200 ? jsonOf(await read(config, 65_536)) : undefined;
+  const { edge, deliveries, algs } = json?.["org.matrix.msc4097"] ?? {};
+  const lists = (names, name) => (Array.isArray(names) ? names.includes(name) : (names ?? undefined) === undefined);
+  if (!URL.canParse(edge) || !lists(deliveries, "json") || !lists(algs, "chacha20")) return undefined;
+  const { origin, protocol, hostname } = new URL(edge);
+  const secure = protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname));
+  return secure && origin === edge ? edge : undefined;
 }
 
 async function decrypted(link, { key, metadata }) {
   const { size, content_type: type, content_disposition: disposition } = metadata;
-  if (link.status !== 200) fail(`the link gave ${link.status}`);
-  if (link.headers.has("Content-Encoding")) fail("the body is encoded");
-  if (size >= 2 ** 36 || Number(link.headers.get("Content-Length") ?? size) !== size) fail("the link gives another length");
-  const sealed = link.headers.get("Org-Matrix-Msc4097-Metadata");
-  if (!BYTES_1024.test(sealed)) fail("the link has no sealed metadata");
-  const opened = new TextDecoder("utf-8", { fatal: true }).decode(chacha20(bytesOf(key), METADATA_NONCE, bytesOf(sealed)));
-  if (!isSame(JSON.parse(opened), metadata)) fail("the link gives other media"); // and no byte of its body is used
-  const body = new Uint8Array(await link.arrayBuffer());
-  if (body.length !== size) fail("the body has another length");
-  return { bytes: chacha20(bytesOf(key), BODY_NONCE, body), type, disposition };
+  const header = (name) => link.headers.get(name);
+  if (link.status !== 200) fail(`the link returned ${link.status}`);
+  if (header("Org-Matrix-Msc4097-Link") !== "encrypted") fail("the link is not marked as encrypted");
+  const sealed = header("Org-Matrix-Msc4097-Metadata") ?? "";
+  if (!SEALED_METADATA.test(sealed)) fail("the link has no sealed metadata");
+  const opened = jsonOf(chacha20(fromBase64url(key), METADATA_NONCE, fromBase64url(sealed)));
+  if (!isMetadata(opened)) fail("the key does not fit the link");
+  const same = (name) => (opened[name] ?? undefined) === (metadata[name] ?? undefined);
+  if (!["size", "content_type", "content_disposition"].every(same)) fail("the link gives other media");
+  if ((header("Content-Encoding") ?? "identity").toLowerCase() !== "identity") fail("the body is encoded");
+  if (Number(header("Content-Length") ?? size) !== size) fail("the link gives another length");
+  const body = await read(link, size);
+  if (body?.length !== size) fail("the body has another length");
+  return { bytes: chacha20(fromBase64url(key), BODY_NONCE, body), type, disposition: disposition ?? undefined };
 }
 
 async function plain(response) {
-  if (!response.ok) fail(`the homeserver answered ${response.status}`);
+  if (response.status !== 200) fail(`the homeserver returned ${response.status}`);
   const [type, disposition] = ["Content-Type", "Content-Disposition"].map((name) => response.headers.get(name) ?? undefined);
   return { bytes: new Uint8Array(await response.arrayBuffer()), type, disposition };
 }
 
-const isMetadata = ({ size, content_type: type, content_disposition: disposition }) =>
-  Number.isSafeInteger(size) && size >= 0 && typeof type === "string" && ["string", "undefined"].includes(typeof disposition);
+// Optional members may be absent or null, and members that are not known are ignored.
+const isAnswer = (it) =>
+  [it?.url, it?.alg, it?.key ?? ""].every((text) => typeof text === "string") &&
+  [it.expires_ts, it.expires_in_ms ?? 0].every((ms) => isWhole(ms, 2 ** 53)) &&
+  isMetadata(it.metadata);
 
-const isSame = (one, other) =>
-  isMetadata(one) && ["size", "content_type", "content_disposition"].every((name) => one[name] === other[name]);
+const isMetadata = (it) =>
+  isWhole(it?.size, 2 ** 36) &&
+  [it.content_type, it.content_disposition ?? ""].every((text) => typeof text === "string") &&
+  new TextEncoder().encode(it.content_type).length <= 255;
 
-const bytesOf = (base64url) => Uint8Array.from(atob(base64url.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0));
+const isWhole = (number, end) => Number.isInteger(number) && number >= 0 && number < end;
+
+/** The body; undefined if it has more bytes than `limit`. */
+async function read(response, limit) {
+  const reader = response.body.getReader();
+  const chunks = [];
+  let length = 0;
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    chunks.push(next.value);
+    length += next.value.length;
+    if (length <= limit) continue;
+    await reader.cancel();
+    return undefined;
+  }
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+}
+
+/** The JSON value; undefined for bytes that are none. */
+function jsonOf(bytes) {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+const fromBase64url = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0));
 
 function fail(message) {
   throw new Error(message);

@@ -24,7 +24,14 @@ function cipher(name, comment, { alg = "chacha20", key: used = key, stream = "bo
 /** A case that encrypts `zeros` bytes 0: the keystream itself, given by its hash alone. */
 function keystream(name, comment, { alg = "chacha20", stream = "body", offset = 0, zeros }) {
   const released_sha256 = sha256(xor(key, stream, offset, Buffer.alloc(zeros), alg));
-  return { kind: "cipher", name, comment, expect: "success", input: { alg, key: base64url(key), stream, offset, zeros }, output: { released_sha256 } };
+  return {
+    kind: "cipher",
+    name,
+    comment,
+    expect: "success",
+    input: { alg, key: base64url(key), stream, offset, zeros },
+    output: { released_sha256 },
+  };
 }
 
 function rfc8439() {
@@ -36,19 +43,26 @@ function rfc8439() {
   second_ff[1] = 0xff;
   return [
     cipher("rfc8439-a1-1", "RFC 8439 appendix A.1, test vector 1: the zero key, block 0", {
-      key: zero, data,
+      key: zero,
+      data,
       rfc: "76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7da41597c5157488d7724e03fb8d84a376a43b8f41518a11cc387b669b2ee6586",
     }),
     cipher("rfc8439-a1-2", "RFC 8439 appendix A.1, test vector 2: the zero key, block 1, which is byte 64", {
-      key: zero, offset: 64, data,
+      key: zero,
+      offset: 64,
+      data,
       rfc: "9f07e7be5551387a98ba977c732d080dcb0f29a048e3656912c6533e32ee7aed29b721769ce64e43d57133b074d839d531ed1f28510afb45ace10a1f4b794d6f",
     }),
     cipher("rfc8439-a1-3", "RFC 8439 appendix A.1, test vector 3: a key that ends in 1, block 1", {
-      key: ending01, offset: 64, data,
+      key: ending01,
+      offset: 64,
+      data,
       rfc: "3aeb5224ecf849929b9d828db1ced4dd832025e8018b8160b82284f3c949aa5a8eca00bbb4a73bdad192b5c42f73f2fd4e273644c8b36125a64addeb006c13a0",
     }),
     cipher("rfc8439-a1-4", "RFC 8439 appendix A.1, test vector 4: a key with ff in its second byte, block 2", {
-      key: second_ff, offset: 128, data,
+      key: second_ff,
+      offset: 128,
+      data,
       rfc: "72d54dfbf12ec44b362692df94137f328fea8da73990265ec1bbbea1ae9af0ca13b25aa26cb4a648cb9b9d1be65b2c0924a66c54d545ec1b7374f4872e99f096",
     }),
   ];
@@ -165,7 +179,11 @@ function sealing() {
     return json("x".repeat(bytes - json("").length));
   };
   return [
-    sealing("a-picture", "metadata as a homeserver gives it", '{"size":123456,"content_type":"image/png","content_disposition":"inline; filename=x.png"}'),
+    sealing(
+      "a-picture",
+      "metadata as a homeserver gives it",
+      '{"size":123456,"content_type":"image/png","content_disposition":"inline; filename=x.png"}',
+    ),
     sealing("no-disposition", "a member that is absent", '{"size":0,"content_type":"application/octet-stream"}'),
     sealing("longest", "exactly 1,024 bytes: no padding", long(1024)),
     sealing("too-long", "1,025 bytes are never cut: the file name is shortened before, at mint", long(1025)),
@@ -192,16 +210,48 @@ function unsealing() {
   const json = JSON.stringify(metadata);
   return [
     unsealing("good", "the metadata comes out", "success", good, metadata),
-    unsealing("no-disposition", "content_disposition may be absent", "success", seal(key, '{"size":7,"content_type":"a/b"}'), { size: 7, content_type: "a/b" }),
-    unsealing("shortened-name", "a long file name was shortened at mint and kept its extension", "success", seal(key, JSON.stringify(shortened)), shortened),
-    unsealing("unknown-member", "members of later versions are ignored", "success", seal(key, '{"size":7,"content_type":"a/b","later":[1]}'), { size: 7, content_type: "a/b" }),
-    unsealing("wrong-key", "under another key it does not parse: no byte of the body may be released", "wrong_key", good, undefined, bytes32("another key")),
-    unsealing("body-keystream", "sealed with the body's keystream: not metadata", "wrong_key", base64url(xor(key, "body", 0, Buffer.from(json.padEnd(1024))))),
+    unsealing("no-disposition", "content_disposition may be absent", "success", seal(key, '{"size":7,"content_type":"a/b"}'), {
+      size: 7,
+      content_type: "a/b",
+    }),
+    unsealing(
+      "shortened-name",
+      "a long file name was shortened at mint and kept its extension",
+      "success",
+      seal(key, JSON.stringify(shortened)),
+      shortened,
+    ),
+    unsealing(
+      "unknown-member",
+      "members of later versions are ignored",
+      "success",
+      seal(key, '{"size":7,"content_type":"a/b","later":[1]}'),
+      { size: 7, content_type: "a/b" },
+    ),
+    unsealing(
+      "wrong-key",
+      "under another key it does not parse: no byte of the body may be released",
+      "wrong_key",
+      good,
+      undefined,
+      bytes32("another key"),
+    ),
+    unsealing(
+      "body-keystream",
+      "sealed with the body's keystream: not metadata",
+      "wrong_key",
+      base64url(xor(key, "body", 0, Buffer.from(json.padEnd(1024)))),
+    ),
     unsealing("no-size", "size is required", "wrong_key", seal(key, '{"content_type":"a/b"}')),
     unsealing("negative-size", "size is a whole number of bytes", "wrong_key", seal(key, '{"size":-1,"content_type":"a/b"}')),
     unsealing("size-is-text", "size is a number", "wrong_key", seal(key, '{"size":"7","content_type":"a/b"}')),
     unsealing("no-content-type", "content_type is required", "wrong_key", seal(key, '{"size":7}')),
-    unsealing("padded-with-zeros", "the padding is spaces, which JSON allows; bytes 0 it does not", "wrong_key", sealBytes(Buffer.concat([Buffer.from(json), Buffer.alloc(1024 - json.length)]))),
+    unsealing(
+      "padded-with-zeros",
+      "the padding is spaces, which JSON allows; bytes 0 it does not",
+      "wrong_key",
+      sealBytes(Buffer.concat([Buffer.from(json), Buffer.alloc(1024 - json.length)])),
+    ),
     unsealing("empty", "an empty header", "malformed", ""),
     unsealing("too-short", "1,023 bytes", "malformed", sealBytes(Buffer.from(json.padEnd(1023)))),
     unsealing("too-long", "1,025 bytes", "malformed", sealBytes(Buffer.from(json.padEnd(1025)))),

@@ -5,8 +5,14 @@ export function requestCases() {
 }
 
 function mxcUris() {
-  const good = (name, comment, server_name, media_id) =>
-    ({ kind: "mxc", name, comment, expect: "success", input: { uri: `mxc://${server_name}/${media_id}` }, output: { server_name, media_id } });
+  const good = (name, comment, server_name, media_id) => ({
+    kind: "mxc",
+    name,
+    comment,
+    expect: "success",
+    input: { uri: `mxc://${server_name}/${media_id}` },
+    output: { server_name, media_id },
+  });
   const bad = (name, comment, uri) => ({ kind: "mxc", name, comment, expect: "refused", input: { uri } });
   return [
     good("host", "a host name", "example.org", "AbC_-9"),
@@ -36,10 +42,22 @@ function mxcUris() {
 
 function mediaRequests() {
   const MEDIA = "/_matrix/client/v1/media";
-  const good = (name, comment, path, query, output) =>
-    ({ kind: "media-request", name, comment, expect: "success", input: { path: `${MEDIA}${path}`, query }, output: { server_name: "example.org", media_id: "abc", ...output } });
-  const refused = (name, comment, path, query, errcode = "M_INVALID_PARAM", media = MEDIA) =>
-    ({ kind: "media-request", name, comment, expect: "refused", input: { path: `${media}${path}`, query }, output: { status: 400, errcode } });
+  const good = (name, comment, path, query, output) => ({
+    kind: "media-request",
+    name,
+    comment,
+    expect: "success",
+    input: { path: `${MEDIA}${path}`, query },
+    output: { server_name: "example.org", media_id: "abc", ...output },
+  });
+  const refused = (name, comment, path, query, errcode = "M_INVALID_PARAM", media = MEDIA) => ({
+    kind: "media-request",
+    name,
+    comment,
+    expect: "refused",
+    input: { path: `${media}${path}`, query },
+    output: { status: 400, errcode },
+  });
   const other = (name, comment, path) => ({ kind: "media-request", name, comment, expect: "other", input: { path, query: "" } });
   const thumbnail = "/thumbnail/example.org/abc";
   const download = "/download/example.org/abc";
@@ -51,25 +69,55 @@ function mediaRequests() {
   const refusedLegacy = (name, comment, path, query) => refused(name, comment, path, query, "M_INVALID_PARAM", V3);
   return [
     good("download", "a download", "/download/example.org/abc", "", { variant: "original" }),
-    good("download-file-name", "the file name is the client's choice", "/download/example.org/abc/na%20me.png", "", { variant: "original", file_name: "na me.png" }),
-    good("download-encoded-server", "percent-encoding in the server name", "/download/example.org%3A8448/abc", "", { server_name: "example.org:8448", variant: "original" }),
-    good("download-unknown-parameters", "unknown parameters are never an error", "/download/example.org/abc", "x=y&x=z&allow_redirect=true", { variant: "original" }),
+    good("download-file-name", "the file name is the client's choice", "/download/example.org/abc/na%20me.png", "", {
+      variant: "original",
+      file_name: "na me.png",
+    }),
+    good("download-encoded-server", "percent-encoding in the server name", "/download/example.org%3A8448/abc", "", {
+      server_name: "example.org:8448",
+      variant: "original",
+    }),
+    good(
+      "download-unknown-parameters",
+      "unknown parameters are never an error",
+      "/download/example.org/abc",
+      "x=y&x=z&allow_redirect=true",
+      { variant: "original" },
+    ),
     good("thumbnail", "a thumbnail", thumbnail, "width=32&height=64", { variant: { width: 32, height: 64 } }),
-    good("thumbnail-all", "a thumbnail with all its parameters", thumbnail, "width=32&height=64&method=crop&animated=true", { variant: { width: 32, height: 64, method: "crop", animated: true } }),
+    good("thumbnail-all", "a thumbnail with all its parameters", thumbnail, "width=32&height=64&method=crop&animated=true", {
+      variant: { width: 32, height: 64, method: "crop", animated: true },
+    }),
     legacy("legacy-download", "a download of the older endpoint", download, ""),
     legacy("legacy-r0", "its first version", download, "", {}, "/_matrix/media/r0"),
     legacy("legacy-v1", "another version", `${download}/name.png`, "", { file_name: "name.png" }, "/_matrix/media/v1"),
-    legacy("legacy-thumbnail", "a thumbnail of the older endpoint", thumbnail, "width=32&height=64", { variant: { width: 32, height: 64 } }),
+    legacy("legacy-thumbnail", "a thumbnail of the older endpoint", thumbnail, "width=32&height=64", {
+      variant: { width: 32, height: 64 },
+    }),
     legacy("legacy-not-remote", "only what the homeserver has", download, "allow_remote=false", { allow_remote: false }),
     legacy("legacy-remote", "the default, said", download, "allow_remote=true"),
     legacy("legacy-redirect", "the client can follow", download, "allow_redirect=true", { allow_redirect: true }),
     legacy("legacy-no-redirect", "the default, said", download, "allow_redirect=false"),
-    legacy("legacy-both", "both, beside a parameter that nobody knows", download, "x=y&allow_remote=false&allow_redirect=true", { allow_remote: false, allow_redirect: true }),
-    good("parameters-of-legacy", "parameters of the older endpoint mean nothing here, whatever they say", "/download/example.org/abc", "allow_remote=no&allow_redirect=1&allow_redirect=2", { variant: "original" }),
+    legacy("legacy-both", "both, beside a parameter that nobody knows", download, "x=y&allow_remote=false&allow_redirect=true", {
+      allow_remote: false,
+      allow_redirect: true,
+    }),
+    good(
+      "parameters-of-legacy",
+      "parameters of the older endpoint mean nothing here, whatever they say",
+      "/download/example.org/abc",
+      "allow_remote=no&allow_redirect=1&allow_redirect=2",
+      { variant: "original" },
+    ),
     refusedLegacy("legacy-remote-not-a-boolean", "true or false", download, "allow_remote=0"),
     refusedLegacy("legacy-redirect-empty", "true or false", download, "allow_redirect="),
     refusedLegacy("legacy-remote-twice", "given twice, and which one is meant is open", download, "allow_remote=false&allow_remote=false"),
-    refusedLegacy("legacy-redirect-twice", "given twice, and which one is meant is open", download, "allow_redirect=true&allow_redirect=false"),
+    refusedLegacy(
+      "legacy-redirect-twice",
+      "given twice, and which one is meant is open",
+      download,
+      "allow_redirect=true&allow_redirect=false",
+    ),
     refusedLegacy("legacy-bad-id", "not a media id", "/download/example.org/a.b", ""),
     refused("bad-server", "not a server name", "/download/a@b/abc", ""),
     refused("bad-id", "not a media id", "/download/example.org/a.b", ""),
@@ -86,7 +134,12 @@ function mediaRequests() {
     refused("width-twice", "given twice, and which one is meant is open", thumbnail, "width=1&width=1&height=1"),
     refused("unknown-method", "crop or scale", thumbnail, "width=1&height=1&method=fit"),
     refused("unknown-animated", "true or false", thumbnail, "width=1&height=1&animated=1"),
-    refused("timeout-twice", "a parameter that goes to the homeserver is given twice", "/download/example.org/abc", "timeout_ms=1&timeout_ms=2"),
+    refused(
+      "timeout-twice",
+      "a parameter that goes to the homeserver is given twice",
+      "/download/example.org/abc",
+      "timeout_ms=1&timeout_ms=2",
+    ),
     other("no-id", "too few segments", `${MEDIA}/download/example.org`),
     other("extra-segment", "too many segments", `${MEDIA}/download/example.org/abc/d/e`),
     other("thumbnail-file-name", "thumbnails have no file name", `${MEDIA}/thumbnail/example.org/abc/d`),
@@ -99,12 +152,30 @@ function mediaRequests() {
 
 function optIns() {
   const query = (parameters) => parameters.replaceAll("p.", "org.matrix.msc4097.");
-  const yes = (name, comment, parameters, delivery, verbatim = false) =>
-    ({ kind: "opt-in", name, comment, expect: "opted_in", input: { query: query(parameters) }, output: { delivery, alg: "chacha20", verbatim } });
-  const no = (name, comment, parameters) => ({ kind: "opt-in", name, comment, expect: "not_opted_in", input: { query: query(parameters) } });
+  const yes = (name, comment, parameters, delivery, verbatim = false) => ({
+    kind: "opt-in",
+    name,
+    comment,
+    expect: "opted_in",
+    input: { query: query(parameters) },
+    output: { delivery, alg: "chacha20", verbatim },
+  });
+  const no = (name, comment, parameters) => ({
+    kind: "opt-in",
+    name,
+    comment,
+    expect: "not_opted_in",
+    input: { query: query(parameters) },
+  });
   /** The client opted in, and the origin cannot serve it as it asks. */
-  const plainly = (name, comment, parameters) =>
-    ({ kind: "opt-in", name, comment, expect: "served_plainly", input: { query: query(parameters) }, output: { plain: "not-supported" } });
+  const plainly = (name, comment, parameters) => ({
+    kind: "opt-in",
+    name,
+    comment,
+    expect: "served_plainly",
+    input: { query: query(parameters) },
+    output: { plain: "not-supported" },
+  });
   return [
     yes("redirect", "the algorithm is chacha20 where none is named", "p.delivery=redirect", "redirect"),
     yes("json", "the other delivery", "p.delivery=json&p.alg=chacha20", "json"),
@@ -131,9 +202,22 @@ function optIns() {
 }
 
 function ranges() {
-  const part = (name, comment, range, size, first, last) =>
-    ({ kind: "range", name, comment, expect: "part", input: { range, size }, output: { content_range: `bytes ${first}-${last}/${size}`, length: last - first + 1 } });
-  const whole = (name, comment, range, size = 1000) => ({ kind: "range", name, comment, expect: "whole", input: { range, size }, output: { length: size } });
+  const part = (name, comment, range, size, first, last) => ({
+    kind: "range",
+    name,
+    comment,
+    expect: "part",
+    input: { range, size },
+    output: { content_range: `bytes ${first}-${last}/${size}`, length: last - first + 1 },
+  });
+  const whole = (name, comment, range, size = 1000) => ({
+    kind: "range",
+    name,
+    comment,
+    expect: "whole",
+    input: { range, size },
+    output: { length: size },
+  });
   const not = (name, comment, range, size) => ({ kind: "range", name, comment, expect: "unsatisfiable", input: { range, size } });
   return [
     part("first-bytes", "the first hundred bytes", "bytes=0-99", 1000, 0, 99),
@@ -156,7 +240,11 @@ function ranges() {
     whole("reversed", "the last byte lies before the first", "bytes=5-2"),
     whole("letters", "not numbers", "bytes=a-b"),
     whole("signs", "signs are no digits", "bytes=+1-2"),
-    whole("reversed-beyond-64-bits", "the last byte lies before the first, both beyond 64 bits", "bytes=99999999999999999999-88888888888888888888"),
+    whole(
+      "reversed-beyond-64-bits",
+      "the last byte lies before the first, both beyond 64 bits",
+      "bytes=99999999999999999999-88888888888888888888",
+    ),
     whole("empty-object", "everything of an object of no bytes", "bytes=0-", 0),
     whole("empty-object-suffix", "the last bytes of an object of no bytes", "bytes=-5", 0),
     whole("empty-object-from-middle", "any range of an object of no bytes", "bytes=5-9", 0),

@@ -58,8 +58,15 @@ function grants() {
     input: { record: record(changes), now_ms: GRANT.expires_ts - 1 },
     output: { content: "encrypted", object: `${PATH}/download/example.org/abc`, size: 5, ...output },
   });
-  const not = (expect) => (name, comment, changes, now_ms = GRANT.expires_ts - 1) =>
-    ({ kind: "grant", name, comment, expect, input: { record: record(changes), now_ms } });
+  const not =
+    (expect) =>
+    (name, comment, changes, now_ms = GRANT.expires_ts - 1) => ({
+      kind: "grant",
+      name,
+      comment,
+      expect,
+      input: { record: record(changes), now_ms },
+    });
   const refused = not("refused");
   const unencrypted = { alg: undefined, key: undefined };
   const thumbnail = (thumbnail) => ({ thumbnail });
@@ -67,10 +74,17 @@ function grants() {
     accepted("encrypted", "an encrypted original", {}),
     accepted("verbatim", "an object that is ciphertext already", { content: "verbatim", ...unencrypted }, { content: "verbatim" }),
     accepted("plain", "a plain link", { content: "plain", ...unencrypted }, { content: "plain" }),
-    accepted("thumbnail", "a thumbnail", thumbnail({ width: 32, height: 64 }), { object: `${PATH}/thumbnail/example.org/abc?width=32&height=64` }),
-    accepted("thumbnail-all", "a thumbnail with all its parameters", thumbnail({ width: 32, height: 64, method: "scale", animated: false }), {
-      object: `${PATH}/thumbnail/example.org/abc?width=32&height=64&method=scale&animated=false`,
+    accepted("thumbnail", "a thumbnail", thumbnail({ width: 32, height: 64 }), {
+      object: `${PATH}/thumbnail/example.org/abc?width=32&height=64`,
     }),
+    accepted(
+      "thumbnail-all",
+      "a thumbnail with all its parameters",
+      thumbnail({ width: 32, height: 64, method: "scale", animated: false }),
+      {
+        object: `${PATH}/thumbnail/example.org/abc?width=32&height=64&method=scale&animated=false`,
+      },
+    ),
     accepted("pinned-etag", "a store that tells an entity tag", { pins: { size: 5, etag: '"abc"' } }),
     not("expired")("expired", "the first moment that is too late", {}, GRANT.expires_ts),
     refused("other-version", "a record of a later version", { v: 2 }),
@@ -102,9 +116,19 @@ function pins() {
   const tagged = { size: 5, etag: '"abc"' };
   return [
     same("length", "the length is that of mint", { size: 5 }, length),
-    same("length-of-a-part", "a part names the length of the whole", { size: 5 }, { "content-length": "2", "content-range": "bytes 0-1/5" }),
+    same(
+      "length-of-a-part",
+      "a part names the length of the whole",
+      { size: 5 },
+      { "content-length": "2", "content-range": "bytes 0-1/5" },
+    ),
     same("etag", "length and entity tag are those of mint", tagged, { ...length, etag: '"abc"' }),
-    same("etag-of-synapse", "an unquoted tag, the same for everything: no help and no harm", { size: 5, etag: "1" }, { ...length, etag: "1" }),
+    same(
+      "etag-of-synapse",
+      "an unquoted tag, the same for everything: no help and no harm",
+      { size: 5, etag: "1" },
+      { ...length, etag: "1" },
+    ),
     same("etag-weak", "a weak tag, told twice", { size: 5, etag: 'W/"abc"' }, { ...length, etag: 'W/"abc"' }),
     changed("etag-not-said", "the entity tag is gone: the evidence is missing", tagged, length),
     changed("etag-weak-now", "the same tag, but a weak one now", tagged, { ...length, etag: 'W/"abc"' }),
@@ -130,17 +154,50 @@ function mintedMetadata() {
   const picture = { content_type: "image/png", content_disposition: "inline; filename=x.png" };
   return [
     minted("as-stored", "type, disposition and name of the homeserver", picture, { inline: true, file_name: "x.png" }),
-    minted("clients-name", "the name at the end of the path wins", { ...picture, file_name: "y.png" }, { inline: true, file_name: "y.png" }),
+    minted(
+      "clients-name",
+      "the name at the end of the path wins",
+      { ...picture, file_name: "y.png" },
+      { inline: true, file_name: "y.png" },
+    ),
     minted("no-name", "no name at all", { ...picture, content_disposition: "inline" }, { inline: true }),
     minted("no-disposition", "nothing said is attachment", { content_type: "image/png" }, { inline: false }),
-    minted("active-type", "a type that a browser would run is never inline", { ...picture, content_type: "text/html" }, { inline: false, file_name: "x.png" }),
-    minted("encoded-name", "a name of RFC 8187", { ...picture, content_disposition: "attachment; filename*=utf-8''%E2%98%83.png" }, { inline: false, file_name: "\u2603.png" }),
-    minted("quoted-name", "semicolons and quotes in a name", { ...picture, content_disposition: 'attachment; filename="a;b \\"c\\".png"' }, { inline: false, file_name: 'a;b "c".png' }),
-    minted("long-name", "a long name is shortened and keeps its extension", { ...picture, file_name: `${"\u2603".repeat(500)}.tar` }, {
-      inline: true, file_name_starts: "\u2603".repeat(50), file_name_ends: "\u2603.tar",
-    }),
-    minted("long-type", "a type longer than 255 bytes gives way", { content_type: `image/${"x".repeat(300)}`, content_disposition: "inline" }, {
-      content_type: "application/octet-stream", inline: false,
-    }),
+    minted(
+      "active-type",
+      "a type that a browser would run is never inline",
+      { ...picture, content_type: "text/html" },
+      { inline: false, file_name: "x.png" },
+    ),
+    minted(
+      "encoded-name",
+      "a name of RFC 8187",
+      { ...picture, content_disposition: "attachment; filename*=utf-8''%E2%98%83.png" },
+      { inline: false, file_name: "\u2603.png" },
+    ),
+    minted(
+      "quoted-name",
+      "semicolons and quotes in a name",
+      { ...picture, content_disposition: 'attachment; filename="a;b \\"c\\".png"' },
+      { inline: false, file_name: 'a;b "c".png' },
+    ),
+    minted(
+      "long-name",
+      "a long name is shortened and keeps its extension",
+      { ...picture, file_name: `${"\u2603".repeat(500)}.tar` },
+      {
+        inline: true,
+        file_name_starts: "\u2603".repeat(50),
+        file_name_ends: "\u2603.tar",
+      },
+    ),
+    minted(
+      "long-type",
+      "a type longer than 255 bytes gives way",
+      { content_type: `image/${"x".repeat(300)}`, content_disposition: "inline" },
+      {
+        content_type: "application/octet-stream",
+        inline: false,
+      },
+    ),
   ];
 }

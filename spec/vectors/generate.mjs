@@ -4,11 +4,13 @@
 //   node spec/vectors/generate.mjs --check    write nothing; exit with 1 if a file differs, is missing or is left over
 //
 // Needs Node 22 and no packages. The same cases give the same bytes on every machine.
+import { deepStrictEqual } from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { cases } from "./cases.mjs";
+import { answer, download, mediaConfig, response } from "./reference-client.mjs";
 
 const root = dirname(fileURLToPath(import.meta.url));
 const check = process.argv[2] === "--check";
@@ -19,10 +21,12 @@ if (process.argv.length > (check ? 3 : 2)) {
 
 /** Path within this folder → the file's text. */
 const wanted = new Map();
-for (const { kind, name, comment, expect, input, output } of cases()) {
+for (const { kind, name, comment, expect, or, input, output } of cases()) {
   const path = join(kind, `${name}.json`);
   if (wanted.has(path)) throw new Error(`two cases are named ${path}`);
-  wanted.set(path, `${JSON.stringify({ kind, comment, expect, input, output }, null, 2)}\n`);
+  const text = JSON.stringify({ kind, comment, expect, or, input, output }, null, 2);
+  compareWithReference(path, JSON.parse(text));
+  wanted.set(path, `${text}\n`);
 }
 
 const present = new Set(
@@ -49,3 +53,16 @@ if (check) {
   for (const path of leftOver) rmSync(join(root, path));
 }
 console.log(`${wanted.size} vectors, ${stale.length} changed, ${leftOver.length} removed`);
+
+/** Fails if the reference implementation of a client makes something else of the input than the case says. */
+function compareWithReference(path, { kind, expect, or, input, output }) {
+  const judge = { answer, download, "media-config": mediaConfig, response }[kind];
+  if (!judge) return;
+  const [word, made] = judge(input);
+  if (word === or) return;
+  try {
+    deepStrictEqual({ expect: word, output: made }, { expect, output });
+  } catch (cause) {
+    throw new Error(`the reference disagrees with ${path}`, { cause });
+  }
+}

@@ -10,22 +10,55 @@ const NONCES = {
   metadata: Buffer.from("000000000000000000000001", "hex"),
 };
 
-/** Unpadded base64url. */
+/**
+ * Unpadded base64url.
+ *
+ * @param {Uint8Array} bytes
+ */
 export const base64url = (bytes) => Buffer.from(bytes).toString("base64url");
 
-/** Lower-case hex. */
+/**
+ * Lower-case hex.
+ *
+ * @param {Uint8Array} bytes
+ */
 export const hex = (bytes) => Buffer.from(bytes).toString("hex");
 
-/** SHA-256 as lower-case hex. */
+/**
+ * The bytes of a text in hex.
+ *
+ * @param {string} text
+ */
+export const unhex = (text) => Buffer.from(text, "hex");
+
+/**
+ * SHA-256 as lower-case hex.
+ *
+ * @param {Uint8Array | string} bytes
+ */
 export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
-/** 32 bytes that look random and are the same in every run. */
+/**
+ * 32 bytes that look random and are the same in every run.
+ *
+ * @param {string} label
+ */
 export const bytes32 = (label) => createHash("sha256").update(`cloakroom test vectors: ${label}`).digest();
 
-/** `count` bytes 0, 1, 2 ... 255, 0 ... from `first` on. */
+/**
+ * `count` bytes 0, 1, 2 ... 255, 0 ... from `first` on.
+ *
+ * @param {number} count
+ */
 export const counting = (count, first = 0) => Buffer.from(Array.from({ length: count }, (_, i) => (first + i) % 256));
 
-/** For each algorithm: the length of its blocks, and OpenSSL's cipher at a block of the keystream. */
+/**
+ * An algorithm: the length of its blocks, and OpenSSL's cipher at a block of the keystream.
+ *
+ * @typedef {{ blockBytes: number, cipherAt: (key: Uint8Array, nonce: Buffer, block: number) => import("node:crypto").Cipheriv }} Algorithm
+ */
+
+/** @type {Record<string, Algorithm>} */
 const ALGORITHMS = {
   chacha20: {
     blockBytes: 64,
@@ -46,7 +79,15 @@ const ALGORITHMS = {
   },
 };
 
-/** XORs `data` with the keystream of `stream` ("body" or "metadata") from byte `offset` on. Encrypts and decrypts. */
+/**
+ * XORs `data` with the keystream of `stream` from byte `offset` on. Encrypts and decrypts.
+ *
+ * @param {Uint8Array} key
+ * @param {"body" | "metadata"} stream
+ * @param {number} offset in bytes
+ * @param {Uint8Array} data
+ * @param {string} [alg]
+ */
 export function xor(key, stream, offset, data, alg = "chacha20") {
   if (offset + data.length > KEYSTREAM_BYTES) throw new RangeError("beyond the end of the keystream");
   if (data.length === 0) return Buffer.alloc(0);
@@ -56,7 +97,13 @@ export function xor(key, stream, offset, data, alg = "chacha20") {
   return cipher.update(data);
 }
 
-/** The value of the metadata header for this JSON text. */
+/**
+ * The value of the metadata header for this JSON text.
+ *
+ * @param {Uint8Array} key
+ * @param {string} json
+ * @param {string} [alg]
+ */
 export function seal(key, json, alg = "chacha20") {
   const padded = Buffer.alloc(SEALED_METADATA_BYTES, " ");
   if (Buffer.byteLength(json) > padded.length) throw new RangeError("the metadata is too long to seal");

@@ -29,6 +29,22 @@ pub struct KeystreamEnd {
 /// The keystream of one key, and a position in it. **Confidential only, not authenticated.**
 ///
 /// [`Keystream::apply`] both encrypts and decrypts. The key is wiped on drop.
+///
+/// ```
+/// use cloakroom::cipher::{Key, Keystream, KeystreamEnd};
+///
+/// let key = Key::from_bytes([7; 32]);
+/// let mut object = *b"holiday pictures";
+/// Keystream::body(&key).apply(&mut object)?;
+///
+/// // A client that has only the last 8 bytes decrypts those.
+/// let mut keystream = Keystream::body(&key);
+/// keystream.seek(8)?;
+/// keystream.apply(&mut object[8..])?;
+/// assert_eq!(&object[8..], b"pictures");
+/// assert_eq!(keystream.position(), 16);
+/// # Ok::<(), KeystreamEnd>(())
+/// ```
 pub struct Keystream {
     key: Key,
     nonce: [u8; 12],

@@ -8,7 +8,7 @@ use super::{Algorithm, Keystream, KeystreamEnd};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WindowError {
     /// The upstream body ended before its promised length.
-    #[error("the upstream sent {got} bytes of the {promised} it promised")]
+    #[error("the upstream sent only {got} of the {promised} bytes that it promised")]
     Truncated {
         /// Bytes received.
         got: u64,
@@ -16,7 +16,7 @@ pub enum WindowError {
         promised: u64,
     },
     /// The upstream sent more bytes than it promised.
-    #[error("the upstream sent more than the {promised} bytes it promised")]
+    #[error("the upstream sent more than the {promised} bytes that it promised")]
     Surplus {
         /// Bytes promised.
         promised: u64,
@@ -29,6 +29,27 @@ pub enum WindowError {
 /// A window onto an upstream body: the part that a client gets. It counts every byte of the body.
 ///
 /// With a keystream it encrypts the bytes in place: **confidential only, not authenticated**.
+///
+/// ```
+/// use cloakroom::cipher::{Window, WindowError};
+///
+/// // A client asks for bytes 6..14 of an object, and the homeserver sends bytes 0..18 in two chunks.
+/// let mut window = Window::onto(0..18, 6..14, None)?;
+/// assert_eq!(window.length(), 8);
+///
+/// let mut chunks = [b"bytes of ".to_vec(), b"a picture".to_vec()];
+/// let mut shown = Vec::new();
+/// for chunk in &mut chunks {
+///     let part = window.push(chunk)?;
+///     shown.extend_from_slice(&chunk[part]);
+/// }
+/// assert_eq!(shown, b"of a pic");
+///
+/// // All 18 bytes came. A body that ends early is an error instead.
+/// window.finish()?;
+/// assert!(matches!(Window::onto(0..18, 6..14, None)?.finish(), Err(WindowError::Truncated { got: 0, promised: 18 })));
+/// # Ok::<(), WindowError>(())
+/// ```
 #[derive(Debug)]
 pub struct Window {
     keystream: Option<Keystream>,

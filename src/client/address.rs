@@ -6,11 +6,11 @@ use crate::protocol::WebOrigin;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HomeserverUrlError {
     /// The text is not `https://host[:port][/path]`.
-    #[error("expected https://host, with a port or a path where the homeserver has one")]
+    #[error("expected https://host, with a port or path if the homeserver has one")]
     NotUrl,
     /// The text is plain http to another machine. Others could read the access token on the way.
     #[error(
-        "http would send the access token unencrypted: use https (http is for localhost, 127.0.0.1, [::1])"
+        "http would send the access token unencrypted: use https (http works only for localhost, 127.0.0.1, [::1])"
     )]
     Insecure,
 }

@@ -2,73 +2,100 @@
 //! (`spec/msc4097.md`, sections 2 and 9.1).
 
 use http::StatusCode;
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
+use crate::cipher::KEYSTREAM_BYTES;
 use crate::protocol::{OptIn, PREFIX, WebOrigin};
 
 /// The member `org.matrix.msc4097` of `GET /_matrix/client/v1/media/config`:
-/// `{"deliveries": ["redirect", "json"], "algs": ["chacha20"], "edge": "https://media.example.net"}`.
+/// `{"deliveries": ["redirect", "json"], "algs": ["chacha20"], "edge": "https://media.example.net", "min_size": 65536}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advertised {
     edge: WebOrigin,
     /// `None` allows any delivery. The homeserver's response then shows whether it serves that delivery.
-    deliveries: Option<Vec<String>>,
-    algs: Option<Vec<String>>,
+    deliveries: Option<Vec<Value>>,
+    algs: Option<Vec<Value>>,
+    min_bytes: u64,
+    max_bytes: u64,
 }
 
-#[derive(Deserialize)]
-struct Record {
-    edge: String,
-    deliveries: Option<Vec<String>>,
-    algs: Option<Vec<String>>,
-}
-
-/// The reason why a client asks for plain media although its user wants to opt in.
+/// The reason why a client asks for plain media although its user wants to opt in. If several reasons apply, it is the
+/// first one in this list (`spec/msc4097.md`, section 9.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdvertised {
     /// The homeserver refused to send its media config. Guests, for example, may not read it.
-    #[error("the homeserver answered {} to the request for its media config", .0.as_u16())]
+    #[error("the homeserver returned {} for its media config", .0.as_u16())]
     Status(StatusCode),
-    /// The media config is not the JSON that the specification describes.
-    #[error("the homeserver's media config cannot be read")]
+    /// The media config is not the JSON that the specification describes, or is longer than
+    /// [`Advertised::MAX_CONFIG_BYTES`].
+    #[error("cannot parse the homeserver's media config")]
     Malformed,
     /// The media config does not mention this protocol.
     #[error("the homeserver does not offer encrypted delivery")]
     Absent,
-    /// The edge is not a web origin, or is neither https nor the local machine.
-    #[error(
-        "the homeserver advertises an edge that is not an https web origin like https://media.example.net"
-    )]
+    /// The edge is not a web origin in canonical form.
+    #[error("the advertised edge is not a web origin like https://media.example.net")]
     Edge,
+    /// The edge is neither https nor on this machine.
+    #[error("the advertised edge is not https")]
+    InsecureEdge,
     /// The homeserver does not offer the delivery that the client uses.
-    #[error("the homeserver does not offer the delivery that was asked for")]
+    #[error("the homeserver does not offer the requested delivery")]
     Delivery,
     /// The homeserver does not offer the algorithm that the client uses.
-    #[error("the homeserver offers no algorithm that this client knows")]
+    #[error("the homeserver offers no algorithm that this client supports")]
     Algorithm,
+    /// The homeserver would serve the object plainly.
+    #[error("the homeserver gives no links to objects below {min_bytes} bytes")]
+    TooSmall {
+        /// The length of the smallest objects that get links.
+        min_bytes: u64,
+    },
+    /// The homeserver would serve the object plainly.
+    #[error("the homeserver gives no links to objects above {max_bytes} bytes")]
+    TooLarge {
+        /// The length of the largest objects that get links.
+        max_bytes: u64,
+    },
 }
 
 impl Advertised {
+    /// The size limit of a media config, in bytes.
+    pub const MAX_CONFIG_BYTES: usize = 64 * 1024;
+
     /// Reads a media config.
     ///
     /// # Errors
-    /// [`NotAdvertised::Malformed`], [`NotAdvertised::Absent`] or [`NotAdvertised::Edge`].
+    /// The reason why the client does not opt in.
     pub fn from_config(json: &[u8]) -> Result<Self, NotAdvertised> {
-        let config: serde_json::Map<String, serde_json::Value> =
+        if json.len() > Self::MAX_CONFIG_BYTES {
+            return Err(NotAdvertised::Malformed);
+        }
+        let config: Map<String, Value> =
             serde_json::from_slice(json).map_err(|_| NotAdvertised::Malformed)?;
-        let about = config.get(PREFIX).ok_or(NotAdvertised::Absent)?;
-        let Record { edge, deliveries, algs } =
-            Record::deserialize(about).map_err(|_| NotAdvertised::Malformed)?;
-        let edge = WebOrigin::parse(&edge).ok_or(NotAdvertised::Edge)?;
-        Ok(Self { edge, deliveries, algs })
+        let about = match config.get(PREFIX) {
+            None | Some(Value::Null) => return Err(NotAdvertised::Absent),
+            Some(Value::Object(about)) => about,
+            Some(_) => return Err(NotAdvertised::Malformed),
+        };
+        let Some(Value::String(edge)) = about.get("edge") else { return Err(NotAdvertised::Malformed) };
+        let (deliveries, algs) = (names(about.get("deliveries"))?, names(about.get("algs"))?);
+        let edge = WebOrigin::canonical(edge).ok_or(NotAdvertised::Edge)?;
+        if !edge.is_secure() {
+            return Err(NotAdvertised::InsecureEdge);
+        }
+        let min_bytes = limit(about.get("min_size")).unwrap_or(0);
+        let max_bytes = limit(about.get("max_size")).unwrap_or(KEYSTREAM_BYTES - 1);
+        Ok(Self { edge, deliveries, algs, min_bytes, max_bytes })
     }
 
-    /// Returns the edge's web origin, if the homeserver offers the delivery and the algorithm of `opt_in`.
+    /// Returns the edge's web origin, if the homeserver offers the delivery and the algorithm of `opt_in`, and a link to an
+    /// object of `size_bytes`, if the client knows the size.
     ///
     /// # Errors
-    /// [`NotAdvertised::Delivery`] or [`NotAdvertised::Algorithm`].
-    pub fn edge_for(self, opt_in: OptIn) -> Result<WebOrigin, NotAdvertised> {
-        let offers = |offered: &Option<Vec<String>>, wanted: &str| {
+    /// The reason why the client does not opt in.
+    pub fn edge_for(self, opt_in: OptIn, size_bytes: Option<u64>) -> Result<WebOrigin, NotAdvertised> {
+        let offers = |offered: &Option<Vec<Value>>, wanted: &str| {
             offered.as_ref().is_none_or(|offered| offered.iter().any(|word| word == wanted))
         };
         if !offers(&self.deliveries, opt_in.delivery.as_str()) {
@@ -77,8 +104,33 @@ impl Advertised {
         if !offers(&self.algs, opt_in.alg.as_str()) {
             return Err(NotAdvertised::Algorithm);
         }
+        size_bytes.map_or(Ok(()), |size_bytes| self.links(size_bytes))?;
         Ok(self.edge)
     }
+
+    /// Decides whether it is worth asking for a link to an object of `size_bytes`: the homeserver would serve it
+    /// plainly otherwise.
+    pub fn links(&self, size_bytes: u64) -> Result<(), NotAdvertised> {
+        let Self { min_bytes, max_bytes, .. } = *self;
+        if size_bytes < min_bytes {
+            return Err(NotAdvertised::TooSmall { min_bytes });
+        }
+        if size_bytes > max_bytes { Err(NotAdvertised::TooLarge { max_bytes }) } else { Ok(()) }
+    }
+}
+
+/// Reads a list of names. Members of another kind are names that nobody knows.
+fn names(value: Option<&Value>) -> Result<Option<Vec<Value>>, NotAdvertised> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Array(names)) => Ok(Some(names.clone())),
+        Some(_) => Err(NotAdvertised::Malformed),
+    }
+}
+
+/// Reads a limit in bytes. A malformed one counts as absent, because limits only save requests.
+fn limit(value: Option<&Value>) -> Option<u64> {
+    value.and_then(Value::as_u64).filter(|bytes| *bytes < KEYSTREAM_BYTES)
 }
 
 #[cfg(test)]
@@ -89,46 +141,39 @@ mod tests {
     fn edge(about: &str) -> Result<String, NotAdvertised> {
         let config = format!(r#"{{"m.upload.size":1,"org.matrix.msc4097":{about}}}"#);
         let opt_in = OptIn { delivery: Delivery::Redirect, alg: Algorithm::ChaCha20, verbatim: false };
-        let edge = Advertised::from_config(config.as_bytes())?.edge_for(opt_in)?;
+        let edge = Advertised::from_config(config.as_bytes())?.edge_for(opt_in, None)?;
         Ok(edge.to_string())
     }
 
     #[test]
-    fn a_suitable_offer_names_the_edge() {
-        for about in [
-            r#"{"deliveries":["json","redirect"],"algs":["chacha20","x"],"edge":"https://m.example"}"#,
-            r#"{"edge":"https://m.example","new":1}"#,
-            r#"{"edge":"https://m.example/"}"#,
-        ] {
-            assert_eq!(edge(about).as_deref(), Ok("https://m.example"), "{about}");
-        }
-        assert_eq!(edge(r#"{"edge":"http://127.0.0.1:8787"}"#).as_deref(), Ok("http://127.0.0.1:8787"));
-    }
-
-    #[test]
-    fn an_unsuitable_offer_is_not_used() {
+    fn reasons_are_checked_in_their_order() {
         use NotAdvertised as No;
         for (about, reason) in [
-            (r#"{"edge":"https://m.example","deliveries":["json"]}"#, No::Delivery),
+            (r#"{"edge":"http://m.example/","algs":1}"#, No::Malformed),
+            (r#"{"edge":"http://m.example/","algs":[]}"#, No::Edge),
+            (r#"{"edge":"http://m.example","algs":[]}"#, No::InsecureEdge),
+            (r#"{"edge":"https://m.example","deliveries":[],"algs":[]}"#, No::Delivery),
             (r#"{"edge":"https://m.example","algs":[]}"#, No::Algorithm),
-            (r#"{"edge":"http://m.example"}"#, No::Edge),
-            (r#"{"edge":"m.example"}"#, No::Edge),
-            (r#"{"edge":"https://m.example/path"}"#, No::Edge),
-            (r#"{"edge":"https://m.example//"}"#, No::Edge),
-            (r#"{"edge":"https://m.example?x=y"}"#, No::Edge),
-            (r#"{"edge":"https://m.example/?x=y"}"#, No::Edge),
-            (r#"{"edge":"https://m.example#x"}"#, No::Edge),
-            (r#"{"edge":"https://me@m.example"}"#, No::Edge),
-            (r#"{"edge":"https://M.example"}"#, No::Edge),
-            (r#"{"edge":"https://m.example:443"}"#, No::Edge),
-            (r#"{"edge":1}"#, No::Malformed),
-            ("{}", No::Malformed),
-            ("true", No::Malformed),
         ] {
             assert_eq!(edge(about), Err(reason), "{about}");
         }
-        assert_eq!(Advertised::from_config(br#"{"m.upload.size":1}"#), Err(No::Absent));
-        assert_eq!(Advertised::from_config(b"[]"), Err(No::Malformed));
-        assert_eq!(Advertised::from_config(b""), Err(No::Malformed));
+        let offer = r#"{"edge":"https://m.example","deliveries":["json",7,"redirect"],"algs":null,"new":1}"#;
+        assert_eq!(edge(offer).as_deref(), Ok("https://m.example"));
+    }
+
+    #[test]
+    fn sizes_that_are_worth_asking_for() {
+        let links = |about: &str, size| {
+            let config = format!(r#"{{"{PREFIX}":{{"edge":"https://m.example",{about}}}}}"#);
+            Advertised::from_config(config.as_bytes()).unwrap().links(size)
+        };
+        let limits = r#""min_size":10,"max_size":20"#;
+        assert_eq!([10, 20].map(|size| links(limits, size)), [Ok(()); 2]);
+        assert_eq!(links(limits, 9), Err(NotAdvertised::TooSmall { min_bytes: 10 }));
+        assert_eq!(links(limits, 21), Err(NotAdvertised::TooLarge { max_bytes: 20 }));
+        let malformed = r#""min_size":"10","max_size":-1"#;
+        assert_eq!([0, KEYSTREAM_BYTES - 1].map(|size| links(malformed, size)), [Ok(()); 2]);
+        let max_bytes = KEYSTREAM_BYTES - 1;
+        assert_eq!(links(malformed, KEYSTREAM_BYTES), Err(NotAdvertised::TooLarge { max_bytes }));
     }
 }

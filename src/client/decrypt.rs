@@ -12,7 +12,7 @@ use crate::protocol::{ByteRange, Metadata, MetadataError, decimal, header, is_en
 /// The reason why a response does not give the requested bytes. The caller must drop all saved bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// The edge marks the response as another kind of link than the answer promised.
+    /// The edge does not mark the response, or marks it as another kind of link than the answer promised.
     #[error("the response to the link is not marked as {promised}")]
     OtherLink {
         /// The kind that the answer promised: `encrypted` or `verbatim`.
@@ -25,10 +25,12 @@ pub enum BodyError {
     #[error(transparent)]
     Metadata(#[from] MetadataError),
     /// The sealed metadata differs from the answer's, so the link gives another object.
-    #[error("the link's metadata is not that of the answer")]
+    #[error("the link's metadata differs from the answer's")]
     OtherMetadata,
     /// The response gives another length than the answer.
-    #[error("the object should have {expected_bytes} bytes, but the response is about {got_bytes}")]
+    #[error(
+        "expected an object of {expected_bytes} bytes, but the response describes one of {got_bytes} bytes"
+    )]
     OtherSize {
         /// The length according to the answer, or to `Content-Range`.
         expected_bytes: u64,
@@ -36,22 +38,36 @@ pub enum BodyError {
         got_bytes: u64,
     },
     /// The body has a content coding, although the client asked for `identity`.
-    #[error("the body is coded although it was asked for as it is")]
+    #[error("the body has a content coding that was not asked for")]
     Encoded,
     /// A 206 has another range than the requested one, has none, or no range was requested.
-    #[error("the response gives another range than the one that was asked for")]
+    #[error("the response covers a range that was not asked for")]
     OtherRange,
+    /// The homeserver sent only the beginning of the requested range, as RFC 9110 section 15.3.7 allows. The client has to
+    /// request the rest as another range.
+    #[error(
+        "the server offers only the bytes {}-{} of the requested bytes {}-{}",
+        .sent.start(), .sent.end() - 1, .asked.start(), .asked.end() - 1
+    )]
+    ShorterRange {
+        /// The bytes that the response has.
+        sent: ByteRange,
+        /// The bytes of the range, in an object of this length.
+        asked: ByteRange,
+    },
     /// The server sent the whole object instead of the range, and its length is unknown.
-    #[error("the server ignored the range and does not say how long the media is")]
+    #[error("the server ignored the range and did not send the length of the media")]
     RangeIgnored,
     /// The object has no byte of the range.
-    #[error("the range lies beyond the end of the media{}", of_size(*.size_bytes))]
+    #[error("the range starts beyond the end of the media{}", of_size(*.size_bytes))]
     BeyondEnd {
         /// The object's length, if known.
         size_bytes: Option<u64>,
     },
     /// The object is longer than a keystream.
-    #[error("the object has {size_bytes} bytes, but encrypted ones have fewer than {KEYSTREAM_BYTES}")]
+    #[error(
+        "the object has {size_bytes} bytes, but encrypted delivery is limited to fewer than {KEYSTREAM_BYTES}"
+    )]
     TooLong {
         /// The object's length.
         size_bytes: u64,
@@ -65,7 +81,7 @@ pub enum BodyError {
         promised_bytes: Option<u64>,
     },
     /// The body is too long.
-    #[error("the body is longer than the {promised_bytes} bytes it should have")]
+    #[error("the body is longer than the promised {promised_bytes} bytes")]
     Surplus {
         /// The length that the body should have.
         promised_bytes: u64,
@@ -77,7 +93,7 @@ fn progress(got: u64, promised: Option<u64>) -> String {
 }
 
 fn of_size(bytes: Option<u64>) -> String {
-    bytes.map_or_else(String::new, |bytes| format!(", which has {bytes} bytes"))
+    bytes.map_or_else(String::new, |bytes| format!(" ({bytes} bytes)"))
 }
 
 /// A body of media that is being received. It decrypts chunks in place, cuts out the range, and counts bytes.
@@ -161,10 +177,16 @@ impl Body {
             let (part, size) = ByteRange::from_content_range(headers).ok_or(BodyError::OtherRange)?;
             same_size(expected, Some(size))?;
             same_size(Some(part.length()), body_length)?;
-            if range.and_then(|range| range.resolve(size)) != Some(part) {
-                return Err(BodyError::OtherRange);
-            }
-            return Self::window(part.into(), part.into(), key);
+            return match range.and_then(|range| range.resolve(size)) {
+                Some(asked) if asked == part => Self::window(part.into(), part.into(), key),
+                // An edge gives exactly the range.
+                Some(asked)
+                    if expected.is_none() && asked.start() == part.start() && asked.end() > part.end() =>
+                {
+                    Err(BodyError::ShorterRange { sent: part, asked })
+                }
+                _ => Err(BodyError::OtherRange),
+            };
         }
         same_size(expected, body_length)?;
         // An empty object has no parts, so a 200 is right for every range.
@@ -238,9 +260,9 @@ impl Body {
     }
 }
 
-/// Checks that the edge marks the link as `promised`. A missing mark is allowed in version 1.
+/// Checks that the edge marks the link, exactly once, as `promised`.
 fn check_link(headers: &HeaderMap, promised: &'static str) -> Result<(), BodyError> {
-    if headers.get_all(header::LINK).iter().all(|said| said == promised) {
+    if headers.get_all(header::LINK).iter().eq([promised]) {
         return Ok(());
     }
     Err(BodyError::OtherLink { promised })

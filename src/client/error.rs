@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::{BodyError, safe_text};
+use crate::protocol::WebOrigin;
 
 /// The length limit of a homeserver's text that we show, in characters.
 const MAX_SHOWN_CHARS: usize = 300;
@@ -12,26 +13,31 @@ const MAX_SHOWN_CHARS: usize = 300;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
     /// The homeserver sent an error.
-    #[error("the homeserver answered {0}")]
+    #[error("the homeserver returned {0}")]
     Homeserver(Refusal),
     /// The edge sent a status that ends the download (`spec/msc4097.md`, section 9.5).
-    #[error("the edge answered {}", .0.as_u16())]
+    #[error("the edge returned {}", .0.as_u16())]
     Edge(StatusCode),
     /// The homeserver redirected to a server that sent an error.
-    #[error("the server that the homeserver redirected to answered {}", .0.as_u16())]
-    Elsewhere(StatusCode),
+    #[error("the redirect target {origin} returned {}", .status.as_u16())]
+    Elsewhere {
+        /// The server's web origin.
+        origin: WebOrigin,
+        /// The HTTP status of its response.
+        status: StatusCode,
+    },
     /// There are too many redirects in a row. The field is the limit.
     #[error("more than {0} redirects in a row")]
     TooManyRedirects(u8),
     /// A redirect has no usable `Location`.
-    #[error("a redirect leads to no http or https address")]
+    #[error("invalid redirect: it does not lead to an http or https URL")]
     BadRedirect,
     /// A redirect leads from https to http.
-    #[error("a redirect leads from https to http")]
+    #[error("insecure redirect: it leads from https to http")]
     InsecureRedirect,
     /// A response has the answer header, but the client did not opt in, or the header names another delivery,
     /// or the response has another status, or has the header more than once.
-    #[error("an answer came that was not asked for")]
+    #[error("the homeserver sent an answer that was not asked for")]
     UnaskedAnswer,
     /// The body, or what its headers say about it, is not as expected.
     #[error(transparent)]
@@ -63,7 +69,7 @@ impl ClientError {
             Self::Edge(StatusCode::TOO_MANY_REQUESTS) => Class::Unavailable,
             Self::Edge(status) if status.is_server_error() => Class::Unavailable,
             // A presigned URL may have expired, so a store's error is not the homeserver's decision.
-            Self::Elsewhere(_) => Class::Unavailable,
+            Self::Elsewhere { .. } => Class::Unavailable,
             Self::Edge(_)
             | Self::TooManyRedirects(_)
             | Self::BadRedirect
@@ -80,7 +86,9 @@ impl ClientError {
                 | BodyError::OtherSize { .. }
                 | BodyError::Truncated { .. }
                 | BodyError::Surplus { .. } => Class::Changed,
-                BodyError::RangeIgnored | BodyError::BeyondEnd { .. } => Class::Range,
+                BodyError::ShorterRange { .. } | BodyError::RangeIgnored | BodyError::BeyondEnd { .. } => {
+                    Class::Range
+                }
             },
         }
     }
@@ -150,13 +158,13 @@ mod tests {
         let shown = |status, body| refusal(status, body).to_string();
         assert_eq!(
             shown(403, r#"{"errcode":"M_FORBIDDEN","error":"Not for\u001b[31m you\n"}"#),
-            "the homeserver answered 403 M_FORBIDDEN: Not for[31m you"
+            "the homeserver returned 403 M_FORBIDDEN: Not for[31m you"
         );
         assert_eq!(
             shown(401, r#"{"errcode":"M_UNKNOWN_TOKEN"}"#),
-            "the homeserver answered 401 M_UNKNOWN_TOKEN"
+            "the homeserver returned 401 M_UNKNOWN_TOKEN"
         );
-        assert_eq!(shown(502, "<html>"), "the homeserver answered 502");
+        assert_eq!(shown(502, "<html>"), "the homeserver returned 502");
         assert!(shown(400, &format!(r#"{{"error":"{}"}}"#, "x".repeat(5000))).len() < 400);
     }
 
@@ -181,11 +189,12 @@ mod tests {
     #[test]
     fn classes_of_other_errors() {
         let status = |code| StatusCode::from_u16(code).unwrap();
+        let store = WebOrigin::of("https://store.example/x").unwrap();
         for (error, class) in [
             (ClientError::Edge(status(502)), Class::Unavailable),
             (ClientError::Edge(status(403)), Class::Violation),
             (ClientError::Edge(status(307)), Class::Violation),
-            (ClientError::Elsewhere(status(403)), Class::Unavailable),
+            (ClientError::Elsewhere { origin: store, status: status(403) }, Class::Unavailable),
             (ClientError::UnaskedAnswer, Class::Violation),
             (BodyError::NoMetadata.into(), Class::Violation),
             (BodyError::OtherSize { expected_bytes: 1, got_bytes: 2 }.into(), Class::Changed),

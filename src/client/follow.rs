@@ -12,15 +12,14 @@
 //! The client follows at most [`MAX_REDIRECTS`](super::MAX_REDIRECTS) plain redirects in a row (3xx without
 //! the answer header). The access token stays on the homeserver's web origin.
 
-use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
 use super::request::Trail;
+use super::response::{self, Meaning};
 use super::{Advertised, Body, BodyError, ClientError, HomeserverUrl, NotAdvertised, Party};
 use super::{RangeRequest, Reason, Refusal, Request};
-use crate::protocol::{Algorithm, Answer, AnswerError, Delivery, Object, ObjectInfo, OptIn, Protection};
-use crate::protocol::{WebOrigin, decimal, field_text, header};
+use crate::protocol::{Algorithm, Answer, AnswerError, Object, ObjectInfo, OptIn, Protection, WebOrigin};
 
 /// The maximum number of answers in a download. After that the client asks without opting in.
 const MAX_ANSWERS: u8 = 2;
@@ -39,6 +38,9 @@ pub struct DownloadRequest {
     pub opt_in: Option<OptIn>,
     /// The part of the media; `None` for the whole.
     pub range: Option<RangeRequest>,
+    /// The object's length, if the client knows it: from an event, for one. The client does not opt in if the
+    /// homeserver says that it gives no links to objects of this length.
+    pub size_bytes: Option<u64>,
 }
 
 /// Begins a download. Returns its first request.
@@ -165,8 +167,9 @@ impl Exchange {
 }
 
 impl Document {
-    /// The size limit of the body, in bytes. Documents of this protocol are much shorter.
-    pub const MAX_BYTES: usize = 64 * 1024;
+    /// The number of bytes of the body to read: one more than the longest document may have, so that a longer one is noticed. The
+    /// longest real documents have about 3 KiB.
+    pub const MAX_BYTES: usize = Advertised::MAX_CONFIG_BYTES + 1;
 
     /// Reads the body.
     ///
@@ -176,7 +179,8 @@ impl Document {
         let Self { mut plan, kind } = self;
         match kind {
             DocumentKind::Config(opt_in) => {
-                match Advertised::from_config(body).and_then(|about| about.edge_for(opt_in)) {
+                let size_bytes = plan.download.size_bytes;
+                match Advertised::from_config(body).and_then(|about| about.edge_for(opt_in, size_bytes)) {
                     Ok(edge) => Ok(plan.ask(Some(OptedIn { opt_in, edge }), Reason::Advertised)),
                     Err(reason) => Ok(plan.ask(None, Reason::NotAdvertised(reason))),
                 }
@@ -185,7 +189,9 @@ impl Document {
                 plan.answers += 1;
                 match Answer::from_json(body, &opted_in.edge, &opted_in.opt_in) {
                     Ok(answer) => Ok(plan.follow(Box::new(answer), opted_in, Reason::Answered)),
-                    Err(AnswerError::ForeignUrl) if plan.configs < MAX_CONFIGS => {
+                    Err(AnswerError::ForeignUrl)
+                        if plan.configs < MAX_CONFIGS && plan.answers < MAX_ANSWERS =>
+                    {
                         Ok(plan.ask_for_config(opted_in.opt_in, Reason::OtherEdge))
                     }
                     Err(error) => Ok(plan.ask(None, Reason::AnswerRefused(error))),
@@ -256,51 +262,29 @@ impl Plan {
         status: StatusCode,
         headers: &HeaderMap,
     ) -> Result<NextStep, ClientError> {
-        // Only the homeserver sends answers. The header has no meaning in responses of other servers.
-        if headers.contains_key(header::ANSWER) && trail.party == Party::Homeserver {
-            let fits = |opted_in: &OptedIn| {
-                let delivery = opted_in.opt_in.delivery;
-                // With two values, nobody can tell which one counts.
-                headers.get_all(header::ANSWER).iter().eq([delivery.as_str()])
-                    && status == answer_status(delivery)
-            };
-            let opted_in = opted_in.filter(fits).ok_or(ClientError::UnaskedAnswer)?;
-            return Ok(NextStep::Read(Document { plan: self, kind: DocumentKind::Answer(opted_in) }));
-        }
-        match status {
-            StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
-                let body = Body::plain(status, headers, self.download.range.as_ref())?;
-                let from_origin = opted_in.is_some() && trail.party == Party::Homeserver;
-                let said = headers.get(header::PLAIN).filter(|_| from_origin);
+        let delivery = opted_in.as_ref().map(|opted_in| opted_in.opt_in.delivery);
+        let asked = response::Asked { delivery, range: self.download.range.as_ref() };
+        match response::understand(asked, trail, status, headers)? {
+            Meaning::Answer => {
+                let kind = opted_in.map(DocumentKind::Answer).ok_or(ClientError::UnaskedAnswer)?;
+                Ok(NextStep::Read(Document { plan: self, kind }))
+            }
+            Meaning::Media { body, plain_reason } => {
                 let ObjectInfo { content_type, content_disposition, .. } = ObjectInfo::from_headers(headers);
                 Ok(NextStep::Save(Box::new(Media {
                     body,
                     content_type,
                     content_disposition,
                     delivered_by: DeliveredBy::Plain,
-                    plain_reason: said.map(|said| field_text(said).into_owned()),
+                    plain_reason,
                 })))
             }
-            StatusCode::MOVED_PERMANENTLY
-            | StatusCode::FOUND
-            | StatusCode::SEE_OTHER
-            | StatusCode::TEMPORARY_REDIRECT
-            | StatusCode::PERMANENT_REDIRECT => {
-                let next = trail.hop(headers)?;
-                Ok(NextStep::Send(self.get(opted_in, next, Reason::Redirected)))
-            }
-            StatusCode::RANGE_NOT_SATISFIABLE if self.download.range.is_some() => {
-                match size_of_unsatisfied(headers) {
-                    Some(0) => Ok(NextStep::Send(self.whole().get(opted_in, trail, Reason::Empty))),
-                    size_bytes => Err(BodyError::BeyondEnd { size_bytes }.into()),
-                }
-            }
-            _ if trail.party == Party::Homeserver => {
-                let retry_after_secs = number(headers, &RETRY_AFTER);
+            Meaning::Redirect(next) => Ok(NextStep::Send(self.get(opted_in, next, Reason::Redirected))),
+            Meaning::Empty(trail) => Ok(NextStep::Send(self.whole().get(opted_in, trail, Reason::Empty))),
+            Meaning::Error { retry_after_secs } => {
                 let kind = DocumentKind::Refusal { status, retry_after_secs };
                 Ok(NextStep::Read(Document { plan: self, kind }))
             }
-            _ => Err(ClientError::Elsewhere(status)),
         }
     }
 
@@ -350,24 +334,6 @@ impl Plan {
             status => Err(ClientError::Edge(status)),
         }
     }
-}
-
-/// Returns the status of an answer.
-fn answer_status(delivery: Delivery) -> StatusCode {
-    match delivery {
-        Delivery::Redirect => StatusCode::TEMPORARY_REDIRECT,
-        Delivery::Json => StatusCode::OK,
-    }
-}
-
-/// Reads the object's length from a 416: `Content-Range: bytes */1234`.
-fn size_of_unsatisfied(headers: &HeaderMap) -> Option<u64> {
-    let range = headers.get(http::header::CONTENT_RANGE).and_then(|value| value.to_str().ok());
-    range.and_then(|range| range.rsplit_once('/')).and_then(|(_, size)| decimal(size))
-}
-
-fn number(headers: &HeaderMap, name: &http::HeaderName) -> Option<u64> {
-    decimal(headers.get(name)?.to_str().ok()?.trim())
 }
 
 #[cfg(test)]

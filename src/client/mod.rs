@@ -22,6 +22,7 @@
 //!     object: Object { server_name, media_id, variant: Variant::Original },
 //!     opt_in: Some(OptIn { delivery: Delivery::Json, alg: Algorithm::ChaCha20, verbatim: false }),
 //!     range: None,
+//!     size_bytes: None,
 //! };
 //! let exchange = follow::start(HomeserverUrl::parse("https://matrix.example.org")?, download);
 //! // The first request asks for the media config, which names the edge.
@@ -41,6 +42,7 @@ pub mod public_link;
 mod range_request;
 mod reason;
 mod request;
+mod response;
 mod safe_text;
 
 pub use address::{HomeserverUrl, HomeserverUrlError};

@@ -30,7 +30,7 @@ pub enum NoPublicLink {
     Policy(Unauthenticated),
     /// No policy forbids it, but an anonymous request did not get the media.
     #[error(
-        "the homeserver gives them to people with an account only, which is the rule for new media since \
+        "the homeserver serves them only to people with an account, which is the rule for new media since \
          Matrix 1.11"
     )]
     AccountsOnly,
@@ -80,13 +80,13 @@ pub fn locality(whoami: &[u8], server: &ServerName) -> Option<Locality> {
 /// Returns the consequence of a policy, in words for the user.
 fn meaning(policy: Unauthenticated) -> &'static str {
     match policy {
-        Unauthenticated::Nothing => "it gives nothing to people without an account",
+        Unauthenticated::Nothing => "it serves nothing to people without an account",
         Unauthenticated::Local => {
-            "it gives people without an account its own users' media only, and these are another server's"
+            "it serves only its own users' media to people without an account, and these belong to another server"
         }
         Unauthenticated::Cached => {
-            "it gives people without an account only what happens to be in its cache, so a link works for \
-             some people at some times"
+            "it serves only what is in its cache to people without an account, so a link would work for \
+             some people, some of the time"
         }
         Unauthenticated::Unset | Unauthenticated::Unspecified => "it forbids nothing",
     }
@@ -147,11 +147,11 @@ mod tests {
     fn reasons_are_sentences() {
         let reasons = Unauthenticated::ALL.map(NoPublicLink::Policy).map(|reason| reason.to_string());
         insta::assert_snapshot!(reasons[1..].join("\n"), @r"
-        the homeserver's policy is m.cached: it gives people without an account only what happens to be in its cache, so a link works for some people at some times
-        the homeserver's policy is m.local: it gives people without an account its own users' media only, and these are another server's
+        the homeserver's policy is m.cached: it serves only what is in its cache to people without an account, so a link would work for some people, some of the time
+        the homeserver's policy is m.local: it serves only its own users' media to people without an account, and these belong to another server
         the homeserver's policy is m.unspecified: it forbids nothing
-        the homeserver's policy is m.none: it gives nothing to people without an account
+        the homeserver's policy is m.none: it serves nothing to people without an account
         ");
-        insta::assert_snapshot!(NoPublicLink::AccountsOnly.to_string(), @"the homeserver gives them to people with an account only, which is the rule for new media since Matrix 1.11");
+        insta::assert_snapshot!(NoPublicLink::AccountsOnly.to_string(), @"the homeserver serves them only to people with an account, which is the rule for new media since Matrix 1.11");
     }
 }

@@ -5,14 +5,36 @@ use std::str::FromStr;
 use http::header::RANGE;
 use http::{HeaderMap, HeaderValue};
 
-use crate::protocol::{ByteRange, Requested};
+use crate::protocol::{ByteRange, Requested, decimal};
 
-/// The text is not a range of bytes.
+/// The reason why a text is not a range of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected START-END (both included), START- or -SUFFIX, in bytes: 0-1023, 1024-, -500")]
-pub struct RangeRequestError;
+pub enum RangeRequestError {
+    /// Not `START-END`, `START-` or `-COUNT`.
+    #[error("expected START-END (inclusive), START- or -COUNT, in bytes: 0-1023, 1024-, -500")]
+    Form,
+    /// `9-5`.
+    #[error("the end lies before the start")]
+    EndBeforeStart,
+}
 
 /// A range of an object of unknown length: `0-1023`, `1024-` or `-500`.
+///
+/// ```
+/// use cloakroom::client::{RangeRequest, RangeRequestError};
+/// use cloakroom::protocol::ByteRange;
+///
+/// let last: RangeRequest = "-500".parse()?;
+/// assert_eq!(last.to_header().expect("a header"), "bytes=-500");
+///
+/// // The same range of a long and of a short object; an empty one has none of its bytes.
+/// assert_eq!(last.resolve(2000), ByteRange::new(1500, 2000));
+/// assert_eq!(last.resolve(300), ByteRange::new(0, 300));
+/// assert_eq!(last.resolve(0), None);
+///
+/// assert_eq!("5-2".parse::<RangeRequest>(), Err(RangeRequestError::EndBeforeStart));
+/// # Ok::<(), RangeRequestError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RangeRequest(HeaderMap);
 
@@ -37,10 +59,19 @@ impl FromStr for RangeRequest {
     type Err = RangeRequestError;
 
     fn from_str(text: &str) -> Result<Self, RangeRequestError> {
-        let value = HeaderValue::from_str(&format!("bytes={text}")).map_err(|_| RangeRequestError)?;
+        let value = HeaderValue::from_str(&format!("bytes={text}")).map_err(|_| RangeRequestError::Form)?;
         let range = Self(HeaderMap::from_iter([(RANGE, value)]));
         // A valid range has bytes in the longest possible object.
-        if range.resolve(u64::MAX).is_some() { Ok(range) } else { Err(RangeRequestError) }
+        if range.resolve(u64::MAX).is_some() { Ok(range) } else { Err(why_not(text)) }
+    }
+}
+
+/// Says what is wrong with a text that is not a range.
+fn why_not(text: &str) -> RangeRequestError {
+    let ends = text.split_once('-').and_then(|(start, end)| decimal::<u64>(start).zip(decimal::<u64>(end)));
+    match ends {
+        Some((start, end)) if end < start => RangeRequestError::EndBeforeStart,
+        _ => RangeRequestError::Form,
     }
 }
 
@@ -66,8 +97,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "-", "5", "9-5", "a-b", "0-1,5-6", "-0", "0x1-2", "1-2\n", "99999999999999999999-"] {
-            assert_eq!(text.parse::<RangeRequest>(), Err(RangeRequestError), "{text:?}");
+        for text in ["", "-", "5", "a-b", "0-1,5-6", "-0", "0x1-2", "1-2\n", "99999999999999999999-"] {
+            assert_eq!(text.parse::<RangeRequest>(), Err(RangeRequestError::Form), "{text:?}");
         }
+        assert_eq!("9-5".parse::<RangeRequest>(), Err(RangeRequestError::EndBeforeStart));
     }
 }

@@ -15,7 +15,7 @@ pub enum Reason {
     #[error("asking for plain media")]
     PlainRequested,
     /// The homeserver advertises encrypted delivery.
-    #[error("asking for media by encrypted delivery")]
+    #[error("asking for encrypted delivery")]
     Advertised,
     /// The homeserver does not advertise a suitable delivery.
     #[error("asking for plain media: {0}")]
@@ -24,16 +24,16 @@ pub enum Reason {
     #[error("following the answer's link")]
     Answered,
     /// The link gave 404 or 409.
-    #[error("asking for a new answer: the link gave {}", .0.as_u16())]
+    #[error("asking for a new answer: the link returned {}", .0.as_u16())]
     LinkGone(StatusCode),
     /// The link of the new answer gave 404 or 409 too.
-    #[error("asking for plain media: the new link gave {} too", .0.as_u16())]
+    #[error("asking for plain media: the new link returned {} too", .0.as_u16())]
     LinkGoneAgain(StatusCode),
     /// The link gave 502 or 504, because the edge cannot get the object.
-    #[error("asking for plain media: the link gave {}", .0.as_u16())]
+    #[error("asking for plain media: the link returned {}", .0.as_u16())]
     EdgeFailed(StatusCode),
     /// The answer's link does not lead to the advertised edge. The edge may have moved.
-    #[error("asking the homeserver for its edge again: the answer's link leads to another one")]
+    #[error("asking the homeserver for its edge again: the answer's link leads to a different edge")]
     OtherEdge,
     /// The client refused the answer.
     #[error("asking for plain media: {0}")]
@@ -42,6 +42,6 @@ pub enum Reason {
     #[error("following a redirect")]
     Redirected,
     /// The response was 416, and the media have no bytes at all.
-    #[error("asking without the range: the media are empty")]
+    #[error("asking without the range: the media is empty")]
     Empty,
 }

@@ -83,7 +83,7 @@ impl fmt::Display for Party {
         match self {
             Self::Homeserver => f.write_str("the homeserver"),
             Self::Edge => f.write_str("the edge"),
-            Self::Elsewhere(origin) => write!(f, "{origin}, where the homeserver redirected to"),
+            Self::Elsewhere(origin) => write!(f, "the redirect target {origin}"),
         }
     }
 }
@@ -107,11 +107,11 @@ impl Trail {
         if self.hops == MAX_REDIRECTS {
             return Err(ClientError::TooManyRedirects(MAX_REDIRECTS));
         }
-        let location = headers.get(LOCATION).and_then(ascii_reference);
-        let location = location.as_ref().and_then(|value| value.to_str().ok());
-        let location = location.ok_or(ClientError::BadRedirect)?;
-        let same_host = location.starts_with('/') && !location.starts_with("//");
-        let url = if same_host { format!("{}{location}", self.origin) } else { location.to_owned() };
+        let mut locations = headers.get_all(LOCATION).iter();
+        // Of two values nobody can say which one counts.
+        let only = locations.next().filter(|_| locations.next().is_none()).and_then(ascii_reference);
+        let location = only.as_ref().and_then(|value| value.to_str().ok()).ok_or(ClientError::BadRedirect)?;
+        let url = resolve(&self.url, &self.origin, location);
         let origin = WebOrigin::of(&url).ok_or(ClientError::BadRedirect)?;
         if self.origin.is_https() && !origin.is_https() {
             return Err(ClientError::InsecureRedirect);
@@ -122,5 +122,50 @@ impl Trail {
             _ => Party::Elsewhere(origin.clone()),
         };
         Ok(Self { url: Zeroizing::new(url), party, origin, hops: self.hops + 1 })
+    }
+}
+
+/// Resolves a `Location` against the URL that it came from (RFC 3986 section 5.2), but for dot segments: those
+/// lead to no other host, and the HTTP client resolves them.
+fn resolve(from: &str, origin: &WebOrigin, location: &str) -> String {
+    let scheme = location.split([':', '/', '?', '#']).next().unwrap_or_default();
+    if !scheme.is_empty() && location.get(scheme.len()..).is_some_and(|rest| rest.starts_with(':')) {
+        return location.to_owned();
+    }
+    if location.starts_with("//") {
+        return format!("{}:{location}", if origin.is_https() { "https" } else { "http" });
+    }
+    let rest = WebOrigin::split(from).map_or("", |(_, rest)| rest);
+    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    let kept = match location.chars().next() {
+        Some('/') => "",
+        Some('?') => path,
+        Some('#') | None => rest,
+        Some(_) => path.rfind('/').and_then(|slash| path.get(..=slash)).unwrap_or("/"),
+    };
+    format!("{origin}{kept}{location}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locations_are_resolved_against_the_url_that_they_came_from() {
+        let from = "https://hs.example/a/b?c=d";
+        let origin = WebOrigin::of(from).unwrap();
+        for (location, url) in [
+            ("https://x.example/y", "https://x.example/y"),
+            ("ftp:x", "ftp:x"),
+            ("//x.example/y", "https://x.example/y"),
+            ("/y?z=//", "https://hs.example/y?z=//"),
+            ("y", "https://hs.example/a/y"),
+            ("y/z:1", "https://hs.example/a/y/z:1"),
+            ("?e", "https://hs.example/a/b?e"),
+            ("", "https://hs.example/a/b?c=d"),
+        ] {
+            assert_eq!(resolve(from, &origin, location), url, "{location}");
+        }
+        assert_eq!(resolve("https://hs.example", &origin, "y"), "https://hs.example/y");
     }
 }

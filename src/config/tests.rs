@@ -52,9 +52,9 @@ fn every_wrong_variable_is_reported_with_its_allowed_values() {
         ("ALLOW_PRIVATE_NETWORK", "yes"),
     ]), @r#"
     ROLE is "Both", but must be 'both', 'origin' or 'edge'
-    HOMESERVER_URL is "http://synapse:8008", but must be a web origin like https://matrix.example.org: https (http for localhost only), lowercase host without a dot at its end, no path, and a port only if it is not the usual one (443, http 80)
+    HOMESERVER_URL is "http://synapse:8008", but must be a web origin like https://matrix.example.org: https (http only for localhost), a lowercase host without a dot at its end, no path, and no default port (443, or 80 for http)
     SERVER_NAME is "", but must be the homeserver's server name, like example.org
-    EDGE_URL is "https://media.example.net/path", but must be a web origin like https://matrix.example.org: https (http for localhost only), lowercase host without a dot at its end, no path, and a port only if it is not the usual one (443, http 80)
+    EDGE_URL is "https://media.example.net/path", but must be a web origin like https://matrix.example.org: https (http only for localhost), a lowercase host without a dot at its end, no path, and no default port (443, or 80 for http)
     MEDIA_UNAUTHENTICATED is "none", but must be 'unset', 'm.cached', 'm.local', 'm.unspecified' or 'm.none'
     GRANT_TTL_SECS is "5", but must be a whole number of seconds from 10 to 86400
     REDIRECT_MIN_BYTES is "64k", but must be a whole number of bytes
@@ -72,7 +72,7 @@ fn every_wrong_variable_is_reported_with_its_allowed_values() {
 fn redirect_max_bytes_is_not_below_redirect_min_bytes() {
     assert_eq!(read(&[]).unwrap().redirect_max_bytes, 68_719_476_735);
     assert_eq!(read(&[("REDIRECT_MAX_BYTES", "65536")]).unwrap().redirect_max_bytes, 65_536);
-    insta::assert_snapshot!(messages(&[("REDIRECT_MAX_BYTES", "65535")]), @r#"REDIRECT_MAX_BYTES is "65535", but must be REDIRECT_MIN_BYTES or more, or no object would be redirected"#);
+    insta::assert_snapshot!(messages(&[("REDIRECT_MAX_BYTES", "65535")]), @r#"REDIRECT_MAX_BYTES is "65535", but must be at least REDIRECT_MIN_BYTES, or no object is redirected"#);
     // Operators switch links off in this way.
     assert!(read(&[("REDIRECT_MIN_BYTES", "18446744073709551615")]).is_ok());
 }

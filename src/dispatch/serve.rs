@@ -124,11 +124,11 @@ fn own_reply<B>(service: Service<'_>, host: Host) -> Reply<B> {
         Service::AmbiguousPath => Reply::error(&MatrixError::new(
             StatusCode::NOT_FOUND,
             "M_UNRECOGNIZED",
-            "Unrecognized path to media. Write it without empty or dot segments and without needless \
+            "Unrecognized media path. Write it without empty or dot segments and without unnecessary \
              percent-encoding, like /_matrix/client/v1/media/download/{serverName}/{mediaId}",
         )),
         Service::MethodNotAllowed => {
-            let error = "A link is read with GET or HEAD";
+            let error = "Links support only GET and HEAD";
             let error = MatrixError::new(StatusCode::METHOD_NOT_ALLOWED, "M_UNRECOGNIZED", error);
             let mut reply = Reply::error(&error);
             reply.headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
@@ -157,7 +157,7 @@ fn preflight<B>() -> Reply<B> {
 fn misconfigured(errors: &[ConfigError]) -> MatrixError {
     let names: Vec<&str> = errors.iter().map(|error| error.variable).collect();
     let message =
-        format!("Cloakroom is not configured: {}. The Worker's log says what is wrong", names.join(", "));
+        format!("Cloakroom is misconfigured: check {}. The Worker's log has the reasons", names.join(", "));
     MatrixError::new(StatusCode::INTERNAL_SERVER_ERROR, "M_UNKNOWN", message)
 }
 

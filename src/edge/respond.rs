@@ -18,16 +18,18 @@ pub(crate) enum EdgeError {
     #[error("The key store cannot be reached. Try again")]
     KeyStore,
     /// The object is no longer the granted one.
-    #[error("The media has changed since this link was made. Ask the homeserver again")]
+    #[error("The media has changed since this link was made. Ask the homeserver for a new link")]
     Changed(Change),
     /// The homeserver refused the object to the service account.
-    #[error("The media store refused this media. Ask the homeserver again: it will be served without a link")]
+    #[error(
+        "The media store refused access. Ask the homeserver again: it will send the media without a link"
+    )]
     Refused,
     /// The store cannot be reached, or did not send the object.
     #[error("The media store cannot be reached. Try again")]
     Unreachable,
     /// The store did not answer in time.
-    #[error("The media store did not answer in time. Try again")]
+    #[error("The media store did not respond in time. Try again")]
     TimedOut,
 }
 

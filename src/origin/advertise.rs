@@ -92,14 +92,14 @@ pub async fn document<P: Platform>(
         // The platform has decoded the codings that it knows. We cannot read the others, and did not ask for
         // them.
         response.body.cancel();
-        return bad_gateway("the homeserver sent its document in a content coding that nobody asked for");
+        return bad_gateway("the homeserver sent its document in a content coding that was not asked for");
     }
     let (status, mut headers) = (response.status, relayed_headers(&response));
     if ObjectInfo::from_headers(&response.headers).size.is_some_and(|size| size > DOCUMENT_BYTES as u64) {
         return Reply { status, headers, body: ReplyBody::Relay(response.body) };
     }
     let Ok(mut body) = response.body.bytes(DOCUMENT_BYTES).await else {
-        let message = "the homeserver's document broke off, or stopped, or is too long";
+        let message = "the homeserver's document ended early, stalled or is too long";
         return Reply::error(&MatrixError::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", message));
     };
     if status == StatusCode::OK

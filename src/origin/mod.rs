@@ -294,7 +294,7 @@ impl<P: Platform> Visit<'_, P> {
     async fn answer(&self, opt_in: OptIn, info: &ObjectInfo) -> Result<Reply<P::Body>, PlainReason> {
         let minted = mint::for_opt_in(self, opt_in, info)?;
         mint::inject(self, &minted).await?;
-        Ok(redirect::answer(self.config, opt_in.delivery, &minted))
+        Ok(redirect::answer(self.config, opt_in.delivery, &minted, self.platform.now_ms()))
     }
 
     /// Returns the secret of the session that the request names.
@@ -383,12 +383,12 @@ impl<P: Platform> Visit<'_, P> {
             Answer::Error | Answer::Elsewhere => relay(response).into(),
             Answer::Encoded => {
                 response.body.cancel();
-                bad_gateway("the homeserver sent media in a content coding that nobody asked for").into()
+                bad_gateway("the homeserver sent media in a content coding that was not asked for").into()
             }
             Answer::Whole | Answer::Part | Answer::NotModified | Answer::Nonsense => {
                 response.body.cancel();
                 let status = response.status.as_u16();
-                bad_gateway(&format!("the homeserver answered a request for media with the status {status}"))
+                bad_gateway(&format!("the homeserver returned the unexpected status {status} for media"))
                     .into()
             }
         }

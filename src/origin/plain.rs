@@ -84,8 +84,7 @@ pub(crate) async fn from_homeserver<P: Platform>(
         Err(OpenError::Unreachable(error)) => Err(visit.unreachable(error).into()),
         Err(OpenError::Refused(answer, response)) => Err(visit.denied(answer, response).await),
         Err(OpenError::Broken | OpenError::Changed(_)) => {
-            let message =
-                "the homeserver broke off, or stopped, in the middle of the media, or sent another part";
+            let message = "the media from the homeserver ended early, stalled or covered a different range";
             Err(bad_gateway(message).into())
         }
     }

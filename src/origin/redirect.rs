@@ -10,8 +10,9 @@ use crate::ports::Reply;
 use crate::protocol::{Answer, Content, Delivery, Protection, header};
 
 /// Returns a 307 (`redirect`) or a 200 (`json`) with the answer as its body, marked by the answer header
-/// (specification section 4).
-pub(crate) fn answer<B>(config: &Config, delivery: Delivery, minted: &Minted) -> Reply<B> {
+/// (specification section 4). `now_ms` is the present time, after the grant was stored: a client's clock may be wrong, so
+/// the answer says how long its link still works.
+pub(crate) fn answer<B>(config: &Config, delivery: Delivery, minted: &Minted, now_ms: u64) -> Reply<B> {
     let protection = match &minted.grant.content {
         Content::Encrypted(key) => Protection::Encrypted(key.clone()),
         Content::Verbatim | Content::Plain => Protection::None,
@@ -20,7 +21,7 @@ pub(crate) fn answer<B>(config: &Config, delivery: Delivery, minted: &Minted) ->
         url: link(config, minted),
         protection,
         expires_ts: minted.grant.expires_ts,
-        expires_in_ms: None,
+        expires_in_ms: Some(minted.grant.expires_ts.saturating_sub(now_ms)),
         metadata: minted.metadata.clone(),
     };
     let status = match delivery {

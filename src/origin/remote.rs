@@ -90,7 +90,7 @@ pub(crate) async fn whoami<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Deni
         status if status.is_client_error() || status.is_server_error() => Err(relay(response).into()),
         _ => {
             response.body.cancel();
-            Err(bad_gateway("the homeserver does not say whose access token it is").into())
+            Err(bad_gateway("the homeserver did not name the owner of the access token").into())
         }
     }
 }

@@ -32,13 +32,13 @@ pub enum TargetError {
     #[error("the URL holds a user name")]
     UserInfo,
     /// The host is not a host name.
-    #[error("the host is not a host name: expected labels of A-Z a-z 0-9 - _ with single dots between")]
+    #[error("the host is not a host name: expected labels of A-Z a-z 0-9 - _ separated by single dots")]
     HostName,
     /// The host is a literal IP address, or URL parsers read it as one.
     #[error("the host is a literal IP address")]
     IpLiteral,
     /// The host is `localhost`, a single label, or a name of a private network.
-    #[error("the host is a name of a private network")]
+    #[error("the host name belongs to a private network")]
     PrivateName,
     /// The host is one of our own domains or a name under it.
     #[error("the host is in our own domain")]

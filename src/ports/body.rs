@@ -24,7 +24,7 @@ pub trait Body: Sized {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     /// The body broke off, came too slowly, or had another length than promised.
-    #[error("the body broke off, came too slowly or had another length than promised")]
+    #[error("the body ended early, stalled or had a different length than promised")]
     Broken,
     /// The body is longer than the limit.
     #[error("the body is longer than {limit} bytes")]

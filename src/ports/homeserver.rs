@@ -86,7 +86,7 @@ pub enum UpstreamError {
     #[error("the homeserver cannot be reached")]
     Unreachable,
     /// The headers did not arrive in time.
-    #[error("the homeserver did not answer in time")]
+    #[error("the homeserver did not respond in time")]
     TimedOut,
     /// The status lies outside of 200-599.
     #[error("the homeserver sent the invalid status {0}")]

@@ -59,7 +59,7 @@ impl<B> Reply<B> {
 
     /// Creates a 416 that tells the object's length, `size` bytes.
     pub fn unsatisfiable(size: u64) -> Self {
-        let message = format!("The range lies beyond the end of the media, which has {size} bytes");
+        let message = format!("The range starts beyond the end of the media ({size} bytes)");
         let status = StatusCode::RANGE_NOT_SATISFIABLE;
         let mut reply = Self::error(&MatrixError::new(status, "M_UNKNOWN", message));
         let value = HeaderValue::from_str(&format!("bytes */{size}"));

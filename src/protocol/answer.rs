@@ -8,6 +8,27 @@ use crate::cipher::{Algorithm, Key};
 use crate::encoding::to_wiped_json;
 
 /// An answer: link, key, expiry and metadata. `Debug` shows neither the link nor the key.
+///
+/// ```
+/// use cloakroom::protocol::{Answer, AnswerError, Protection, WebOrigin};
+///
+/// let json = br#"{
+///     "url": "https://media.example.net/ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8",
+///     "alg": "chacha20",
+///     "key": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+///     "expires_ts": 1790000000000,
+///     "metadata": { "size": 31457280, "content_type": "video/mp4" }
+/// }"#;
+/// let edge = WebOrigin::parse("https://media.example.net").expect("a web origin");
+/// let answer = Answer::from_json(json, &edge, false)?;
+/// assert_eq!(answer.metadata.size, 31_457_280);
+/// assert!(matches!(answer.protection, Protection::Encrypted { .. }));
+///
+/// // A link to any other host is refused.
+/// let other = WebOrigin::parse("https://media.example.com").expect("a web origin");
+/// assert!(matches!(Answer::from_json(json, &other, false), Err(AnswerError::ForeignUrl)));
+/// # Ok::<(), AnswerError>(())
+/// ```
 #[derive(Clone)]
 pub struct Answer {
     /// The link: `<edge>/<token>`.
@@ -16,7 +37,7 @@ pub struct Answer {
     pub protection: Protection,
     /// The time at which the link ends, in milliseconds since 1970. A response that has started goes on.
     pub expires_ts: u64,
-    /// The time from the answer to the end of the link, in milliseconds, if the origin gives it.
+    /// The time from the answer to the end of the link, in milliseconds. Our origin always gives it; others may not.
     pub expires_in_ms: Option<u64>,
     /// The metadata of the object.
     pub metadata: Metadata,
@@ -53,19 +74,21 @@ const TIME_END_MS: u64 = 1 << 53;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
     /// The body is longer than [`Answer::MAX_BYTES`] or is not the JSON of an answer.
-    #[error("the answer is not the JSON that the specification describes")]
+    #[error("the answer is not the JSON object that the specification defines")]
     Malformed,
     /// The link does not lead to the advertised edge.
-    #[error("the answer's link is not on the edge that the homeserver advertises")]
+    #[error("the answer's link does not lead to the advertised edge")]
     ForeignUrl,
     /// `alg` is neither `none` nor an algorithm that the client named.
     #[error("the answer names an algorithm that was not asked for")]
     UnknownAlgorithm,
     /// `alg` is `none`, but the client did not say `verbatim`.
-    #[error("the answer is a plain link, which was not asked for")]
+    #[error("the answer's link is unencrypted, which was not asked for")]
     UnexpectedNone,
     /// The key is missing, is not 32 bytes of base64url, or accompanies `alg: none`.
-    #[error("the answer's key does not fit its algorithm: 32 bytes of base64url, or no key with none")]
+    #[error(
+        "the answer's key does not fit its algorithm: expected 32 bytes in base64url, or no key with 'none'"
+    )]
     Key,
 }
 

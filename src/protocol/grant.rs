@@ -98,7 +98,7 @@ impl Pins {
 
 /// The record is not a grant of this version. The error contains no part of the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the record under this token is no grant of version {VERSION}")]
+#[error("the record under this token is not a grant of version {VERSION}")]
 pub struct GrantError;
 
 impl Grant {

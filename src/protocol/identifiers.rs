@@ -16,16 +16,16 @@ const MAX_IDENTIFIER_BYTES: usize = 255;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentifierError {
     /// The server name does not follow the Matrix grammar: host name, IPv4 or `[IPv6]`, optional port.
-    #[error("the server name is not valid: expected a host name or IP literal with an optional port")]
+    #[error("invalid server name: expected a host name or IP address, with an optional port")]
     ServerName,
     /// The media id is not 1 to 255 characters of `[A-Za-z0-9_-]`.
-    #[error("the media id is not valid: expected 1 to 255 characters of A-Z a-z 0-9 _ -")]
+    #[error("invalid media id: expected 1 to 255 characters of A-Z a-z 0-9 _ -")]
     MediaId,
     /// The text is not `mxc://<server name>/<media id>`.
-    #[error("not a media URI: expected mxc://<server name>/<media id>")]
+    #[error("not an mxc URI: expected mxc://<server name>/<media id>")]
     MxcUri,
     /// A path, query or fragment follows the media id. The field is its first character.
-    #[error("the media URI goes on behind the media id: leave out everything from '{0}' on")]
+    #[error("unexpected text after the media id: remove everything from '{0}' on")]
     MxcTail(char),
 }
 
@@ -195,7 +195,7 @@ mod tests {
             assert_eq!(MxcUri::parse(uri), Err(IdentifierError::MediaId), "{uri}");
         }
         let shown = IdentifierError::MxcTail('#').to_string();
-        insta::assert_snapshot!(shown, @"the media URI goes on behind the media id: leave out everything from '#' on");
+        insta::assert_snapshot!(shown, @"unexpected text after the media id: remove everything from '#' on");
     }
 
     #[test]

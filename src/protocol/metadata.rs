@@ -50,10 +50,10 @@ impl TryFrom<Map<String, Value>> for Metadata {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MetadataError {
     /// The value is not base64url of 1,024 bytes.
-    #[error("the sealed metadata is not {SEALED_METADATA_BYTES} bytes of base64url")]
+    #[error("the sealed metadata is not {SEALED_METADATA_BYTES} bytes in base64url")]
     Malformed,
     /// The unsealed bytes are not the JSON of metadata.
-    #[error("the metadata does not parse: the key does not fit this link")]
+    #[error("cannot open the sealed metadata: the key does not fit this link")]
     WrongKey,
 }
 

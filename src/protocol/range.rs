@@ -57,9 +57,11 @@ impl ByteRange {
     }
 
     /// Reads the `Content-Range` of a 206: the range, and the length of the whole object in bytes. Returns
-    /// `None` if the header is missing or malformed, or does not give the length.
+    /// `None` if the header is missing, malformed or repeated, or does not give the length.
     pub fn from_content_range(headers: &HeaderMap) -> Option<(Self, u64)> {
-        let (unit, range) = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim().split_once(' ')?;
+        let mut values = headers.get_all(CONTENT_RANGE).iter();
+        let only = values.next().filter(|_| values.next().is_none())?;
+        let (unit, range) = only.to_str().ok()?.trim().split_once(' ')?;
         let (range, size) = range.split_once('/')?;
         let (first, last) = range.split_once('-')?;
         let (first, last, size): (u64, u64, u64) = (decimal(first)?, decimal(last)?, decimal(size)?);
@@ -247,5 +249,8 @@ mod tests {
             headers.insert("content-range", bad.parse().unwrap());
             assert_eq!(ByteRange::from_content_range(&headers), None, "{bad}");
         }
+        headers.insert("content-range", "bytes 5-9/99".parse().unwrap());
+        headers.append("content-range", "bytes 5-9/99".parse().unwrap());
+        assert_eq!(ByteRange::from_content_range(&headers), None, "nobody can say which one counts");
     }
 }

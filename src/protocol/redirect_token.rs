@@ -19,7 +19,7 @@ pub struct RedirectToken(String);
 /// The text is not a redirect token. The message does not repeat the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a redirect token is 43 characters of unpadded base64url (32 bytes), and may have a dot and more base64url"
+    "invalid redirect token: expected 43 characters of unpadded base64url (32 bytes), then optionally a dot and more base64url"
 )]
 pub struct RedirectTokenError;
 

@@ -4,7 +4,8 @@
 //!
 //! | constructor | reads | used for |
 //! |---|---|---|
-//! | [`WebOrigin::parse`] | only a secure web origin in canonical form | variables, the advertised edge |
+//! | [`WebOrigin::parse`] | only a secure web origin in canonical form | the operator's variables |
+//! | [`WebOrigin::canonical`] | a web origin in canonical form, secure or not, without a trailing slash | the advertised edge, to say what is wrong with it |
 //! | [`WebOrigin::of`] | the web origin of an absolute URL | the homeserver's address, redirects, requests |
 //! | [`WebOrigin::split`] | the same; returns the rest of the URL or an error | targets (`policy`) |
 
@@ -47,10 +48,15 @@ impl WebOrigin {
     ///
     /// Links and requests are compared with the web origin as text, so other spellings are not accepted.
     pub fn parse(text: &str) -> Option<Self> {
-        let written = text.strip_suffix('/').unwrap_or(text);
-        let origin = Self::of(written).filter(|origin| origin.text == written)?;
+        Self::canonical(text.strip_suffix('/').unwrap_or(text)).filter(Self::is_secure)
+    }
+
+    /// Reads a web origin in its one spelling, as [`WebOrigin::parse`] does, but without a slash at the end and
+    /// secure or not.
+    pub fn canonical(text: &str) -> Option<Self> {
+        let origin = Self::of(text).filter(|origin| origin.text == text)?;
         let named = ServerName::parse(origin.authority()).is_ok() && !origin.host().ends_with('.');
-        (named && origin.is_secure()).then_some(origin)
+        named.then_some(origin)
     }
 
     /// Returns the web origin of an absolute URL with any path. Returns `None` for other schemes, for URLs

@@ -2,27 +2,28 @@
 
 use std::fs;
 
-use crate::server::Reply;
+use crate::server::{Asked, Reply};
 use crate::world::{ACCESS_TOKEN, MXC, Run, World, encrypted, plain, plaintext};
 
 #[test]
 fn an_existing_file_is_kept_without_force() {
     let world = World::good();
     fs::write(world.path("mine"), "mine").unwrap();
-    world.get(&["-o", "mine"]).expect(8, &["error: mine exists already", "hint: --force overwrites it"]);
+    world.get(&["-o", "mine"]).expect(8, &["error: mine already exists", "hint: overwrite it with --force"]);
     assert!(world.homeserver.asked().is_empty());
     assert_eq!(world.read("mine"), b"mine");
     world.get(&["-o", "mine", "--force"]).expect(0, &["mine: 700001 bytes"]);
     assert!(world.read("mine") == plaintext());
     // The same for the media's own file name.
     fs::write(world.path("picture.png"), "mine").unwrap();
-    world.get(&[]).expect(8, &["error: picture.png exists already"]);
+    world.get(&[]).expect(8, &["error: picture.png already exists"]);
     assert_eq!(world.read("picture.png"), b"mine");
     assert_eq!(world.files(), ["mine", "picture.png"]);
     // The client checks the name before the body, which never arrives here.
-    let silent = World::with_edge(|asked| encrypted(asked).silent_after(0));
+    let head = encrypted(&Asked::bare()).silent_after(0);
+    let silent = World::with_edge(move |_| head.clone());
     fs::write(silent.path("picture.png"), "mine").unwrap();
-    silent.get(&["--stall-timeout", "1"]).expect(8, &["error: picture.png exists already"]);
+    silent.get(&["--stall-timeout", "1"]).expect(8, &["error: picture.png already exists"]);
 }
 
 #[test]
@@ -49,10 +50,10 @@ fn missing_folders_are_errors() {
     let world = World::good();
     fs::write(world.path("file"), "mine").unwrap();
     for (output, said) in [
-        ("missing/file", "the folder missing does not exist\nhint: make the folder first"),
+        ("missing/file", "the folder missing does not exist\nhint: create the folder first"),
         ("missing/", "the folder missing/ does not exist"),
         ("missing/in/file", "the folder missing/in does not exist"),
-        ("file/x", "file is not a folder\nhint: --output names another"),
+        ("file/x", "file is not a folder\nhint: choose another path"),
         ("file/", "file/ is not a folder"),
         ("file/in/x", "file/in is not a folder"),
     ] {
@@ -77,7 +78,7 @@ fn a_closed_pipe_ends_the_download() {
     drop(child.stdout.take());
     let run = Run::of(child.wait_with_output().unwrap());
     assert!(!run.stderr.contains("error"), "{}", run.stderr);
-    run.expect(141, &["nobody reads standard output any more"]);
+    run.expect(141, &["the reader of standard output has closed it"]);
 }
 
 /// In a shell, with a pipe that is full when `head` ends.
@@ -119,7 +120,7 @@ fn quiet_prints_nothing() {
 fn no_progress_is_drawn_without_a_terminal() {
     let world = World::good();
     let run = Run::of(world.command(&["get", MXC]).output().unwrap()).expect(0, &[]);
-    assert_eq!(run.stderr, "picture.png: 700001 bytes, image/png, by an encrypted link (chacha20)\n");
+    assert_eq!(run.stderr, "picture.png: 700001 bytes, image/png, via an encrypted link (chacha20)\n");
 }
 
 #[cfg(unix)]
@@ -165,7 +166,7 @@ fn a_token_in_a_file() {
         let set = |mode| fs::set_permissions(world.path("token"), fs::Permissions::from_mode(mode)).unwrap();
         set(0o644);
         with_token_file(&world, "token")
-            .expect(0, &["warning: other users may read the access token: chmod 600 token"]);
+            .expect(0, &["warning: other users can read the access token; run: chmod 600 token"]);
         set(0o600);
     }
     let run = with_token_file(&world, "token").expect(0, &[]);
@@ -199,6 +200,6 @@ fn invalid_tokens_are_errors() {
     with_token_file(&world, "missing").expect(2, &["error: cannot read the token file missing: "]);
     let mut command = world.command(&["get", MXC]);
     let run = Run::of(command.env_remove("CLOAKROOM_TOKEN").output().unwrap());
-    run.expect(2, &["error: no access token", "CLOAKROOM_TOKEN"]);
+    run.expect(2, &["error: no access token given", "CLOAKROOM_TOKEN"]);
     assert!(world.homeserver.asked().is_empty());
 }

@@ -24,13 +24,14 @@ fn usage_errors_say_what_is_expected() {
     let world = World::good();
     for (args, said) in [
         (&["get", "https://media.example/AbC"][..], "expected mxc://<server name>/<media id>"),
-        (&["get", "mxc://media.example/a.b"], "the media id is not valid"),
-        (&["get", "mxc://media.example/AbC#auto"], "leave out everything from '#' on"),
-        (&["link", "mxc://media.example/AbC/"], "leave out everything from '/' on"),
+        (&["get", "mxc://media.example/a.b"], "invalid media id"),
+        (&["get", "mxc://media.example/AbC#auto"], "remove everything from '#' on"),
+        (&["link", "mxc://media.example/AbC/"], "remove everything from '/' on"),
         (&["get", MXC, "-o", ""], "'--output <PATH>'"),
         (&["get", MXC, "--homeserver", "http://matrix.example.org"], "use https"),
         (&["get", MXC, "--homeserver", "matrix.example.org"], "expected https://host"),
-        (&["get", MXC, "-o", "x", "--range", "9-5"], "expected START-END"),
+        (&["get", MXC, "-o", "x", "--range", "9-5"], "the end lies before the start"),
+        (&["get", MXC, "-o", "x", "--range", "5"], "expected START-END"),
         (&["get", MXC, "--range", "0-1"], "--output <PATH>"),
         (&["get", MXC, "--thumbnail", "320"], "expected WIDTHxHEIGHT"),
         (&["get", MXC, "--thumbnail", "+320x240"], "expected WIDTHxHEIGHT"),
@@ -38,8 +39,8 @@ fn usage_errors_say_what_is_expected() {
         (&["get", MXC, "--method", "crop"], "--thumbnail <WIDTHxHEIGHT>"),
         (&["get", MXC, "--delivery", "session"], "[possible values: redirect, json]"),
         (&["get", MXC, "--plain", "--verbatim"], "cannot be used with"),
-        (&["get", MXC, "--stall-timeout", "0"], "expected whole seconds"),
-        (&["get", MXC, "--stall-timeout", "+5"], "expected whole seconds"),
+        (&["get", MXC, "--stall-timeout", "0"], "expected a whole number of seconds"),
+        (&["get", MXC, "--stall-timeout", "+5"], "expected a whole number of seconds"),
         (&["get"], "<MXC_URI>"),
         (&["link", "https://media.example/AbC"], "expected mxc://<server name>/<media id>"),
         (&["link", MXC, "--range", "0-1"], "unexpected argument '--range'"),
@@ -56,7 +57,7 @@ fn no_homeserver() {
     for command in ["get", "link"] {
         let mut command = world.command(&[command, MXC]);
         let run = Run::of(command.env_remove("CLOAKROOM_HOMESERVER").output().unwrap());
-        run.expect(2, &["error: no homeserver", "CLOAKROOM_HOMESERVER"]);
+        run.expect(2, &["error: no homeserver given", "CLOAKROOM_HOMESERVER"]);
     }
 }
 

@@ -86,7 +86,7 @@ fn a_working_link_is_printed_alone() {
         (OPEN, "works without an account now"),
         (Says { config: policy!("m.unspecified"), ..OPEN }, "works without an account now"),
         (Says { config: policy!("m.future"), whoami: (200, REMOTE), ..OPEN }, "works without an account now"),
-        (Says { config: policy!("m.local"), ..OPEN }, "as the homeserver's policy says"),
+        (Says { config: policy!("m.local"), ..OPEN }, "the homeserver's policy promises it"),
         (Says { config: UNRECOGNIZED, ..OPEN }, "works without an account now"),
         (Says { anonymous: (206, "m"), ..OPEN }, "works without an account now"),
     ] {
@@ -112,11 +112,11 @@ fn a_guest_reads_the_policy_without_a_token() {
         assert_eq!(requests, asked(&[config_again, ANONYMOUS]));
     }
     let (run, requests, _) = Says { public_config: policy!("m.local"), ..GUEST }.link(&[]);
-    run.expect(0, &["as the homeserver's policy says"]);
+    run.expect(0, &["the homeserver's policy promises it"]);
     assert_eq!(requests, asked(&[config_again, ANONYMOUS]));
     for (public_config, code, said) in [
         (policy!("m.none"), 9, "the homeserver's policy is m.none"),
-        ((502, ""), 5, "the homeserver answered 502"),
+        ((502, ""), 5, "the homeserver returned 502"),
         ((429, ""), 5, "try again in 7 s"),
     ] {
         let (run, requests, _) = Says { public_config, ..GUEST }.link(&[]);
@@ -128,10 +128,10 @@ fn a_guest_reads_the_policy_without_a_token() {
 #[test]
 fn a_forbidding_policy_is_named_and_no_media_are_requested() {
     for (config, whoami, said) in [
-        (policy!("m.none"), LOCAL, "m.none: it gives nothing to people without an account"),
-        (policy!("m.all"), LOCAL, "m.none: it gives nothing"),
-        (policy!("m.cached"), LOCAL, "m.cached: it gives people without an account only what happens"),
-        (policy!("m.local"), REMOTE, "m.local: it gives people without an account its own users' media only"),
+        (policy!("m.none"), LOCAL, "m.none: it serves nothing to people without an account"),
+        (policy!("m.all"), LOCAL, "m.none: it serves nothing to people without an account"),
+        (policy!("m.cached"), LOCAL, "m.cached: it serves only what is in its cache"),
+        (policy!("m.local"), REMOTE, "m.local: it serves only its own users' media"),
     ] {
         let (run, requests, _) = Says { config, whoami: (200, whoami), ..OPEN }.link(&[]);
         let error = format!("error: no link to {MXC} works without an account: the homeserver's policy is ");
@@ -148,13 +148,13 @@ fn media_for_accounts_only_differ_from_missing_media() {
         // A frozen object stays frozen, even if the policy promises a link.
         for config in [OPEN.config, policy!("m.local")] {
             let (run, requests, _) = Says { config, anonymous, ..OPEN }.link(&[]);
-            let run = run.expect(9, &["the homeserver gives them to people with an account only"]);
+            let run = run.expect(9, &["the homeserver serves them only to people with an account"]);
             assert_eq!(run.stdout, b"");
             assert_eq!(requests, asked(&get));
         }
         let (run, requests, _) = Says { anonymous, user: NOT_FOUND, ..OPEN }.link(&[]);
         let run =
-            run.expect(4, &["error: the homeserver answered 404 M_NOT_FOUND: Not found", "hint: check"]);
+            run.expect(4, &["error: the homeserver returned 404 M_NOT_FOUND: Not found", "hint: check"]);
         assert_eq!(run.stdout, b"");
         assert_eq!(requests, asked(&[&get[..], &[("GET", MEDIA_PATH)]].concat()));
     }
@@ -176,7 +176,21 @@ fn a_homeserver_without_head_is_asked_for_one_byte() {
     let said = ["who you are", "for its policy", "without an account\n"];
     Run::of(command.output().unwrap()).expect(0, &said);
     let (run, ..) = Says { head: false, anonymous: NOT_FOUND, ..OPEN }.link(&[]);
-    run.expect(9, &["an account only"]);
+    run.expect(9, &["only to people with an account"]);
+}
+
+/// A homeserver that redirects people without an account to `location` for media.
+fn redirecting(location: String) -> Server {
+    Server::start(move |asked| match asked.path.as_str() {
+        LEGACY_PATH => Reply::new(307, "").header("location", location.as_str()),
+        _ => OPEN.reply(asked),
+    })
+}
+
+fn link_at(homeserver: &Server) -> Run {
+    let world = World::good();
+    let mut command = world.command(&["link", "--verbose", "--homeserver", &homeserver.origin(), MXC]);
+    Run::of(command.output().unwrap())
 }
 
 #[test]
@@ -186,16 +200,30 @@ fn a_redirect_to_the_media_is_followed() {
             assert!(asked.header("authorization").is_none());
             Reply::new(status, "{}")
         });
-        let location = format!("{}/bucket", store.origin());
-        let homeserver = Server::start(move |asked| match asked.path.as_str() {
-            LEGACY_PATH => Reply::new(307, "").header("location", location.as_str()),
-            _ => OPEN.reply(asked),
-        });
-        let world = World::good();
-        let mut command = world.command(&["link", "--homeserver", &homeserver.origin(), MXC]);
-        Run::of(command.output().unwrap()).expect(code, &[]);
+        link_at(&redirecting(format!("{}/bucket", store.origin()))).expect(code, &[]);
         assert_eq!(store.asked().len(), if status == 200 { 1 } else { 2 });
     }
+}
+
+#[test]
+fn a_message_names_the_host_that_answered() {
+    let failing = Server::start(|_| Reply::new(503, ""));
+    let returned = format!("error: the redirect target {} returned 503\n", failing.origin());
+    link_at(&redirecting(format!("{}/bucket", failing.origin()))).expect(5, &[&returned]);
+    let refusing = Server::start(|_| Reply::new(403, r#"{"errcode":"M_FORBIDDEN"}"#));
+    let refused = format!("the redirect target {} returned 403 M_FORBIDDEN\n", refusing.origin());
+    link_at(&redirecting(format!("{}/bucket", refusing.origin()))).expect(9, &[&refused]);
+    let gone = Server::start(|_| Reply::new(500, "")).origin();
+    let unreachable = format!("error: cannot reach the redirect target {gone}: ");
+    link_at(&redirecting(format!("{gone}/bucket"))).expect(5, &[&unreachable]);
+    // On its own host it is the homeserver still.
+    let same = link_at(&redirecting("/elsewhere".to_owned()));
+    same.expect(5, &["error: the homeserver returned 500"]);
+    // A user name and password in the URL are not part of the name.
+    let location = failing.origin().replace("://", "://me:secret@");
+    let named = link_at(&redirecting(location)).expect(5, &[&returned]);
+    assert!(!named.stderr.contains("secret"), "{}", named.stderr);
+    link_at(&redirecting("ftp://x.example/".to_owned())).expect(6, &["error: invalid redirect: "]);
 }
 
 #[test]
@@ -213,14 +241,14 @@ fn too_many_redirects_are_an_error() {
 fn no_link_is_printed_after_an_error() {
     let unknown_token = (401, r#"{"errcode":"M_UNKNOWN_TOKEN","error":"no user has syt_x"}"#);
     for (says, code, said) in [
-        (Says { whoami: unknown_token, ..OPEN }, 3, "hint: the access token is not valid"),
-        (Says { whoami: (200, "<html>"), ..OPEN }, 6, "names no user"),
-        (Says { whoami: (404, ""), ..OPEN }, 4, "the homeserver answered 404"),
-        (Says { config: (502, ""), ..OPEN }, 5, "the homeserver answered 502"),
-        (Says { anonymous: (502, ""), ..OPEN }, 5, "the homeserver answered 502"),
+        (Says { whoami: unknown_token, ..OPEN }, 3, "hint: the access token is invalid"),
+        (Says { whoami: (200, "<html>"), ..OPEN }, 6, "named no user"),
+        (Says { whoami: (404, ""), ..OPEN }, 4, "the homeserver returned 404"),
+        (Says { config: (502, ""), ..OPEN }, 5, "the homeserver returned 502"),
+        (Says { anonymous: (502, ""), ..OPEN }, 5, "the homeserver returned 502"),
         (Says { anonymous: (429, ""), ..OPEN }, 5, "try again in 7 s"),
         (Says { anonymous: (504, r#"{"errcode":"M_NOT_YET_UPLOADED"}"#), ..OPEN }, 4, "try again later"),
-        (Says { anonymous: NOT_FOUND, user: (403, ""), ..OPEN }, 3, "may not have these media"),
+        (Says { anonymous: NOT_FOUND, user: (403, ""), ..OPEN }, 3, "may not read these media"),
     ] {
         let (run, ..) = says.link(&[]);
         assert_eq!(run.expect(code, &["error: ", said]).stdout, b"");

@@ -2,7 +2,7 @@
 
 use crate::server::{Reply, Server};
 use crate::world::{
-    ACCESS_TOKEN, CONFIG_PATH, MEDIA_PATH, MXC, Run, World, answer, config, plain, plaintext,
+    ACCESS_TOKEN, CONFIG_PATH, MEDIA_PATH, MXC, Run, SIZE, World, answer, config, plain, plaintext,
 };
 
 #[test]
@@ -12,7 +12,7 @@ fn a_file_that_looks_like_an_answer_is_saved_as_a_file() {
         let world = World::without_answers(move |_| {
             Reply::new(200, looks).header("content-type", "application/json")
         });
-        world.get(&["--delivery", delivery]).expect(0, &["AbCdEf: ", "from the homeserver, plain"]);
+        world.get(&["--delivery", delivery]).expect(0, &["AbCdEf: ", "plain, from the homeserver"]);
         assert_eq!(world.read("AbCdEf"), looks);
         assert!(world.edge.asked().is_empty());
     }
@@ -40,14 +40,14 @@ fn without_an_offer_the_client_asks_for_plain_media() {
 #[test]
 fn the_option_plain_needs_one_request() {
     let world = World::without_answers(plain);
-    world.get(&["--plain"]).expect(0, &["from the homeserver, plain"]);
+    world.get(&["--plain"]).expect(0, &["plain, from the homeserver"]);
     assert_eq!(world.homeserver_paths(), [MEDIA_PATH]);
 }
 
 #[test]
 fn an_answer_to_a_client_that_did_not_opt_in_is_refused() {
     let world = World::new(|_, edge, n| answer("json", edge, n), |_, _| Reply::new(500, ""));
-    world.get(&["--plain"]).expect(6, &["error: an answer came that was not asked for"]);
+    world.get(&["--plain"]).expect(6, &["error: the homeserver sent an answer that was not asked for"]);
     assert!(world.files().is_empty());
 }
 
@@ -56,7 +56,8 @@ fn a_plain_redirect_is_followed_without_the_token() {
     let store = Server::start(plain);
     let location = format!("{}/bucket/object?signature=abc", store.origin());
     let world = World::without_answers(move |_| Reply::new(307, "").header("location", &location));
-    world.get(&[]).expect(0, &["following a redirect", "from the homeserver, plain"]);
+    let from = format!("plain, from the redirect target {}\n", store.origin());
+    world.get(&[]).expect(0, &["following a redirect", &from]);
     assert!(world.read("picture.png") == plaintext());
     let asked = store.asked();
     assert_eq!((asked.len(), asked[0].header("authorization")), (1, None));
@@ -80,17 +81,17 @@ fn bad_redirects_are_errors() {
     world.get(&["--plain"]).expect(6, &["error: more than 10 redirects in a row"]);
     assert_eq!(world.homeserver.asked().len(), 11);
     let world = World::without_answers(|_| Reply::new(307, "").header("location", "ftp://x.example/"));
-    world.get(&["--plain"]).expect(6, &["error: a redirect leads to no http or https address"]);
+    world.get(&["--plain"]).expect(6, &["error: invalid redirect: it does not lead to an http or https URL"]);
 }
 
 #[test]
 fn the_homeservers_errors_are_shown() {
     for (status, errcode, code, hint) in [
-        (401, "M_UNKNOWN_TOKEN", 3, "hint: the access token is not valid"),
-        (403, "M_FORBIDDEN", 3, "hint: this account may not have these media"),
+        (401, "M_UNKNOWN_TOKEN", 3, "hint: the access token is invalid"),
+        (403, "M_FORBIDDEN", 3, "hint: this account may not read these media"),
         (400, "M_INVALID_PARAM", 3, ""),
         (404, "M_NOT_FOUND", 4, "hint: check the mxc URI"),
-        (404, "M_UNRECOGNIZED", 4, "hint: the homeserver does not know authenticated media"),
+        (404, "M_UNRECOGNIZED", 4, "hint: the homeserver does not support authenticated media"),
         (504, "M_NOT_YET_UPLOADED", 4, "try again later"),
         (429, "M_LIMIT_EXCEEDED", 5, "hint: too many requests: try again in 7 s"),
         (502, "M_UNKNOWN", 5, "hint: the homeserver has a problem"),
@@ -98,7 +99,7 @@ fn the_homeservers_errors_are_shown() {
         let body = format!(r#"{{"errcode":"{errcode}","error":"Its own words"}}"#);
         let world =
             World::without_answers(move |_| Reply::new(status, body.as_str()).header("retry-after", "7"));
-        let message = format!("error: the homeserver answered {status} {errcode}: Its own words\n");
+        let message = format!("error: the homeserver returned {status} {errcode}: Its own words\n");
         world.get(&[]).expect(code, &[&message, hint]);
         assert!(world.files().is_empty());
     }
@@ -129,7 +130,7 @@ fn truncated_plain_media_leave_no_file() {
 #[test]
 fn coded_media_are_refused() {
     let world = World::without_answers(|_| Reply::new(200, "\x1f").header("content-encoding", "gzip"));
-    world.get(&[]).expect(6, &["error: the body is coded"]);
+    world.get(&[]).expect(6, &["error: the body has a content coding that was not asked for"]);
     assert!(world.files().is_empty());
 }
 
@@ -143,6 +144,24 @@ fn a_range_of_plain_media() {
     let world = World::without_answers(|_| Reply::new(200, plaintext()));
     world.get(&["--range", "1000-1999", "-o", "part"]).expect(0, &["part: 1000 bytes"]);
     assert!(world.read("part") == part);
+}
+
+#[test]
+fn a_range_that_the_homeserver_cuts_short_is_no_success() {
+    let world = World::without_answers(|_| {
+        let range = format!("bytes 1000-1499/{SIZE}");
+        Reply::new(206, &plaintext()[1000..1500]).header("content-range", range)
+    });
+    world.get(&["--plain", "--range", "1000-1999", "-o", "part"]).expect(
+        2,
+        &[
+            "error: the server offers only the bytes 1000-1499 of the requested bytes 1000-1999",
+            "hint: download this part with --range 1000-1499, then the rest",
+        ],
+    );
+    assert!(world.files().is_empty());
+    world.get(&["--plain", "--range", "1000-1499", "-o", "part"]).expect(0, &["part: 500 bytes"]);
+    assert!(world.read("part") == plaintext()[1000..1500]);
 }
 
 #[test]
@@ -174,7 +193,7 @@ fn unreachable_servers_are_named() {
 fn the_reason_for_plain_delivery_is_shown_if_verbose() {
     let world =
         World::without_answers(|asked| plain(asked).header("org-matrix-msc4097-plain", "too_small\u{202e}"));
-    world.get(&[]).expect(0, &["the homeserver serves it without encryption: too_small\n"]);
+    world.get(&[]).expect(0, &["the homeserver sent the media unencrypted: too_small\n"]);
     let run = Run::of(world.command(&["get", "-o", "other", MXC]).output().unwrap()).expect(0, &[]);
     assert!(!run.stderr.contains("too_small"), "{}", run.stderr);
 }

@@ -85,9 +85,11 @@ fn errors_of_a_proxy_are_not_reported_as_errors_of_the_server() {
         let (proxy, world) = (Server::start(move |_| Reply::new(status, "<html>")), redirecting());
         let run = through(&with_password(&proxy), &world, &["get", "--plain"]);
         let said = format!("through the proxy {}: ", proxy.origin());
-        let run =
-            run.expect(5, &["error: cannot reach http://store.example", &said, "hint: check the proxy"]);
-        assert!(!run.stderr.contains("answered"), "{}", run.stderr);
+        let run = run.expect(
+            5,
+            &["error: cannot reach the redirect target http://store.example", &said, "hint: check the proxy"],
+        );
+        assert!(!run.stderr.contains("store.example returned"), "{}", run.stderr);
         assert!(world.files().is_empty());
     }
 }
@@ -98,7 +100,7 @@ fn a_proxy_that_refuses_a_tunnel_is_named() {
     let to = ["--homeserver", "https://matrix.example.invalid"];
     for (reply, said) in [
         (Reply::new(407, ""), "the proxy asks for a user name and password"),
-        (Reply::new(502, "<html>"), "the proxy does not connect to it"),
+        (Reply::new(502, "<html>"), "the proxy did not open a connection"),
         // A page instead of a tunnel.
         (Reply::new(200, "<html>Welcome to the hotel</html>"), ""),
         (Reply::new(200, "").cut_after(0), ""),
@@ -109,7 +111,7 @@ fn a_proxy_that_refuses_a_tunnel_is_named() {
             let through =
                 format!("error: cannot reach the homeserver through the proxy {}: ", proxy.origin());
             let run = run.expect(5, &[&through, said, "hint: check the proxy"]);
-            assert!(!run.stderr.contains("the homeserver answered"), "{}", run.stderr);
+            assert!(!run.stderr.contains("the homeserver returned"), "{}", run.stderr);
         }
         let asked = proxy.asked();
         assert_eq!((asked.len(), asked[0].method.as_str()), (2, "CONNECT"));
@@ -135,5 +137,5 @@ fn a_socks_proxy_is_an_error() {
         &world,
         &["get", "--homeserver", "https://matrix.example.invalid"],
     );
-    run.expect(5, &["through the proxy socks5://127.0.0.1:1: only http and https proxies are known"]);
+    run.expect(5, &["through the proxy socks5://127.0.0.1:1: only http and https proxies are supported"]);
 }

@@ -58,7 +58,8 @@ fn errors_of_the_homeserver() {
 fn a_redirect_to_a_host_whose_name_is_the_token() {
     let location = format!("http://{ACCESS_TOKEN}.{}.invalid/", "x".repeat(3000));
     let world = World::without_answers(move |_| Reply::new(307, "").header("location", &location));
-    let run = world.get(&["--plain"]).expect(5, &["cannot reach http://[access token].xxx"]);
+    let run =
+        world.get(&["--plain"]).expect(5, &["cannot reach the redirect target http://[access token].xxx"]);
     assert_safe(&run);
 }
 
@@ -79,11 +80,10 @@ fn file_names_and_types() {
     let world = World::new(
         move |asked, edge, n| answer_about(&about, delivery_of(asked), edge, n),
         move |asked, _| {
-            crate::world::part(asked, &crate::world::ciphertext())
-                .header("org-matrix-msc4097-metadata", sealed(&sealing))
+            crate::world::linked(crate::world::part(asked, &crate::world::ciphertext()), &sealed(&sealing))
         },
     );
-    let run = world.get(&[]).expect(0, &["700001 bytes, [31m2Jxxx", "by an encrypted link"]);
+    let run = world.get(&[]).expect(0, &["700001 bytes, [31m2Jxxx", "via an encrypted link"]);
     assert_safe(&run);
 }
 

@@ -74,7 +74,12 @@ fn answer_of(key: Option<Key>, metadata: Metadata, delivery: &str, edge: &str, n
 
 /// Returns an edge's response to a link with a key.
 pub fn encrypted(asked: &Asked) -> Reply {
-    part(asked, &ciphertext()).header("org-matrix-msc4097-metadata", sealed(&metadata()))
+    linked(part(asked, &ciphertext()), &sealed(&metadata()))
+}
+
+/// A reply with the headers of a link with a key.
+pub fn linked(reply: Reply, sealed: &str) -> Reply {
+    reply.header("org-matrix-msc4097-link", "encrypted").header("org-matrix-msc4097-metadata", sealed)
 }
 
 pub fn ciphertext() -> Vec<u8> {
@@ -175,9 +180,15 @@ impl World {
 
     /// Returns the command `cloakroom <args>` in the folder, with homeserver and token in its environment.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+        self.command_by(&[], args)
+    }
+
+    /// The same, started by another program: `<starter> cloakroom <args>`.
+    pub fn command_by(&self, starter: &[&str], args: &[&str]) -> Command {
+        let line = [starter, &[env!("CARGO_BIN_EXE_cloakroom")], args].concat();
+        let mut command = Command::new(line[0]);
         command
-            .args(args)
+            .args(&line[1..])
             .current_dir(self.folder.path())
             .env("CLOAKROOM_HOMESERVER", self.homeserver.origin())
             .env("CLOAKROOM_TOKEN", ACCESS_TOKEN)

@@ -19,7 +19,7 @@ const SMALL_BYTES = 100_000;
 const LARGE_BYTES = 3_000_000;
 const BELOW_LINKS_BYTES = 10_000;
 const DELIVERIES = ["redirect", "json"];
-// The shortest that GRANT_TTL_SECS may be.
+// The smallest allowed GRANT_TTL_SECS.
 const SHORTEST_TTL_SECS = "10";
 
 let home;
@@ -31,7 +31,7 @@ after(() => home?.stop());
 /** Runs the client as Alice. */
 const as = (site, mxc, args = [], options = {}) => get(mxc, { homeserver: site.worker.origin, token: home.alice.token, args, ...options });
 
-/** It saved exactly these bytes, and said which way they came. */
+/** Asserts that the run saved exactly these bytes and reported this delivery. */
 function assertSaved(result, bytes, way) {
   assert.equal(result.code, EXIT.saved, result.stderr);
   assert.ok(result.bytes?.equals(bytes), `other bytes: ${result.stderr}`);
@@ -68,7 +68,10 @@ for (const shape of SHAPES) {
       it(`${delivery}: an uploaded file that looks exactly like an answer is saved as a file`, async () => {
         const real = downloadPath(await site.upload(randomBytes(SMALL_BYTES)), optIn("json"));
         const answer = await (await site.fetch(real)).json();
-        for (const [length, way] of [[0, PLAIN], [SMALL_BYTES, ENCRYPTED]]) {
+        for (const [length, way] of [
+          [0, PLAIN],
+          [SMALL_BYTES, ENCRYPTED],
+        ]) {
           const lookalike = Buffer.from(JSON.stringify(answer).padEnd(length));
           const mxc = await site.upload(lookalike, { type: "application/json" });
           assertSaved(await as(site, mxc, ["--delivery", delivery]), lookalike, way);
@@ -87,7 +90,12 @@ for (const shape of SHAPES) {
     it("a range goes to standard output, byte for byte", async () => {
       const bytes = randomBytes(LARGE_BYTES);
       const mxc = await site.upload(bytes);
-      for (const [range, slice] of [["1000000-1099999", [1_000_000, 1_100_000]], ["2999990-", [2_999_990]], ["-7", [-7]], ["0-0", [0, 1]]]) {
+      for (const [range, slice] of [
+        ["1000000-1099999", [1_000_000, 1_100_000]],
+        ["2999990-", [2_999_990]],
+        ["-7", [-7]],
+        ["0-0", [0, 1]],
+      ]) {
         const { code, stdout, stderr } = await as(site, mxc, ["--output", "-", `--range=${range}`]);
         assert.equal(code, EXIT.saved, stderr);
         assert.ok(stdout.equals(bytes.subarray(...slice)), range);
@@ -97,7 +105,7 @@ for (const shape of SHAPES) {
       assert.deepEqual([beyond.code, beyond.files], [EXIT.usage, []], beyond.stderr);
     });
 
-    it("media that are too small for a link come plainly, and so do all with --plain", async () => {
+    it("media that are too small for a link come plainly, as do all with --plain", async () => {
       const small = randomBytes(BELOW_LINKS_BYTES);
       assertSaved(await as(site, await site.upload(small)), small, PLAIN);
       const bytes = randomBytes(SMALL_BYTES);
@@ -110,8 +118,11 @@ describe("cloakroom get, E2EE attachments", () => {
   const plaintext = png(200, 200);
   const { ciphertext, file } = encryptAttachment(plaintext);
 
-  for (const [setting, way] of [["reencrypt", ENCRYPTED], ["verbatim", VERBATIM]]) {
-    it(`are encrypted once more, and with --verbatim too, or as stored: ENCRYPTED_MEDIA=${setting}`, async () => {
+  for (const [setting, way] of [
+    ["reencrypt", ENCRYPTED],
+    ["verbatim", VERBATIM],
+  ]) {
+    it(`are encrypted again, or with --verbatim served as stored, as ENCRYPTED_MEDIA=${setting} says`, async () => {
       const site = await startSite(home, { vars: { ENCRYPTED_MEDIA: setting } });
       const mxc = await site.upload(ciphertext);
       for (const delivery of DELIVERIES) {
@@ -121,7 +132,7 @@ describe("cloakroom get, E2EE attachments", () => {
         assert.ok(hashFits(file, result.bytes));
         assert.ok(decryptAttachment(file, result.bytes).equals(plaintext));
       }
-      // A client's word alone does not make a picture ciphertext.
+      // A picture is encrypted even if the client calls it ciphertext.
       const picture = await site.upload(plaintext, { type: "image/png" });
       assertSaved(await as(site, picture, ["--verbatim"]), plaintext, ENCRYPTED);
       await site.stop();
@@ -129,7 +140,7 @@ describe("cloakroom get, E2EE attachments", () => {
   }
 });
 
-describe("cloakroom get, when things are not as they should be", () => {
+describe("cloakroom get, in unusual cases", () => {
   /** @type {import("../support/site.mjs").Site} */
   let site;
   before(async () => {
@@ -137,7 +148,7 @@ describe("cloakroom get, when things are not as they should be", () => {
   });
   after(() => site?.stop());
 
-  it("a homeserver without Cloakroom serves it like anybody", async () => {
+  it("a homeserver without Cloakroom serves it like any client", async () => {
     const bytes = randomBytes(SMALL_BYTES);
     const mxc = await site.upload(bytes);
     for (const delivery of DELIVERIES) {
@@ -145,7 +156,7 @@ describe("cloakroom get, when things are not as they should be", () => {
     }
   });
 
-  it("names the file as its sender did, and touches no other file", async () => {
+  it("uses the sender's file name, and touches no other file", async () => {
     const bytes = randomBytes(SMALL_BYTES);
     const mxc = await site.upload(bytes, { filename: "../../Überraschung 🦊.bin" });
     const folder = tempDir("cli");
@@ -158,7 +169,7 @@ describe("cloakroom get, when things are not as they should be", () => {
     assert.deepEqual([second.code, second.files], [EXIT.localFile, first.files], second.stderr);
   });
 
-  it("each kind of failure has its exit code, says why, and leaves no file", async () => {
+  it("each kind of failure has its exit code, gives the reason and leaves no file", async () => {
     const mxc = await site.upload(randomBytes(SMALL_BYTES));
     const nobody = `http://localhost:${await freePort()}`;
     const failures = [
@@ -177,8 +188,8 @@ describe("cloakroom get, when things are not as they should be", () => {
     assert.deepEqual([existing.code, existing.bytes.toString()], [EXIT.localFile, "mine"], existing.stderr);
   });
 
-  it("a link that expired on the way is answered by asking anew, once", async () => {
-    // The first link is held here until it is over: then the edge itself says so.
+  it("a link that expires on the way makes it ask again, once", async () => {
+    // Hold the first link here until it expires, so that the edge returns 404.
     const front = await startFront(async ({ count }) => {
       if (count === 1) await sleep(Number(SHORTEST_TTL_SECS) * 1000 + 500);
     });
@@ -194,7 +205,7 @@ describe("cloakroom get, when things are not as they should be", () => {
     await front.stop();
   });
 
-  it("links that lead nowhere end in plain media after the second", async () => {
+  it("falls back to plain media after two dead links", async () => {
     for (const status of [404, 409]) {
       const front = await startFront(async () => ({ status, body: { errcode: "M_UNKNOWN", error: "no" } }));
       const behind = await startSite(home, { vars: { EDGE_URL: front.edge } });

@@ -1,4 +1,4 @@
-// Encrypted delivery: who has the link has ciphertext, who has link and key has the media, and who did not ask for it never sees ciphertext.
+// Encrypted delivery: a link alone gives ciphertext, link and key give the media, and clients that did not opt in never get ciphertext.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -15,7 +15,7 @@ import { SHAPES, downloadPath, startHome, startSite, thumbnailPath } from "../su
 const SMALL_BYTES = 100_000;
 const LARGE_BYTES = 3_000_000;
 const BELOW_LINKS_BYTES = 65_535;
-const FILE_NAME = "Grüße; vom \"Strandurlaub\".png";
+const FILE_NAME = 'Grüße; vom "Strandurlaub".png';
 
 let home;
 before(async () => {
@@ -25,7 +25,7 @@ after(() => home?.stop());
 
 const body = async (response) => Buffer.from(await response.arrayBuffer());
 
-/** Everything that a response's head says, in one text. */
+/** Returns all headers of a response as one text. */
 const head = (response) => [response.status, ...[...response.headers].map(([name, value]) => `${name}: ${value}`)].join("\n");
 
 for (const shape of SHAPES) {
@@ -37,8 +37,13 @@ for (const shape of SHAPES) {
     });
     after(() => site?.stop());
 
-    for (const [delivery, size] of [["redirect", SMALL_BYTES], ["json", SMALL_BYTES], ["redirect", LARGE_BYTES], ["json", LARGE_BYTES]]) {
-      it(`M1: the link alone gives nothing but the length, ${delivery}, ${size} bytes`, async () => {
+    for (const [delivery, size] of [
+      ["redirect", SMALL_BYTES],
+      ["json", SMALL_BYTES],
+      ["redirect", LARGE_BYTES],
+      ["json", LARGE_BYTES],
+    ]) {
+      it(`M1: the link alone reveals only the length, ${delivery}, ${size} bytes`, async () => {
         const source = new Source(`${delivery} ${size}`, size);
         const path = downloadPath(await site.upload(source.slice(), { type: "image/png", filename: FILE_NAME }));
         for (const _ of ["cold", "again"]) {
@@ -59,7 +64,7 @@ for (const shape of SHAPES) {
       });
     }
 
-    it("M1: two links have nothing in common, and a key opens its own only", async () => {
+    it("M1: two links have nothing in common, and a key opens only its own link", async () => {
       const path = downloadPath(await site.upload(randomBytes(SMALL_BYTES)));
       const [one, two] = [await site.answer(path), await site.answer(path)];
       assert.ok(!one.key.equals(two.key) && one.token !== two.token);
@@ -78,12 +83,18 @@ for (const shape of SHAPES) {
       assert.ok(!ciphertext.equals(plain) && decrypt(answer.key, ciphertext).equals(plain));
     });
 
-    it("M2: who does not opt in, or in a way that we do not know, gets the plaintext", async () => {
+    it("M2: a client that does not opt in, or in an unknown way, gets the plaintext", async () => {
       const source = new Source("M2", SMALL_BYTES);
       const path = downloadPath(await site.upload(source.slice(), { type: "image/png" }));
       await body(await fetch((await site.answer(path)).url));
       const twice = `${optIn("json")}&${optIn("json").slice(1)}`;
-      const queries = ["", "?org.matrix.msc4097.delivery=session", "?org.matrix.msc4097.delivery=JSON", optIn("json", { algs: "rot13" }), twice];
+      const queries = [
+        "",
+        "?org.matrix.msc4097.delivery=session",
+        "?org.matrix.msc4097.delivery=JSON",
+        optIn("json", { algs: "rot13" }),
+        twice,
+      ];
       queries.push("?org.matrix.msc4097.alg=chacha20", "?org.matrix.msc4097.verbatim=true");
       for (const query of queries) {
         const response = await site.fetch(path + query);
@@ -96,7 +107,7 @@ for (const shape of SHAPES) {
       assert.deepEqual([onlyHead.status, isAnswer(onlyHead), onlyHead.headers.get("content-length")], [200, false, String(SMALL_BYTES)]);
     });
 
-    it("M2: an object too small for a link comes as it is", async () => {
+    it("M2: an object too small for a link comes plainly", async () => {
       const bytes = randomBytes(BELOW_LINKS_BYTES);
       const path = downloadPath(await site.upload(bytes));
       for (const delivery of ["redirect", "json"]) {
@@ -115,7 +126,7 @@ for (const shape of SHAPES) {
         assert.deepEqual([plain.status, plain.headers.has(ANSWER_HEADER), (await body(plain)).equals(lookalike)], [200, false, true]);
         const asked = await site.fetch(path + optIn("json"));
         if (length === 0) {
-          // Synapse adds a charset; but for that and the header it is an answer.
+          // Synapse adds a charset. Apart from that and the header, it looks like an answer.
           assert.match(asked.headers.get("content-type"), /^application\/json/);
           assert.deepEqual([asked.status, asked.headers.has(ANSWER_HEADER)], [200, false]);
           assert.ok((await body(asked)).equals(lookalike));
@@ -126,11 +137,20 @@ for (const shape of SHAPES) {
       }
     });
 
-    it("M4: any range of a link is that slice of the whole, held or not", async () => {
+    it("M4: any range of a link is that slice of the whole, cached or not", async () => {
       for (const size of [SMALL_BYTES, LARGE_BYTES]) {
         const source = new Source(`M4 ${size}`, size);
         const path = downloadPath(await site.upload(source.slice()));
-        const ranges = [[0, 0], [1, 62], [63, 64], [64, 127], [65_535, 65_537], [size >> 1, (size >> 1) + 40_000], [size - 1, size - 1], [0, size - 1]];
+        const ranges = [
+          [0, 0],
+          [1, 62],
+          [63, 64],
+          [64, 127],
+          [65_535, 65_537],
+          [size >> 1, (size >> 1) + 40_000],
+          [size - 1, size - 1],
+          [0, size - 1],
+        ];
         for (const [first, last] of ranges) await expectRange(site, path, source, first, last);
         await body(await fetch((await site.answer(path)).url));
         await site.held(path);
@@ -156,8 +176,8 @@ for (const shape of SHAPES) {
   });
 }
 
-describe("M3: a link that is over", () => {
-  it("cannot be told from one that never was", async () => {
+describe("M3: an expired link", () => {
+  it("looks like an unknown link", async () => {
     const site = await startSite(home, { vars: { GRANT_TTL_SECS: "10" } });
     const { token, expiresMs } = await site.answer(downloadPath(await site.upload(randomBytes(SMALL_BYTES))));
     while (Date.now() <= expiresMs) await sleep(100);
@@ -170,14 +190,14 @@ describe("M3: a link that is over", () => {
     for (const method of ["GET", "HEAD"]) {
       const expired = await seen(token, method);
       assert.equal(expired.status, 404);
-      assert.equal(expired.body, method === "GET" ? "{\"errcode\":\"M_NOT_FOUND\",\"error\":\"Not found\"}" : "");
+      assert.equal(expired.body, method === "GET" ? '{"errcode":"M_NOT_FOUND","error":"Not found"}' : "");
       for (const other of others) assert.deepEqual(await seen(other, method), expired, `${method} ${other.length}`);
     }
     await site.stop();
   });
 });
 
-/** One range, through a link of its own unless one is given. */
+/** Fetches one range, through a new link unless one is given. */
 async function expectRange(site, path, source, first, last, link) {
   const { url, key } = link ?? (await site.answer(path));
   const response = await fetch(url, { headers: { Range: `bytes=${first}-${last}` } });
@@ -191,7 +211,7 @@ function assertTellsNothing({ said, ciphertext, answer, source, path }) {
   for (const secret of [answer.key.toString("base64url"), answer.key.toString("hex"), "image/png", "Strandurlaub", mediaId]) {
     assert.ok(!said.toLowerCase().includes(secret.toLowerCase()), `URL and headers contain ${secret}`);
   }
-  // A 16-byte piece of the plaintext would be found only if it was sent as it is.
+  // A 16-byte piece of the plaintext appears only if it was sent unencrypted.
   for (const offset of [0, source.size >> 1, source.size - 16]) {
     assert.equal(ciphertext.indexOf(new Bytes(source.slice(offset, 16)).bytes), -1, `plaintext from byte ${offset}`);
   }

@@ -1,4 +1,4 @@
-// The client of the README (docs/examples/client.mjs) in front of a real Synapse. How it treats what is wrong is tested in tests/edge/example.test.mjs.
+// The client of the README (docs/examples/client.mjs) with a real Synapse. tests/edge/example.test.mjs tests how it treats wrong responses.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -25,8 +25,8 @@ for (const shape of SHAPES) {
     });
     after(() => site?.stop());
 
-    it("downloads what was uploaded, by links and plainly, the first time and from the cache", async () => {
-      // Below REDIRECT_MIN_BYTES there is no link; above 1 MiB nothing is held in memory.
+    it("downloads uploads by links and plainly, the first time and from the cache", async () => {
+      // Objects below REDIRECT_MIN_BYTES get no link; objects above 1 MiB are streamed.
       for (const size of [1_000, 100_000, 3_000_000]) {
         const source = new Source(`example ${shape} ${size}`, size);
         const mxc = await site.upload(source.slice(), { type: "image/png", filename: FILE_NAME });
@@ -39,17 +39,17 @@ for (const shape of SHAPES) {
       }
     });
 
-    it("works at the homeserver itself, which advertises nothing", async () => {
+    it("works with the homeserver directly, which advertises no edge", async () => {
       const source = new Source(`example direct ${shape}`, 100_000);
       const mxc = await site.upload(source.slice());
       const { bytes } = await download(home.synapse.url, home.alice.token, mxc);
       assert.ok(Buffer.from(bytes).equals(source.slice()));
     });
 
-    it("reports what the homeserver refuses", async () => {
+    it("reports the homeserver's refusals", async () => {
       const mxc = await site.upload(new Source("example refused", 100_000).slice());
-      await assert.rejects(download(site.worker.origin, badToken("example"), mxc), /the homeserver answered 401/);
-      await assert.rejects(download(site.worker.origin, home.alice.token, "mxc://localhost/AbCdEfNotThere"), /the homeserver answered 404/);
+      await assert.rejects(download(site.worker.origin, badToken("example"), mxc), /the homeserver returned 401/);
+      await assert.rejects(download(site.worker.origin, home.alice.token, "mxc://localhost/AbCdEfNotThere"), /the homeserver returned 404/);
     });
   });
 }

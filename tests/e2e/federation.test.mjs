@@ -1,7 +1,7 @@
-// Two real homeservers that federate over TLS, each behind its own Cloakroom: whose policy counts where, who asks whom and how often.
+// Two real homeservers that federate over TLS, each behind a Cloakroom: which policy applies where, and which requests they make.
 //
-// Both Synapses run with `enable_authenticated_media: false`: they give all their media to anybody, so whatever is refused here, a policy
-// refused. Peers are found by the port in their server names; the well-known document needs port 443, and is tested without sockets.
+// Both Synapses run with `enable_authenticated_media: false`: they serve all their media to anybody, so only a policy can refuse them here.
+// The port in a server name leads to the remote homeserver; the well-known document needs port 443 and is tested without sockets.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -20,9 +20,9 @@ const MEDIA_BYTES = 100_000;
 const SIZE = { width: 32, height: 32 };
 const CONFIG = "/_matrix/media/v3/config";
 const REJECTED = { errcode: "M_NOT_FOUND", error: "Remote homeserver rejected access" };
-// What a user of A who has no account meets, by A's policy: media of B that A's Cloakroom does not hold, and that it holds.
+// Results for people without an account at A, by A's policy: media of B that A's Cloakroom has not cached, and has cached.
 const ANONYMOUS = {
-  "unset": { fresh: 200, held: 200 },
+  unset: { fresh: 200, held: 200 },
   "m.cached": { fresh: 401, held: 200 },
   "m.local": { fresh: 401, held: 401 },
   "m.unspecified": { fresh: 200, held: 200 },
@@ -31,7 +31,7 @@ const ANONYMOUS = {
 
 const SETTINGS = {
   enable_authenticated_media: false,
-  // A 401 makes Synapse leave a server alone for ten minutes. Policies answer 401, and here it is to ask again.
+  // After a 401, Synapse does not contact a server for ten minutes. Policies return 401, and here Synapse must ask again.
   federation: { destination_min_retry_interval: 1, destination_max_retry_interval: 1 },
 };
 
@@ -49,14 +49,14 @@ after(async () => {
   await meter?.stop();
 });
 
-/** Cloakrooms that are being stopped, which takes a second: nobody waits for that. */
+/** Cloakrooms that are stopping, which takes a second; tests do not wait for it. */
 const stopping = [];
 
 async function setPolicyOfB(policy) {
   await b.startCloakroom({ vars: { MEDIA_UNAUTHENTICATED: policy } });
 }
 
-/** A Cloakroom in front of A's Synapse, beside others: each remembers by itself what it learned of B. */
+/** Starts another Cloakroom in front of A's Synapse. Each remembers separately what it learned about B. */
 async function startAtA(vars = {}, options = {}) {
   const required = { HOMESERVER_URL: meter.url, SERVER_NAME: a.serverName, ALLOW_PRIVATE_NETWORK: "on" };
   const secrets = { HOMESERVER_TOKEN: service.token };
@@ -82,7 +82,7 @@ const forget = () => {
 const lookups = () => b.front.count(CONFIG);
 const mediaAskedOfB = () => b.front.count(/^\/_matrix\/(federation\/v1\/media|media\/v3)\/(download|thumbnail)\//);
 
-/** Exactly these bytes, or without them some picture. */
+/** Asserts that the response has exactly these bytes, or without bytes any picture. */
 async function assertServed(response, bytes) {
   assert.equal(response.status, 200, response.url);
   const body = Buffer.from(await response.arrayBuffer());
@@ -95,7 +95,7 @@ async function assertRejected(response) {
 }
 
 describe("both policies together", () => {
-  it("are told to peers by both, whatever version of the endpoint they ask", async () => {
+  it("are published to remote homeservers by both, on every version of the endpoint", async () => {
     for (const path of [CONFIG, "/_matrix/media/r0/config", "/_matrix/client/v1/media/config"]) {
       const { status, body } = await httpsGet(b.url + path, federation.certificates);
       const config = JSON.parse(body);
@@ -106,18 +106,18 @@ describe("both policies together", () => {
 
 let remembering;
 for (const [policy, expected] of Object.entries(ANONYMOUS)) {
-  describe(`remote media where our policy is ${policy}`, () => {
+  describe(`remote media with our policy ${policy}`, () => {
     let worker, ask, media, picture;
     before(async () => {
       ({ worker, ask } = await startAtA({ MEDIA_UNAUTHENTICATED: policy }));
-      // One is kept: it knows B as it is now.
+      // Keep one Cloakroom, which has looked B up.
       if (policy === "unset") remembering = { worker, ask };
       media = await ofBob();
       picture = (await ofBob(png(400, 300), "image/png")).mxc;
     });
     after(() => policy === "unset" || stopping.push(worker?.stop()));
 
-    it("L1: an anonymous request passes or is refused, and never causes a lookup", async () => {
+    it("L1: an anonymous request passes or is refused, without a lookup", async () => {
       forget();
       for (const version of ["r0", "v1", "v3"]) {
         const { mxc, bytes } = await ofBob();
@@ -128,13 +128,18 @@ for (const [policy, expected] of Object.entries(ANONYMOUS)) {
         assert.equal((await ask(thumbnail, { token: null })).status, expected.fresh);
       }
       assert.equal(lookups(), 0);
-      if (expected.fresh === 401) assert.deepEqual([b.front.requests.length, meter.count()], [0, 0], "nobody is asked for anything");
+      if (expected.fresh === 401) assert.deepEqual([b.front.requests.length, meter.count()], [0, 0], "no server is asked");
     });
 
-    it("L1b: a junk token is refused by our homeserver and causes no lookup", async () => {
+    it("L1b: our homeserver refuses a junk token, without a lookup", async () => {
       forget();
       const token = badToken(policy);
-      for (const path of [downloadPath(media.mxc), legacyPath(media.mxc), legacyPath(media.mxc, { allow_remote: false }), thumbnailPath(picture, SIZE)]) {
+      for (const path of [
+        downloadPath(media.mxc),
+        legacyPath(media.mxc),
+        legacyPath(media.mxc, { allow_remote: false }),
+        thumbnailPath(picture, SIZE),
+      ]) {
         const response = await ask(path, { token });
         assert.deepEqual([response.status, (await response.json()).errcode], [401, "M_UNKNOWN_TOKEN"], path);
       }
@@ -143,7 +148,8 @@ for (const [policy, expected] of Object.entries(ANONYMOUS)) {
 
     it("a user gets originals and thumbnails on all endpoints, and B is asked for its policy once", async () => {
       forget();
-      for (const path of [downloadPath(media.mxc), legacyPath(media.mxc), legacyPath(media.mxc, {}, "r0")]) await assertServed(await ask(path), media.bytes);
+      for (const path of [downloadPath(media.mxc), legacyPath(media.mxc), legacyPath(media.mxc, {}, "r0")])
+        await assertServed(await ask(path), media.bytes);
       const thumbnail = thumbnailPath(picture, SIZE);
       for (const path of [thumbnail, thumbnail.replace("client/v1/media", "media/v3")]) await assertServed(await ask(path));
       const answer = await readAnswer(await ask(downloadPath(media.mxc, optIn("json"))), { edge: worker.edge });
@@ -154,7 +160,7 @@ for (const [policy, expected] of Object.entries(ANONYMOUS)) {
       assert.deepEqual([asked.method, asked.headers.authorization, asked.headers.cookie], ["GET", undefined, undefined]);
     });
 
-    it("what is held is given to nobody whom the policy refuses", async () => {
+    it("cached media are refused to everybody whom the policy refuses", async () => {
       forget();
       const response = await ask(legacyPath(media.mxc), { token: null });
       if (expected.held === 200) await assertServed(response, media.bytes);
@@ -164,7 +170,7 @@ for (const [policy, expected] of Object.entries(ANONYMOUS)) {
   });
 }
 
-describe("a peer that goes from open to m.none and back", () => {
+describe("a remote homeserver that changes from open to m.none and back", () => {
   let forgetful;
   before(async () => {
     forgetful = await startAtA({ REMOTE_POLICY_TTL_SECS: "1" });
@@ -174,14 +180,14 @@ describe("a peer that goes from open to m.none and back", () => {
   });
   after(() => stopping.push(forgetful?.worker.stop(), remembering?.worker.stop()));
 
-  it("is asked as before while its policy is remembered", async () => {
+  it("is asked for media while its old policy is remembered", async () => {
     forget();
     const { mxc, bytes } = await ofBob();
     await assertServed(await remembering.ask(downloadPath(mxc)), bytes);
     assert.deepEqual([lookups(), meter.count({ class: "whoami" })], [0, 0]);
   });
 
-  it("is believed after the cache time, and asked for no media", async () => {
+  it("is obeyed after the cache time, and not asked for media", async () => {
     const { mxc } = await ofBob();
     await forgetful.worker.running.until("B's new policy to be seen", async () => (await forgetful.ask(downloadPath(mxc))).status === 404);
     const fresh = await ofBob();
@@ -212,17 +218,20 @@ describe("a peer that goes from open to m.none and back", () => {
       downloadPath(fetched.mxc),
     ];
 
-    // Synapse takes a token from the header or from the query, not from both.
+    // Synapse accepts a token in the header or the query, not in both.
     const askOnce = (path) => enforcing.ask(path, path.includes("access_token") ? { token: null } : {});
 
-    it("is 404 on every endpoint, makes no request for media, and asks B once", async () => {
+    it("causes a 404 on every endpoint, no request for media, and one lookup at B", async () => {
       forget();
       for (const path of paths()) await assertRejected(await askOnce(path));
-      assert.deepEqual(b.front.requests.map(({ path }) => path), [CONFIG]);
+      assert.deepEqual(
+        b.front.requests.map(({ path }) => path),
+        [CONFIG],
+      );
       assert.deepEqual(meter.summary(), { "GET whoami": paths().length }, "the homeserver vouches for each token");
     });
 
-    it("is remembered in KV by whoever comes next, and B is not asked", async () => {
+    it("is remembered in KV for the next Cloakroom, which does not ask B", async () => {
       const { persistTo } = enforcing.worker;
       await enforcing.worker.stop();
       enforcing = await startAtA({}, { persistTo });
@@ -231,10 +240,15 @@ describe("a peer that goes from open to m.none and back", () => {
       assert.deepEqual([b.front.requests.length, meter.summary()], [0, { "GET whoami": paths().length }]);
     });
 
-    it("L1b: is not what a junk token gets, also when it is remembered: that is the homeserver's 401", async () => {
+    it("L1b: does not apply to a junk token, even when remembered: it gets the homeserver's 401", async () => {
       forget();
       const token = badToken("rejected");
-      for (const path of [downloadPath(media.mxc), legacyPath(media.mxc), thumbnailPath(media.mxc, SIZE), downloadPath(media.mxc, optIn("json"))]) {
+      for (const path of [
+        downloadPath(media.mxc),
+        legacyPath(media.mxc),
+        thumbnailPath(media.mxc, SIZE),
+        downloadPath(media.mxc, optIn("json")),
+      ]) {
         const response = await enforcing.ask(path, { token });
         const { errcode, soft_logout } = await response.json();
         assert.deepEqual([response.status, errcode, soft_logout], [401, "M_UNKNOWN_TOKEN", false], path);
@@ -242,14 +256,14 @@ describe("a peer that goes from open to m.none and back", () => {
       assert.deepEqual([b.front.requests.length, meter.summary()], [0, { "GET whoami": 4 }]);
     });
 
-    it("is about users: anonymous requests are refused by B's own policy, without a lookup", async () => {
+    it("applies to users only: B's own policy refuses anonymous requests, without a lookup", async () => {
       forget();
       const response = await enforcing.ask(legacyPath(media.mxc), { token: null });
       assert.ok(response.status >= 400, `${response.status}`);
       assert.deepEqual([lookups(), mediaAskedOfB()], [0, 1]);
     });
 
-    it("is not about own media, on either side", async () => {
+    it("does not apply to own media, on either side", async () => {
       const { mxc } = await a.synapse.upload(alice.token, "of A", { type: "text/plain" });
       await assertServed(await enforcing.ask(downloadPath(mxc)), Buffer.from("of A"));
       const own = await httpsGet(b.url + downloadPath(media.mxc), { ...federation.certificates, token: bob.token });
@@ -257,22 +271,28 @@ describe("a peer that goes from open to m.none and back", () => {
     });
   });
 
-  // Synapse lists v1.11: A's homeserver can authenticate itself to B's, and does.
-  for (const [mode, asked] of [["legacy", [CONFIG, "/_matrix/client/versions"]], ["off", []]]) {
-    it(`is given the last word where REMOTE_POLICY=${mode}, by authenticated federation`, async () => {
+  // Synapse lists v1.11, so A's homeserver authenticates itself to B's.
+  for (const [mode, asked] of [
+    ["legacy", [CONFIG, "/_matrix/client/versions"]],
+    ["off", []],
+  ]) {
+    it(`decides by authenticated federation with REMOTE_POLICY=${mode}`, async () => {
       const { worker, ask } = await startAtA({ REMOTE_POLICY: mode });
       forget();
       for (const _ of ["first", "again"]) {
         const { mxc, bytes } = await ofBob();
         await assertServed(await ask(downloadPath(mxc)), bytes);
       }
-      assert.deepEqual(b.front.requests.map(({ path }) => path).filter((path) => !path.includes("/federation/")), asked);
+      assert.deepEqual(
+        b.front.requests.map(({ path }) => path).filter((path) => !path.includes("/federation/")),
+        asked,
+      );
       assert.equal(mediaAskedOfB(), 2);
       stopping.push(worker.stop());
     });
   }
 
-  it("is served again once it is open again, after the cache time", async () => {
+  it("has its media served again after it opens and the cache time passes", async () => {
     await setPolicyOfB("m.local");
     const { mxc, bytes } = await ofBob();
     const served = async () => (await forgetful.ask(downloadPath(mxc))).status === 200;

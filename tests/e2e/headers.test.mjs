@@ -1,5 +1,5 @@
-// The headers of plain delivery beside those that Synapse sends by itself: each one is the same, or is named below with what it may be instead
-// and why. A header that a homeserver sends for a reason, such as the one that keeps public links out of search engines, is not lost on the way.
+// Compares the headers of plain delivery with Synapse's. Each is the same, or is listed below with its allowed value and the reason. So no
+// header gets lost that a homeserver sends for a reason, such as the one that keeps public links out of search engines.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -14,7 +14,7 @@ const MEDIA_BYTES = 100_000;
 const words = (value) => value.toLowerCase().split(/, */);
 const includesAll = (all, some) => some.every((word) => all.includes(word));
 
-/** Headers of Synapse's that differ through the Worker: why, and which of our values will do. Without `fits`, any will, and none too. */
+/** Headers of Synapse that differ through the Worker: the reason, and our allowed values. Without `fits`, any value or none is allowed. */
 const DIFFERENT = {
   "access-control-allow-headers": {
     why: "web clients may send more: Range, If-Range and If-None-Match work here",
@@ -53,20 +53,20 @@ const DIFFERENT = {
   },
 };
 
-/** Headers that Synapse does not send here, and that the Worker may add. */
+/** Headers that the Worker may add and Synapse does not send here. */
 const ADDED = new Set([
-  // Ranges work.
+  // The Worker supports ranges.
   ...["accept-ranges", "content-range"],
-  // Synapse sends errors that come before it looks at media without these, and errors without a length.
+  // Synapse sends early errors without these headers, and errors without a length.
   ...["content-length", "content-security-policy", "cross-origin-resource-policy", "referrer-policy", "x-robots-tag"],
   "x-content-type-options",
-  // Of the connection.
+  // Headers of the connection.
   ...["connection", "keep-alive", "transfer-encoding"],
 ]);
 
 let home;
 before(async () => {
-  // So that the legacy endpoints give media to people without an account: those are the links that search engines find.
+  // Serves media without an account on the legacy endpoints: search engines find those links.
   home = await startHome({ config: { enable_authenticated_media: false } });
 });
 after(() => home?.stop());
@@ -82,7 +82,7 @@ for (const shape of SHAPES) {
     });
     after(() => site?.stop());
 
-    /** Asks through the Worker, or Synapse itself. Nothing in front may compress. */
+    /** Asks through the Worker, or Synapse directly. Compression is off. */
     const ask = async (base, path, { token = home.alice.token, headers = {}, method } = {}) => {
       const authorization = token === null ? {} : { Authorization: `Bearer ${token}` };
       const response = await fetch(base + path, { method, headers: { "Accept-Encoding": "identity", ...authorization, ...headers } });
@@ -92,7 +92,7 @@ for (const shape of SHAPES) {
     const direct = (path, options) => ask(home.synapse.url, path, options);
     const through = (path, options) => ask(site.worker.origin, path, options);
 
-    /** Fails with the names of all headers that are not as they should be. `except` are not compared. */
+    /** Fails with the names of all wrong headers. Does not compare those in `except`. */
     const compare = (theirs, ours, except = []) => {
       const wrong = [];
       for (const [name, value] of theirs.headers) {
@@ -102,13 +102,19 @@ for (const shape of SHAPES) {
         if (!different || (different.fits && got === undefined)) wrong.push(`${name}: ${got} instead of ${value}`);
         else if (different.fits?.(value, got) === false) wrong.push(`${name}: ${got} for ${value}, although ${different.why}`);
       }
-      for (const [name, value] of ours.headers) if (!theirs.headers.has(name) && !ADDED.has(name)) wrong.push(`${name}: ${value} is not Synapse's`);
+      for (const [name, value] of ours.headers)
+        if (!theirs.headers.has(name) && !ADDED.has(name)) wrong.push(`${name}: ${value} is not Synapse's`);
       assert.deepEqual(wrong, []);
     };
 
     it("are on media", async () => {
       const picture = await site.upload(png(64, 64), { type: "image/png" });
-      const paths = [downloadPath(mxc), `${downloadPath(mxc)}/another%20name.png`, legacyPath(mxc), thumbnailPath(picture, "width=32&height=32")];
+      const paths = [
+        downloadPath(mxc),
+        `${downloadPath(mxc)}/another%20name.png`,
+        legacyPath(mxc),
+        thumbnailPath(picture, "width=32&height=32"),
+      ];
       for (const path of paths) {
         for (const options of [{}, { method: "HEAD" }]) {
           const theirs = await direct(path, options);
@@ -122,7 +128,7 @@ for (const shape of SHAPES) {
       }
     });
 
-    it("are on media for people without an account, so that search engines leave them alone", async () => {
+    it("are on media for people without an account, so that search engines skip them", async () => {
       const path = legacyPath(mxc);
       const [theirs, ours] = [await direct(path, { token: null }), await through(path, { token: null })];
       assert.deepEqual([theirs.status, ours.status], [200, 200]);
@@ -131,7 +137,7 @@ for (const shape of SHAPES) {
       assert.equal(ours.headers.get("referrer-policy"), "no-referrer");
     });
 
-    it("are on a range, for which Synapse sends everything", async () => {
+    it("are on a range, to which Synapse responds with the whole", async () => {
       const range = { headers: { Range: "bytes=10-19" } };
       const theirs = await direct(downloadPath(mxc), range);
       for (const _ of ["first", "cached"]) {
@@ -150,7 +156,7 @@ for (const shape of SHAPES) {
       compare(theirs, ours);
     });
 
-    it("are on errors, the homeserver's and our own", async () => {
+    it("are on errors, the homeserver's and ours", async () => {
       const missing = "mxc://localhost/AbCdEfNotThere";
       const errors = [
         [404, downloadPath(missing)],
@@ -172,7 +178,7 @@ for (const shape of SHAPES) {
       for (const path of ["/_matrix/client/versions", "/_matrix/client/v1/media/config", "/_matrix/media/v3/config"]) {
         const [theirs, ours] = [await direct(path), await through(path)];
         assert.deepEqual([theirs.status, ours.status], [200, 200], path);
-        // They have another length than Synapse's.
+        // Their length differs from Synapse's.
         compare(theirs, ours, ["content-length"]);
       }
     });

@@ -1,6 +1,6 @@
-// What the homeserver decides and says reaches the client as it is: tokens, guests, errors, limits, unknown endpoints.
+// The homeserver's decisions and responses reach the client unchanged: tokens, guests, errors, limits, unknown endpoints.
 //
-// Letters and digits such as A1 name cases of the Matrix specification that homeservers and clients are tested for.
+// Labels such as A1 number cases of the Matrix specification.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -19,7 +19,7 @@ before(async () => {
 });
 after(() => home?.stop());
 
-/** Status and Matrix error, to compare at once. */
+/** Returns status and Matrix error, to compare together. */
 async function outcome(response) {
   return [response.status, (await response.json()).errcode];
 }
@@ -37,7 +37,7 @@ for (const shape of SHAPES) {
     });
     after(() => site?.stop());
 
-    it("A1: without a token nothing else is looked at", async () => {
+    it("A1: a missing token is refused first", async () => {
       const thumbnail = (query) => thumbnailPath(picture, query);
       const paths = [downloadPath(mxc), downloadPath(mxc, optIn("json")), thumbnail({ width: 32, height: 32 })];
       paths.push(thumbnail({}), thumbnail({ width: "wide", height: "-1" }), "/_matrix/client/v1/media/download/localhost/a%2Fb");
@@ -49,20 +49,20 @@ for (const shape of SHAPES) {
       assert.equal(site.meter.count(), 0);
     });
 
-    it("A2, M6: a token that the homeserver does not know is refused in the homeserver's words", async () => {
+    it("A2, M6: an unknown token gets the homeserver's error", async () => {
       await site.held(downloadPath(mxc));
       const token = badToken();
       const soft = { errcode: "M_UNKNOWN_TOKEN", error: "Invalid access token passed.", soft_logout: false };
       for (const query of [undefined, optIn("json"), optIn("redirect")]) {
         const cached = await site.fetch(downloadPath(mxc, query), { token });
-        assert.deepEqual([cached.status, await cached.json()], [401, soft], "held in the cache");
+        assert.deepEqual([cached.status, await cached.json()], [401, soft], "cached");
         assert.equal(cached.headers.get("cache-control"), "no-store, no-transform");
         const absent = await site.fetch(thumbnailPath(picture, "width=40&height=30"), { token });
-        assert.deepEqual([absent.status, await absent.json()], [401, soft], "not held");
+        assert.deepEqual([absent.status, await absent.json()], [401, soft], "not cached");
       }
     });
 
-    it("A5: a guest downloads, and is refused the config", async () => {
+    it("A5: a guest may download, but not read the config", async () => {
       const { token } = await home.synapse.createGuest();
       const download = await site.fetch(downloadPath(mxc), { token });
       assert.deepEqual([download.status, Buffer.from(await download.arrayBuffer()).equals(bytes)], [200, true]);
@@ -88,7 +88,7 @@ for (const shape of SHAPES) {
       assert.ok(versions.versions.includes("v1.11"));
     });
 
-    it("B1, B6: the legacy endpoint gives new media to nobody, and no remote media on request", async () => {
+    it("B1, B6: the legacy endpoint serves no new media without a token, and no remote media if asked not to", async () => {
       await site.held(downloadPath(mxc));
       for (const version of ["r0", "v1", "v3"]) {
         const response = await site.fetch(legacyPath(mxc, {}, version), { token: null });
@@ -98,7 +98,7 @@ for (const shape of SHAPES) {
       assert.deepEqual(await outcome(remote), [404, "M_NOT_FOUND"]);
     });
 
-    it("C12: a preflight needs no token and asks nobody for media", async () => {
+    it("C12: a preflight needs no token and causes no request for media", async () => {
       site.meter.reset();
       const hosts = [site.worker.origin, site.worker.edge];
       for (const url of [...hosts.map((host) => host + downloadPath(mxc)), `${site.worker.edge}/${"A".repeat(43)}`]) {
@@ -112,7 +112,7 @@ for (const shape of SHAPES) {
       assert.ok((await site.fetch("/_matrix/media/v3/upload", { method: "OPTIONS", token: null })).ok);
     });
 
-    it("E1: media that are not uploaded yet are the homeserver's 504", async () => {
+    it("E1: media that are not uploaded yet get the homeserver's 504", async () => {
       const created = await (await site.fetch("/_matrix/media/v1/create", { method: "POST" })).json();
       for (const query of ["", optIn("json"), optIn("redirect")]) {
         const path = downloadPath(created.content_uri, `timeout_ms=1${query.replace("?", "&")}`);
@@ -123,11 +123,15 @@ for (const shape of SHAPES) {
       const upload = created.content_uri.replace("mxc://", "/_matrix/media/v3/upload/");
       assert.equal((await site.fetch(upload, { method: "PUT", body: bytes, headers: { "Content-Type": "image/png" } })).status, 200);
       const now = await site.fetch(downloadPath(created.content_uri));
-      assert.deepEqual([now.status, Buffer.from(await now.arrayBuffer()).equals(bytes)], [200, true], "nothing of the 504 is kept");
+      assert.deepEqual([now.status, Buffer.from(await now.arrayBuffer()).equals(bytes)], [200, true], "the 504 is not cached");
     });
 
-    it("J1: unknown endpoints and methods are the homeserver's 404 and 405", async () => {
-      for (const path of ["/_matrix/client/v1/media/nonsense", "/_matrix/media/v3/nonsense", "/_matrix/client/v1/media/download/localhost"]) {
+    it("J1: unknown endpoints and methods get the homeserver's 404 and 405", async () => {
+      for (const path of [
+        "/_matrix/client/v1/media/nonsense",
+        "/_matrix/media/v3/nonsense",
+        "/_matrix/client/v1/media/download/localhost",
+      ]) {
         assert.deepEqual(await outcome(await site.fetch(path)), [404, "M_UNRECOGNIZED"], path);
       }
       for (const method of ["POST", "PUT", "DELETE", "PATCH"]) {
@@ -135,9 +139,18 @@ for (const shape of SHAPES) {
       }
     });
 
-    it("J3: a bad server name or media id reaches no homeserver", async () => {
+    it("J3: an invalid server name or media id reaches no homeserver", async () => {
       const bad = ["localhost/a%2Fb", "localhost/..%2f..%2fsecret", "localhost/a%00b", "localhost/a.b", "localhost/a%20b", "localhost/%FF"];
-      bad.push("local%2Fhost/abc", "..%2f/abc", "user@host/abc", "host:99999999/abc", "%5B::1/abc", "localhost/abc%3Fx=1", "/abc", "localhost/");
+      bad.push(
+        "local%2Fhost/abc",
+        "..%2f/abc",
+        "user@host/abc",
+        "host:99999999/abc",
+        "%5B::1/abc",
+        "localhost/abc%3Fx=1",
+        "/abc",
+        "localhost/",
+      );
       bad.push(`localhost/${"a".repeat(300)}`, "a%0d%0aX-Header:1/abc");
       for (const kind of ["download", "thumbnail"]) {
         for (const rest of bad) {
@@ -148,13 +161,18 @@ for (const shape of SHAPES) {
           assert.equal(site.meter.count({ class: "download" }) + site.meter.count({ class: "thumbnail" }), 0, rest);
         }
       }
-      // Dot segments are resolved before anything of ours sees the path: it is then simply another path.
+      // Dot segments are resolved before we see the path.
       const { status } = await site.fetchRaw("/_matrix/client/v1/media/download/../../../../_cloakroom/object/1/abc");
       assert.equal(status, 404);
     });
 
-    it("X1: query parameters that nobody knows change nothing", async () => {
-      for (const query of ["allow_redirect=true", "allow_redirect=true&utm_source=x&a=1&a=2", `${PREFIX}.delivery=pigeon`, `${PREFIX}.session=abc`]) {
+    it("X1: unknown query parameters change nothing", async () => {
+      for (const query of [
+        "allow_redirect=true",
+        "allow_redirect=true&utm_source=x&a=1&a=2",
+        `${PREFIX}.delivery=pigeon`,
+        `${PREFIX}.session=abc`,
+      ]) {
         const response = await site.fetch(downloadPath(mxc, query));
         assert.deepEqual([response.status, Buffer.from(await response.arrayBuffer()).equals(bytes)], [200, true], query);
         assert.equal(isAnswer(response) || response.headers.has(METADATA_HEADER), false);

@@ -1,5 +1,4 @@
-// A login through the Worker sends clients to the Worker, not past it: the answer has an address of the homeserver, which many clients use from
-// then on.
+// A login response contains an address of the homeserver that many clients use from then on. A login through the Worker must name the Worker.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -14,7 +13,7 @@ for (const shape of SHAPES) {
   describe(`logging in through the Worker, ${shape}`, () => {
     let home, site;
     before(async () => {
-      // One for each shape: Synapse knows the address of its first site.
+      // Each shape needs a new Synapse, which knows the address of its first site.
       home = await startHome();
       site = await startSite(home, { shape });
     });
@@ -23,7 +22,7 @@ for (const shape of SHAPES) {
       await home?.stop();
     });
 
-    it("names the Worker's address, and media from there come through the Worker", async () => {
+    it("names the Worker's address, and media requests to it go through the Worker", async () => {
       const { base, token } = await site.login(home.alice);
       assert.equal(base, `${site.worker.origin}/`);
       const path = downloadPath(await site.upload(randomBytes(1000)));
@@ -33,7 +32,7 @@ for (const shape of SHAPES) {
       assert.equal(site.meter.count({ class: "download" }), 1);
     });
 
-    it("is checked by the commands of docs/deploy.md, which print what stands there", async () => {
+    it("passes the commands of docs/deploy.md, with the output shown there", async () => {
       const [, section] = readFileSync(join(ROOT, "docs/deploy.md"), "utf8").split("## The address that clients use\n");
       const [, block] = section.match(/```console\n(.*?)```/s);
       const hosts = { "https://example.com": site.worker.origin, "https://matrix.example.com": site.worker.origin };

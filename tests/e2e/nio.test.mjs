@@ -1,4 +1,4 @@
-// An ordinary Matrix client, matrix-nio as it comes, through Cloakroom: it must notice nothing.
+// An ordinary Matrix client, unmodified matrix-nio, works through Cloakroom without noticing it.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -25,7 +25,7 @@ for (const shape of SHAPES) {
 
     const download = (mxc, options = {}) => nioDownload(mxc, { homeserver: site.worker.origin, token: home.alice.token, ...options });
 
-    it("downloads what was uploaded, cold and warm", async () => {
+    it("downloads uploads, cold and warm", async () => {
       for (const size of [1_000, 100_000, 3_000_000]) {
         const bytes = randomBytes(size);
         const mxc = await site.upload(bytes, { type: "image/png", filename: "a picture.png" });
@@ -44,7 +44,7 @@ for (const shape of SHAPES) {
       assert.deepEqual([type, pngSize(bytes)], ["image/png", { width: 320, height: 240 }]);
     });
 
-    it("understands what it is refused", async () => {
+    it("understands refusals", async () => {
       const mxc = await site.upload(randomBytes(100_000));
       const stranger = await download(mxc, { token: badToken("nio") });
       assert.deepEqual([stranger.bytes, stranger.status_code], [undefined, "M_UNKNOWN_TOKEN"]);

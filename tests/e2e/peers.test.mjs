@@ -1,8 +1,8 @@
-// Peers that answer badly, when a real homeserver's Cloakroom asks them for their policy: each case is decided, and most mean "proceed".
+// Remote homeservers that respond badly when a Cloakroom looks up their policy. Each case has a decision, mostly "proceed".
 //
-// "Proceed" is shown by the media: our Synapse fetches them from the scripted peer. Peers are found by the port in their server names. A
-// well-known document stands on port 443, which a test cannot have: its cases (10 MB, redirect loops, delegations to private addresses and
-// to our own domain) are those of the unit tests in src/policy/discovery.rs; here the media config is as bad as that.
+// The media show a "proceed": our Synapse fetches them from the scripted remote homeserver, which the port in its server name leads to. A
+// well-known document needs port 443, which a test cannot use. The unit tests in src/policy/discovery.rs cover its cases (10 MB, redirect
+// loops, delegation to private addresses and to our own domain). Here the media config is as bad.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -46,7 +46,7 @@ after(async () => {
   await meter?.stop();
 });
 
-/** A peer that serves one object on the legacy endpoint, as homeservers did before they could authenticate each other, and what a script says. */
+/** A remote homeserver that serves one object on the legacy endpoint, as before authenticated federation, and otherwise follows a script. */
 async function startPeer(documents) {
   const peer = await tlsServer(certificates, (request, response) => {
     const [path] = request.url.split("?");
@@ -54,17 +54,21 @@ async function startPeer(documents) {
     if (path.startsWith("/_matrix/media/v3/download/")) {
       return response.writeHead(200, { "Content-Type": "text/plain", "Content-Length": MEDIA.length }).end(MEDIA);
     }
-    response.writeHead(404, { "Content-Type": "application/json" }).end(JSON.stringify({ errcode: "M_UNRECOGNIZED", error: "Unrecognized" }));
+    response
+      .writeHead(404, { "Content-Type": "application/json" })
+      .end(JSON.stringify({ errcode: "M_UNRECOGNIZED", error: "Unrecognized" }));
   });
   peer.mediaRequests = () => peer.count(/\/media\/(v3\/)?download\//);
   return peer;
 }
 
-/** A JSON document, or text as it is. */
-const say = (status, body, headers = {}) => (request, response) => {
-  const text = typeof body === "string" ? body : JSON.stringify(body);
-  response.writeHead(status, { "Content-Type": "application/json", ...headers }).end(text);
-};
+/** Sends a JSON document, or text unchanged. */
+const say =
+  (status, body, headers = {}) =>
+  (_request, response) => {
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    response.writeHead(status, { "Content-Type": "application/json", ...headers }).end(text);
+  };
 
 const newMedia = (serverName) => `mxc://${serverName}/${randomBytes(12).toString("hex")}`;
 
@@ -85,46 +89,46 @@ async function assertRejects(worker, peer, message) {
   assert.equal(peer.mediaRequests(), 0, message);
 }
 
-describe("L3: what a peer says of its policy", () => {
+describe("L3: the policy of a remote homeserver", () => {
   const padded = JSON.stringify(NONE).padEnd(TOO_LONG_BYTES);
-  const redirect = (request, response) => response.writeHead(302, { Location: "/none" }).end();
+  const redirect = (_request, response) => response.writeHead(302, { Location: "/none" }).end();
   const proceed = {
     "10 MB of JSON": say(200, padded),
-    "10 MB in 10 kB of gzip": (request, response) => {
+    "10 MB in 10 kB of gzip": (_request, response) => {
       response.writeHead(200, { "Content-Type": "application/json", "Content-Encoding": "gzip" }).end(gzipSync(padded));
     },
     "a redirect to a policy": redirect,
     "invalid JSON": say(200, `{"m.media.unauthenticated":"m.none"`),
-    "HTML": say(200, "<html>m.none</html>", { "Content-Type": "text/html" }),
-    "nothing": say(200, ""),
+    HTML: say(200, "<html>m.none</html>", { "Content-Type": "text/html" }),
+    nothing: say(200, ""),
     "an array": say(200, [NONE]),
     "a policy that is a number": say(200, { "m.media.unauthenticated": 0 }),
     "a policy that is a list": say(200, { "m.media.unauthenticated": ["m.none"] }),
     "a policy of null": say(200, { "m.media.unauthenticated": null }),
-    "a word that nobody knows": say(200, { "m.media.unauthenticated": "m.future" }),
+    "an unknown word": say(200, { "m.media.unauthenticated": "m.future" }),
     "the word in capitals": say(200, { "m.media.unauthenticated": "M.NONE" }),
     "m.local": say(200, { "m.media.unauthenticated": "m.local" }),
     "no policy": say(200, { "m.upload.size": 1 }),
-    "401": say(401, { errcode: "M_MISSING_TOKEN", ...NONE }),
-    "403": say(403, NONE),
-    "404": say(404, NONE),
-    "429": say(429, NONE),
-    "500": say(500, NONE),
-    "206": say(206, NONE),
+    401: say(401, { errcode: "M_MISSING_TOKEN", ...NONE }),
+    403: say(403, NONE),
+    404: say(404, NONE),
+    429: say(429, NONE),
+    500: say(500, NONE),
+    206: say(206, NONE),
     "a connection that ends": (request) => request.socket.destroy(),
     "a body that breaks off": (request, response) => {
       response.writeHead(200, { "Content-Length": 1000 }).write(JSON.stringify(NONE), () => request.socket.destroy());
     },
     "an answer after the time limit": (request, response) => setTimeout(() => say(200, NONE)(request, response), TOO_LATE_MS),
-    "a body that goes on and on": (request, response) => {
+    "a body that goes on and on": (_request, response) => {
       const timer = setInterval(() => response.write(" "), 200);
       response.on("close", () => clearInterval(timer));
       response.writeHead(200).write(JSON.stringify(NONE));
     },
   };
 
-  // All at once: five seconds are a time limit of ours, and how long Synapse tries to reach a server.
-  describe("if it cannot be read, or is not that nothing is given", { concurrency: true }, () => {
+  // All run at once: our time limit and Synapse's attempts to connect take five seconds.
+  describe("that cannot be read, or is not m.none", { concurrency: true }, () => {
     const homeserverDecides = async (worker, serverName) => {
       const path = downloadPath(newMedia(serverName));
       const { error } = await ask(worker, path);
@@ -132,13 +136,13 @@ describe("L3: what a peer says of its policy", () => {
       assert.equal(meter.count({ path }), 1, serverName);
     };
 
-    it("nobody is there: proceed", async () => {
+    it("no server there: proceed", async () => {
       const peer = await startPeer({});
       await peer.stop();
       await homeserverDecides(enforcing, peer.serverName);
     });
 
-    it("it is in a private network: it is never asked", async () => {
+    it("a server in a private network: never asked", async () => {
       const peer = await startPeer({ [CONFIG]: say(200, NONE) });
       const hosts = ["localhost", "LOCALHOST", "127.0.0.1", "[::1]", "localhost.", "127.1", "2130706433"];
       await Promise.all(hosts.map((host) => homeserverDecides(strict, `${host}:${peer.port}`)));
@@ -147,7 +151,7 @@ describe("L3: what a peer says of its policy", () => {
     });
 
     for (const [what, config] of Object.entries(proceed)) {
-      it(`${what}: proceed, and ask no second time`, async () => {
+      it(`${what}: proceed, and do not ask again`, async () => {
         const peer = await startPeer({ [CONFIG]: config, "/none": say(200, NONE) });
         const started = Date.now();
         await assertProceeds(enforcing, peer, what);
@@ -159,7 +163,7 @@ describe("L3: what a peer says of its policy", () => {
     }
   });
 
-  it("L2: if it is m.none, or m.all as later revisions say, reject", async () => {
+  it("L2: is m.none, or m.all in later revisions: reject", async () => {
     for (const word of ["m.none", "m.all"]) {
       const peer = await startPeer({ [CONFIG]: say(200, { "m.media.unauthenticated": word }) });
       for (const _ of ["first", "again"]) await assertRejects(enforcing, peer, word);
@@ -168,7 +172,7 @@ describe("L3: what a peer says of its policy", () => {
     }
   });
 
-  it("if it is m.none, and REMOTE_POLICY is legacy, its versions decide", async () => {
+  it("is m.none, and REMOTE_POLICY is legacy: the server's versions decide", async () => {
     const versions = (...list) => say(200, { versions: list });
     for (const [what, document, rejects] of [
       ["v1.10", versions("v1.1", "v1.10"), true],
@@ -185,8 +189,8 @@ describe("L3: what a peer says of its policy", () => {
   });
 });
 
-describe("requests that come together", () => {
-  it("for media of one peer wait for one lookup, and obey it", async () => {
+describe("simultaneous requests", () => {
+  it("for media of one remote homeserver wait for one lookup, and obey it", async () => {
     const slowly = (handler) => (request, response) => setTimeout(() => handler(request, response), 1_000);
     const peer = await startPeer({ [CONFIG]: slowly(say(200, NONE)), [VERSIONS]: say(200, { versions: ["v1.1"] }) });
     await Promise.all(Array.from({ length: 20 }, () => assertRejects(legacy, peer)));
@@ -196,7 +200,7 @@ describe("requests that come together", () => {
 });
 
 describe("server names", () => {
-  it("of one peer in capitals are one peer", async () => {
+  it("of one remote homeserver may differ in case", async () => {
     const peer = await startPeer({ [CONFIG]: say(200, NONE) });
     for (const serverName of [peer.serverName.toUpperCase(), peer.serverName, `Localhost:${peer.port}`]) {
       const { status, error } = await ask(enforcing, downloadPath(newMedia(serverName)));
@@ -206,11 +210,21 @@ describe("server names", () => {
     await peer.stop();
   });
 
-  it("that are none are 400 and reach nobody", async () => {
+  it("that are invalid give 400 and cause no request", async () => {
     const peer = await startPeer({ [CONFIG]: say(200, NONE) });
     meter.reset();
     const at = `localhost:${peer.port}`;
-    for (const name of [`x@${at}`, `${at}#x`, `${at}?x`, `${at}/x`, `b\u00fccher.example:${peer.port}`, `${at}:1`, `[${at}`, "localhost:99999999", " "]) {
+    for (const name of [
+      `x@${at}`,
+      `${at}#x`,
+      `${at}?x`,
+      `${at}/x`,
+      `b\u00fccher.example:${peer.port}`,
+      `${at}:1`,
+      `[${at}`,
+      "localhost:99999999",
+      " ",
+    ]) {
       const path = `/_matrix/client/v1/media/download/${encodeURIComponent(name)}/abc`;
       assert.equal((await ask(enforcing, path)).status, 400, name);
       assert.equal((await ask(enforcing, path.replace("client/v1/media", "media/v3"))).status, 400, name);
@@ -219,7 +233,7 @@ describe("server names", () => {
     await peer.stop();
   });
 
-  it("of remote media that are not to be fetched cause no lookup", async () => {
+  it("of remote media that the client does not want fetched cause no lookup", async () => {
     const peer = await startPeer({ [CONFIG]: say(200, NONE) });
     const { status, error } = await ask(enforcing, legacyPath(newMedia(peer.serverName), { allow_remote: false }));
     assert.deepEqual([status, error !== REJECTED[1], peer.requests.length], [404, true, 0]);

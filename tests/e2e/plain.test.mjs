@@ -1,5 +1,5 @@
-// Plain delivery, for clients that know nothing of Cloakroom: the same media, types and names as from the homeserver, and what Synapse lacks
-// (ranges, entity tags, lengths for HEAD), whether the cache holds the object or not.
+// Plain delivery to clients that know nothing of Cloakroom: the same media, types and names as from the homeserver, plus what Synapse lacks
+// (ranges, entity tags, lengths for HEAD), whether the object is cached or not.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -12,7 +12,7 @@ import { png, pngSize } from "../support/png.mjs";
 import { badToken, downloadPath, startHome, startSite, thumbnailPath } from "../support/site.mjs";
 
 const SMALL_BYTES = 100_000;
-// Above 1 MiB the cache is filled by a request of its own.
+// Above 1 MiB, a separate request fills the cache.
 const LARGE_BYTES = 3_000_000;
 
 let home, site;
@@ -29,7 +29,13 @@ const body = async (response) => Buffer.from(await response.arrayBuffer());
 
 describe("a download", () => {
   it("C1: has the upload's bytes and type, the first time and from the cache", async () => {
-    const types = ["image/png", "text/plain; charset=utf-8", "text/plain;charset=\"iso-8859-1\"", "application/octet-stream", "x-odd/type+xml"];
+    const types = [
+      "image/png",
+      "text/plain; charset=utf-8",
+      'text/plain;charset="iso-8859-1"',
+      "application/octet-stream",
+      "x-odd/type+xml",
+    ];
     for (const type of types) {
       const bytes = randomBytes(SMALL_BYTES);
       const path = downloadPath(await site.upload(bytes, { type }));
@@ -59,8 +65,16 @@ describe("a download", () => {
     }
   });
 
-  it("C4: has the upload's file name, whatever is in it", async () => {
-    const names = ["plain.png", "with spaces.png", "Ünïcode 🦊 файл.png", "semi;colon;.png", "quote\"d.png", "back\\slash.png", "per%20cent.png"];
+  it("C4: has the upload's file name, whatever its characters", async () => {
+    const names = [
+      "plain.png",
+      "with spaces.png",
+      "Ünïcode 🦊 файл.png",
+      "semi;colon;.png",
+      'quote"d.png',
+      "back\\slash.png",
+      "per%20cent.png",
+    ];
     for (const filename of names) {
       const path = downloadPath(await site.upload(randomBytes(1000), { type: "image/png", filename }));
       for (const _ of ["first", "again"]) {
@@ -72,8 +86,13 @@ describe("a download", () => {
     }
   });
 
-  it("C10: is an attachment where a browser would run it", async () => {
-    const types = [["image/svg+xml", "attachment"], ["text/html", "attachment"], ["application/pdf", "attachment"], ["image/png", "inline"]];
+  it("C10: is an attachment if a browser would run it", async () => {
+    const types = [
+      ["image/svg+xml", "attachment"],
+      ["text/html", "attachment"],
+      ["application/pdf", "attachment"],
+      ["image/png", "inline"],
+    ];
     for (const [type, expected] of types) {
       const path = downloadPath(await site.upload("<svg/>", { type, filename: "x" }));
       for (const _ of ["first", "again"]) {
@@ -83,18 +102,21 @@ describe("a download", () => {
     }
   });
 
-  it("C11: cannot act as a page, and can be read by web clients", async () => {
+  it("C11: cannot act as a page, and web clients can read it", async () => {
     const mxc = await site.upload(png(50, 50), { type: "image/png" });
     for (const path of [downloadPath(mxc), downloadPath(mxc), thumbnailPath(mxc, "width=32&height=32")]) {
       const response = await site.fetch(path);
       const header = (name) => response.headers.get(name);
       assert.match(header("content-security-policy"), /^sandbox;.*default-src 'none'.*script-src 'none'/);
       assert.deepEqual([header("cross-origin-resource-policy"), header("access-control-allow-origin")], ["cross-origin", "*"]);
-      assert.deepEqual([header("x-content-type-options"), header("cache-control")], ["nosniff", "private, max-age=86400, immutable, no-transform"]);
+      assert.deepEqual(
+        [header("x-content-type-options"), header("cache-control")],
+        ["nosniff", "private, max-age=86400, immutable, no-transform"],
+      );
     }
   });
 
-  it("D1: again with its ETag is a 304, after the homeserver has said yes", async () => {
+  it("D1: with its ETag gets a 304, after the homeserver has allowed it", async () => {
     for (const size of [SMALL_BYTES, LARGE_BYTES]) {
       const path = downloadPath(await site.upload(randomBytes(size)));
       const etag = (await site.fetch(path)).headers.get("etag");
@@ -105,14 +127,14 @@ describe("a download", () => {
         assert.deepEqual([response.status, response.headers.get("etag"), (await body(response)).length], [304, etag, 0]);
       }
       assert.equal(site.meter.count({ method: "HEAD", conditional: true, status: 304 }), 4);
-      assert.equal((await site.fetch(path, { headers: { "If-None-Match": "\"other\"" } })).status, 200);
+      assert.equal((await site.fetch(path, { headers: { "If-None-Match": '"other"' } })).status, 200);
       const stranger = await site.fetch(path, { token: badToken("etag"), headers: { "If-None-Match": etag } });
       assert.equal(stranger.status, 401);
       assert.equal((await site.fetch(path, { token: null, headers: { "If-None-Match": etag } })).status, 401);
     }
   });
 
-  it("of HEAD has the headers of GET and no body", async () => {
+  it("has the headers of GET and no body on HEAD", async () => {
     const path = downloadPath(await site.upload(randomBytes(SMALL_BYTES), { type: "image/png", filename: "a b.png" }));
     const names = ["content-length", "content-type", "content-disposition", "etag", "accept-ranges", "cache-control"];
     const headers = (response) => names.map((name) => response.headers.get(name));
@@ -138,7 +160,7 @@ describe("K1: a range", () => {
   ];
 
   for (const size of [SMALL_BYTES, LARGE_BYTES]) {
-    it(`of ${size} bytes is the slice, not held and held`, async () => {
+    it(`of ${size} bytes is the right slice, not cached and cached`, async () => {
       const source = new Source(`range ${size}`, size);
       const expectRanges = async (path) => {
         for (const [range, first, end] of cases(size)) {
@@ -149,7 +171,7 @@ describe("K1: a range", () => {
           await expectSlice(response.body, source, { offset: first, length: end - first + 1 });
         }
       };
-      // A new object for each range, so that none of them is held.
+      // Each range gets a new object, so that none is cached.
       for (const [range, first, end] of cases(size)) {
         const fresh = downloadPath(await site.upload(source.slice()));
         const response = await site.fetch(fresh, { headers: { Range: range } });
@@ -162,7 +184,7 @@ describe("K1: a range", () => {
     });
   }
 
-  it("that cannot be satisfied is 416, and one that makes no sense is no range", async () => {
+  it("beyond the end gives 416, and an invalid one is ignored", async () => {
     const source = new Source("416", SMALL_BYTES);
     const path = downloadPath(await site.upload(source.slice()));
     await site.held(path);
@@ -175,16 +197,16 @@ describe("K1: a range", () => {
     }
   });
 
-  it("goes by If-Range", async () => {
+  it("obeys If-Range", async () => {
     const path = downloadPath(await site.upload(randomBytes(SMALL_BYTES)));
     const etag = (await site.fetch(path)).headers.get("etag");
     const status = async (condition) => (await site.fetch(path, { headers: { Range: "bytes=0-1", "If-Range": condition } })).status;
-    assert.deepEqual([await status(etag), await status("\"other\""), await status("Wed, 21 Oct 2015 07:28:00 GMT")], [206, 200, 200]);
+    assert.deepEqual([await status(etag), await status('"other"'), await status("Wed, 21 Oct 2015 07:28:00 GMT")], [206, 200, 200]);
   });
 });
 
 describe("F1: a thumbnail", () => {
-  it("is an object of its own for each size, method and animation", async () => {
+  it("is a separate object for each size, method and animation", async () => {
     const mxc = await site.upload(png(640, 480), { type: "image/png" });
     const variants = ["width=320&height=240&method=scale", "width=64&height=64&method=scale", "width=64&height=64&method=crop"];
     variants.push("width=64&height=64&method=crop&animated=true", "width=320&height=240");
@@ -208,10 +230,14 @@ describe("F1: a thumbnail", () => {
     assert.deepEqual(await size(variants[2]), { width: 64, height: 64 });
   });
 
-  it("without its sizes is refused before the homeserver is asked", async () => {
+  it("without a size is refused before the homeserver is asked", async () => {
     const mxc = await site.upload(png(64, 64), { type: "image/png" });
     site.meter.reset();
-    const wrong = [["", "M_MISSING_PARAM"], ["width=32", "M_MISSING_PARAM"], ["width=x&height=1", "M_INVALID_PARAM"]];
+    const wrong = [
+      ["", "M_MISSING_PARAM"],
+      ["width=32", "M_MISSING_PARAM"],
+      ["width=x&height=1", "M_INVALID_PARAM"],
+    ];
     wrong.push(["width=1&height=1&width=2", "M_INVALID_PARAM"]);
     for (const [query, errcode] of wrong) {
       const response = await site.fetch(thumbnailPath(mxc, query));

@@ -1,9 +1,9 @@
 // What people without an account may read: MEDIA_UNAUTHENTICATED over the legacy endpoints, in front of a real homeserver.
 //
-// Synapse serves media without a token if they are from before it had authenticated media, and answers 404 for all newer ones: they are
-// frozen. It is started with `enable_authenticated_media: false`, gets the open media, and is started anew with its default.
+// Synapse serves media without a token if they are older than authenticated media, and returns 404 for newer ones, which are "frozen". The
+// tests start it with `enable_authenticated_media: false`, upload the open media, and restart it with the default.
 //
-// Letters and digits such as L1 and B1 name cases of the Matrix specification and of MSC2461 revision 1.
+// Labels such as L1 and B1 number cases of the Matrix specification and of MSC2461 revision 1.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -25,13 +25,13 @@ const CONFIGS = ["/_matrix/client/v1/media/config", ...VERSIONS.map((version) =>
 const POLICY = "m.media.unauthenticated";
 const REFUSED = [401, "M_MISSING_TOKEN"];
 const NOT_FOUND = [404, "M_NOT_FOUND"];
-// Synapse, of servers that it does not federate with: here all.
+// Synapse's response for servers that it does not federate with: here all.
 const NO_FEDERATION = [403, "M_FORBIDDEN"];
 const OK = [200, undefined];
 
-// Outcomes without a token. Open media are those that Synapse gives to anybody, held are those that Cloakroom has in its cache.
+// Results without a token. Synapse serves "open" media to anybody; "held" media are in Cloakroom's cache.
 const TABLE = {
-  "unset": { open: OK, openHeld: OK, frozen: NOT_FOUND, frozenHeld: NOT_FOUND, remote: NO_FEDERATION },
+  unset: { open: OK, openHeld: OK, frozen: NOT_FOUND, frozenHeld: NOT_FOUND, remote: NO_FEDERATION },
   "m.cached": { open: REFUSED, openHeld: OK, frozen: REFUSED, frozenHeld: NOT_FOUND, remote: REFUSED },
   "m.local": { open: OK, openHeld: OK, frozen: NOT_FOUND, frozenHeld: NOT_FOUND, remote: REFUSED },
   "m.unspecified": { open: OK, openHeld: OK, frozen: NOT_FOUND, frozenHeld: NOT_FOUND, remote: NO_FEDERATION },
@@ -39,7 +39,7 @@ const TABLE = {
 };
 
 let home;
-/** Media by what they are: `open` and `frozen` originals with their bytes, `openPicture` and `frozenPicture` for thumbnails. */
+/** Media by kind: `open` and `frozen` originals with their bytes, `openPicture` and `frozenPicture` for thumbnails. */
 const media = {};
 before(async () => {
   home = await startHome({ config: { enable_authenticated_media: false } });
@@ -52,7 +52,7 @@ after(async () => {
   await home?.stop();
 });
 
-/** Sites that are being stopped, which takes a second: nobody waits for that. */
+/** Sites that are stopping, which takes a second; tests do not wait for it. */
 const stopping = [];
 
 async function upload(kind) {
@@ -64,7 +64,7 @@ async function upload(kind) {
 
 const legacyThumbnail = (mxc, version, query = SIZE) => thumbnailPath(mxc, query).replace("client/v1/media", `media/${version}`);
 
-/** Status and Matrix error of a response whose body nobody needs. */
+/** Returns status and Matrix error of a response, and discards its body. */
 async function outcome(response) {
   if (response.ok || response.status === 304) {
     await response.arrayBuffer();
@@ -73,7 +73,7 @@ async function outcome(response) {
   return [response.status, (await response.json()).errcode];
 }
 
-/** Original and thumbnail on all versions of the legacy endpoint. */
+/** Returns the paths of original and thumbnail on all versions of the legacy endpoint. */
 function legacyPaths(kind) {
   const original = VERSIONS.map((version) => legacyPath(media[kind].mxc, {}, version));
   return [...original, ...VERSIONS.map((version) => legacyThumbnail(media[`${kind}Picture`], version))];
@@ -88,7 +88,7 @@ for (const [policy, expected] of Object.entries(TABLE)) {
     });
     after(() => stopping.push(site?.stop()));
 
-    /** Asks without a token: what is refused reaches no homeserver, what passes is asked there without a token too. */
+    /** Asks without a token. A refused request reaches no homeserver; an allowed one arrives there without a token too. */
     const anonymous = async (path, [status, errcode]) => {
       site.meter.reset();
       const response = await site.fetch(path, { token: null });
@@ -102,7 +102,7 @@ for (const [policy, expected] of Object.entries(TABLE)) {
       return response;
     };
 
-    it("L1, B1: without a token, what is not held is refused by the policy or decided by the homeserver", async () => {
+    it("L1, B1: without a token, the policy refuses uncached media or the homeserver decides", async () => {
       for (const kind of ["frozen", "open"]) for (const path of legacyPaths(kind)) await anonymous(path, expected[kind]);
       for (const version of VERSIONS) {
         await anonymous(legacyPath(REMOTE, {}, version), expected.remote);
@@ -111,7 +111,7 @@ for (const [policy, expected] of Object.entries(TABLE)) {
       assert.deepEqual(await outcome(await site.fetch(downloadPath(media.open.mxc), { token: null })), REFUSED, "authenticated endpoint");
     });
 
-    it("L1: without a token, what is held is still decided by the homeserver", async () => {
+    it("L1: without a token, the homeserver still decides about cached media", async () => {
       for (const kind of ["open", "frozen"]) {
         for (const path of [downloadPath(media[kind].mxc), thumbnailPath(media[`${kind}Picture`], SIZE)]) await site.held(path);
         for (const path of legacyPaths(kind)) await anonymous(path, expected[`${kind}Held`]);
@@ -127,17 +127,18 @@ for (const [policy, expected] of Object.entries(TABLE)) {
       }
     });
 
-    if (expected.remote === REFUSED) it("L1: a refusal is a Matrix error, and has no body for HEAD", async () => {
-      const response = await site.fetch(legacyPath(REMOTE), { token: null });
-      assert.equal(response.headers.get("cache-control"), "no-store, no-transform");
-      assert.equal(response.headers.get("access-control-allow-origin"), "*");
-      const error = "Media access is restricted to authenticated clients";
-      assert.deepEqual([response.status, await response.json()], [401, { errcode: "M_MISSING_TOKEN", error }]);
-      const head = await site.fetch(legacyPath(REMOTE), { token: null, method: "HEAD" });
-      assert.deepEqual([head.status, await head.text()], [401, ""]);
-    });
+    if (expected.remote === REFUSED)
+      it("L1: a refusal is a Matrix error, and has no body for HEAD", async () => {
+        const response = await site.fetch(legacyPath(REMOTE), { token: null });
+        assert.equal(response.headers.get("cache-control"), "no-store, no-transform");
+        assert.equal(response.headers.get("access-control-allow-origin"), "*");
+        const error = "Media access is restricted to authenticated clients";
+        assert.deepEqual([response.status, await response.json()], [401, { errcode: "M_MISSING_TOKEN", error }]);
+        const head = await site.fetch(legacyPath(REMOTE), { token: null, method: "HEAD" });
+        assert.deepEqual([head.status, await head.text()], [401, ""]);
+      });
 
-    it("a good token opens on legacy endpoints what the authenticated one has, frozen media too", async () => {
+    it("a valid token gets the same on legacy endpoints as on the authenticated one, frozen media too", async () => {
       const { mxc, source } = media.frozen;
       for (const version of VERSIONS) {
         const response = await site.fetch(legacyPath(mxc, {}, version));
@@ -152,40 +153,43 @@ for (const [policy, expected] of Object.entries(TABLE)) {
         assert.match(named.headers.get("content-disposition"), /name\.png/);
         await named.arrayBuffer();
       }
-      // Own media need no other server, so this changes nothing.
+      // Own media come from no other server, so this changes nothing.
       assert.deepEqual(await outcome(await site.fetch(legacyPath(mxc, { allow_remote: false }))), OK);
       const answer = await site.answer(legacyPath(mxc));
       assert.equal(answer.metadata.size, MEDIA_BYTES);
       await expectSlice((await fetch(answer.url)).body, source, { key: answer.key });
     });
 
-    it("L1b: a bad token is the homeserver's 401, whatever is asked for", async () => {
+    it("L1b: a bad token gets the homeserver's 401 for all media", async () => {
       const token = badToken(policy);
       const paths = [...legacyPaths("open"), ...legacyPaths("frozen"), legacyPath(REMOTE), legacyThumbnail(REMOTE, "v3")];
-      // What asks the homeserver for what it has without other servers would be answered there without a look at the token.
+      // With allow_remote=false, the homeserver would respond without checking the token.
       for (const mxc of [media.open.mxc, media.frozen.mxc, REMOTE]) paths.push(legacyPath(mxc, { allow_remote: false }));
       for (const path of [...paths, legacyPath(media.open.mxc, optIn("json"))]) {
         const response = await site.fetch(path, { token });
         const { errcode, soft_logout } = await response.json();
         assert.deepEqual([response.status, errcode, soft_logout], [401, "M_UNKNOWN_TOKEN", false], path);
       }
-      assert.deepEqual(await outcome(await site.fetch(legacyPath(media.open.mxc, { access_token: token }), { token: null })), [401, "M_UNKNOWN_TOKEN"]);
+      assert.deepEqual(await outcome(await site.fetch(legacyPath(media.open.mxc, { access_token: token }), { token: null })), [
+        401,
+        "M_UNKNOWN_TOKEN",
+      ]);
     });
 
-    it("media that do not exist are the homeserver's 404 to whom it may ask", async () => {
+    it("media that do not exist get the homeserver's 404 if the policy lets the request pass", async () => {
       const path = legacyPath(`mxc://${home.synapse.serverName}/${randomBytes(12).toString("hex")}`);
       assert.deepEqual(await outcome(await site.fetch(path)), NOT_FOUND);
       await anonymous(path, expected.frozen);
     });
 
-    it("an empty or odd token is none", async () => {
+    it("an empty or malformed token counts as missing", async () => {
       for (const options of [{ headers: { Authorization: "Bearer " } }, { headers: { Authorization: "Basic YTpi" } }]) {
         assert.deepEqual(await outcome(await site.fetch(legacyPath(REMOTE), { token: null, ...options })), expected.remote);
       }
       assert.deepEqual(await outcome(await site.fetch(legacyPath(REMOTE, { access_token: "" }), { token: null })), expected.remote);
     });
 
-    it("there is no opting in without a token", async () => {
+    it("a client cannot opt in without a token", async () => {
       for (const delivery of ["redirect", "json"]) {
         const response = await site.fetch(legacyPath(media.open.mxc, optIn(delivery)), { token: null });
         assert.equal(isAnswer(response), false);
@@ -193,12 +197,12 @@ for (const [policy, expected] of Object.entries(TABLE)) {
       }
     });
 
-    it("cloakroom link prints a link that works, or says why there is none", async () => {
+    it("cloakroom link prints a working link, or explains why there is none", async () => {
       const options = { homeserver: site.worker.origin, token: home.alice.token };
       const open = await link(media.open.mxc, options);
       if (expected.open === OK) {
         assert.deepEqual([open.code, open.link], [EXIT.linked, site.worker.origin + legacyPath(media.open.mxc)], open.stderr);
-        assert.match(open.stderr, policy === "m.local" ? /as the homeserver's policy says/ : /does not promise/);
+        assert.match(open.stderr, policy === "m.local" ? /the homeserver's policy promises it/ : /does not promise/);
         await expectSlice((await fetch(open.link)).body, media.open.source);
       } else {
         assert.deepEqual([open.code, open.link], [EXIT.notShared, ""]);
@@ -206,7 +210,7 @@ for (const [policy, expected] of Object.entries(TABLE)) {
       }
       const frozen = await link(media.frozen.mxc, options);
       assert.deepEqual([frozen.code, frozen.link], [EXIT.notShared, ""]);
-      assert.match(frozen.stderr, expected.frozen === REFUSED ? /policy is m\./ : /to people with an account only/);
+      assert.match(frozen.stderr, expected.frozen === REFUSED ? /policy is m\./ : /only to people with an account/);
       const gone = await link(`${media.open.mxc}x`, options);
       assert.deepEqual([gone.code, gone.link], [expected.frozen === REFUSED ? EXIT.notShared : EXIT.notFound, ""]);
       const remote = await link(REMOTE, options);
@@ -214,7 +218,7 @@ for (const [policy, expected] of Object.entries(TABLE)) {
       assert.equal((await link(media.open.mxc, { ...options, token: badToken("link") })).code, EXIT.refused);
     });
 
-    it("the config says so on all its versions and keeps the upload limit", async () => {
+    it("all versions of the config publish it and keep the upload limit", async () => {
       const told = policy === "unset" ? undefined : policy;
       for (const path of CONFIGS) {
         const response = await site.fetch(path);
@@ -227,7 +231,7 @@ for (const [policy, expected] of Object.entries(TABLE)) {
       }
     });
 
-    it(`peers ${policy === "unset" ? "cannot" : "can"} read the config without a token`, async () => {
+    it(`remote homeservers ${policy === "unset" ? "cannot" : "can"} read the config without a token`, async () => {
       for (const path of [...CONFIGS, `${CONFIGS[0]}?user_id=@alice:localhost&access_token=`]) {
         site.meter.reset();
         const response = await site.fetch(path, { token: null });
@@ -246,7 +250,7 @@ for (const [policy, expected] of Object.entries(TABLE)) {
   });
 }
 
-describe("what legacy requests say", () => {
+describe("parameters of legacy requests", () => {
   /** @type {import("../support/site.mjs").Site} */
   let site;
   before(async () => {
@@ -255,9 +259,16 @@ describe("what legacy requests say", () => {
   after(() => stopping.push(site?.stop()));
 
   it("B7: allow_redirect absent, false, true", async () => {
-    for (const [kind, token] of [["frozen", home.alice.token], ["open", null]]) {
+    for (const [kind, token] of [
+      ["frozen", home.alice.token],
+      ["open", null],
+    ]) {
       const { mxc, source } = media[kind];
-      for (const [query, status] of [[{}, 200], [{ allow_redirect: false }, 200], [{ allow_redirect: true }, 307]]) {
+      for (const [query, status] of [
+        [{}, 200],
+        [{ allow_redirect: false }, 200],
+        [{ allow_redirect: true }, 307],
+      ]) {
         const response = await site.fetch(legacyPath(mxc, query), { token });
         assert.deepEqual([response.status, isAnswer(response)], [status, false], `${kind} ${JSON.stringify(query)}`);
         if (status === 200) await expectSlice(response.body, source);
@@ -276,7 +287,7 @@ describe("what legacy requests say", () => {
     }
   });
 
-  it("timeout_ms is the homeserver's to honour", async () => {
+  it("timeout_ms reaches the homeserver", async () => {
     const { content_uri: mxc } = await (await site.fetch("/_matrix/media/v1/create", { method: "POST" })).json();
     for (const token of [null, home.alice.token]) {
       const started = Date.now();
@@ -286,10 +297,17 @@ describe("what legacy requests say", () => {
     }
   });
 
-  it("what is no boolean, or is said twice, is 400 and asks nobody", async () => {
+  it("an invalid boolean or a repeated parameter gives 400 and reaches no homeserver", async () => {
     site.meter.reset();
-    const bad = ["1", "0", "yes", "True", "FALSE", "", "null", "true "].flatMap((value) => [{ allow_remote: value }, { allow_redirect: value }]);
-    const queries = [...bad.map((query) => String(new URLSearchParams(query))), "allow_remote=true&allow_remote=true", "timeout_ms=1&timeout_ms=2"];
+    const bad = ["1", "0", "yes", "True", "FALSE", "", "null", "true "].flatMap((value) => [
+      { allow_remote: value },
+      { allow_redirect: value },
+    ]);
+    const queries = [
+      ...bad.map((query) => String(new URLSearchParams(query))),
+      "allow_remote=true&allow_remote=true",
+      "timeout_ms=1&timeout_ms=2",
+    ];
     for (const query of queries) {
       for (const token of [null, home.alice.token]) {
         for (const path of [legacyPath(media.open.mxc, query), legacyThumbnail(media.openPicture, "r0", `width=32&height=32&${query}`)]) {
@@ -305,7 +323,7 @@ describe("a policy and two Workers", () => {
   const vars = () => ({ HOMESERVER_URL: home.synapse.url, SERVER_NAME: home.synapse.serverName, MEDIA_UNAUTHENTICATED: "m.local" });
   const secrets = () => ({ HOMESERVER_TOKEN: home.service.token });
 
-  it("is served by the origin, which has the service account's token too", async () => {
+  it("work together: the origin has the service account's token too", async () => {
     const worker = await startOriginAndEdge({ vars: vars(), originOnly: { secrets: secrets() }, edgeOnly: { secrets: secrets() } });
     const config = await (await fetch(worker.origin + CONFIGS[0])).json();
     assert.equal(config[POLICY], "m.local");
@@ -316,7 +334,7 @@ describe("a policy and two Workers", () => {
     stopping.push(worker.stop());
   });
 
-  it("is a misconfiguration where the origin has none: peers could not read it", async () => {
+  it("are misconfigured if the origin has no such token: remote homeservers could not read the policy", async () => {
     const worker = await startOriginAndEdge({ vars: vars(), edgeOnly: { secrets: secrets() } });
     const health = await (await fetch(`${worker.origin}/_cloakroom/health`)).json();
     assert.deepEqual(health.wrong_variables, ["HOMESERVER_TOKEN"]);

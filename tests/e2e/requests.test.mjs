@@ -1,4 +1,4 @@
-// What the homeserver is asked, exactly: its traffic is what an operator saves, and its word is what every delivery rests on.
+// The exact requests to the homeserver: Cloakroom saves its traffic, and every delivery depends on its decision.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -8,7 +8,7 @@ import { optIn } from "../support/answer.mjs";
 import { SHAPES, downloadPath, startHome, startSite } from "../support/site.mjs";
 
 const SMALL_BYTES = 100_000;
-// Above 1 MiB the cache is filled by a request of its own, so that a slow client cannot harm the copy.
+// Above 1 MiB, a separate request fills the cache, so that a slow client cannot harm the copy.
 const LARGE_BYTES = 3_000_000;
 const ASKED = { "HEAD download conditional": 1 };
 
@@ -29,13 +29,13 @@ for (const shape of SHAPES) {
 
     const plain = async (path) => (await site.fetch(path)).arrayBuffer();
     const encrypted = async (path) => (await fetch((await site.answer(path)).url)).arrayBuffer();
-    /** Uploads, then forgets what the upload cost. */
+    /** Uploads, then resets the meter. */
     const fresh = async (size) => {
       const path = downloadPath(await site.upload(randomBytes(size)));
       site.meter.reset();
       return path;
     };
-    /** Waits until the homeserver has been asked at least so much, and until it has answered all of it. */
+    /** Waits until the homeserver has received at least these requests, and has responded to all. */
     const asked = async (expected) => {
       const total = Object.values(expected).reduce((sum, count) => sum + count, 0);
       await site.worker.running.until(`${total} requests at the homeserver`, () => site.meter.count() >= total);
@@ -43,7 +43,10 @@ for (const shape of SHAPES) {
       assert.deepEqual(site.meter.summary(), expected);
     };
 
-    for (const [size, gets, extra] of [[SMALL_BYTES, 1, ""], [LARGE_BYTES, 2, " and one fill"]]) {
+    for (const [size, gets, extra] of [
+      [SMALL_BYTES, 1, ""],
+      [LARGE_BYTES, 2, " and one fill"],
+    ]) {
       it(`cold plain, ${size} bytes: one GET${extra}; warm: one conditional HEAD`, async () => {
         const path = await fresh(size);
         await plain(path);
@@ -71,7 +74,7 @@ for (const shape of SHAPES) {
       });
     }
 
-    it("what one user's download left in the cache serves another, who is asked about", async () => {
+    it("one user's download serves another user from the cache, after the homeserver allows it", async () => {
       const bob = await home.synapse.createUser(`bob-${shape.split(" ")[0]}`);
       const path = await fresh(LARGE_BYTES);
       await encrypted(path);
@@ -81,7 +84,7 @@ for (const shape of SHAPES) {
       assert.equal(site.meter.requests[0].authorization, `Bearer ${bob.token}`);
     });
 
-    it("a link costs the homeserver nothing once the object is held, in whole and in ranges", async () => {
+    it("a link to a cached object causes no requests to the homeserver, whole or in ranges", async () => {
       const path = await fresh(LARGE_BYTES);
       await encrypted(path);
       await site.held(path);
@@ -94,9 +97,15 @@ for (const shape of SHAPES) {
       assert.equal(site.meter.count(), 0);
     });
 
-    it("of the client nothing travels along but its token and address; of us nothing", async () => {
+    it("requests carry only the client's token and address, and nothing from us", async () => {
       const path = await fresh(SMALL_BYTES);
-      const headers = { Cookie: "session=1", "X-Real-IP": "192.0.2.1", Forwarded: "for=192.0.2.1", "X-Forwarded-For": "192.0.2.1", "X-Odd": "1" };
+      const headers = {
+        Cookie: "session=1",
+        "X-Real-IP": "192.0.2.1",
+        Forwarded: "for=192.0.2.1",
+        "X-Forwarded-For": "192.0.2.1",
+        "X-Odd": "1",
+      };
       await (await site.fetch(`${path}/name.png${optIn("json")}&timeout_ms=5&unknown=1`, { headers })).arrayBuffer();
       const [{ path: asked, headers: seen }] = site.meter.requests;
       assert.equal(asked, path, "without the file name");

@@ -1,8 +1,8 @@
-// What the homeserver no longer allows is refused on the very next request, however warm the cache.
+// When the homeserver revokes access, the very next request is refused, even if the object is cached.
 //
-// A cached object is asked about with a conditional HEAD. Synapse answers 304 only after its checks (token, quarantine, deletion, for remote media
+// A conditional HEAD authorises a cached object. Synapse returns 304 only after its checks (token, quarantine, deletion, for remote media
 // its policies too): synapse/media/media_repository.py, `get_local_media` and `get_remote_media`; synapse/media/thumbnailer.py. These tests
-// hold that: a Synapse that answered 304 earlier would fail them.
+// check that: they would fail with a Synapse that returned 304 earlier.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -16,7 +16,7 @@ import { SHAPES, downloadPath, startHome, startSite, thumbnailPath } from "../su
 const THUMBNAIL = "width=320&height=240&method=scale";
 const ALL_WAYS = ["", optIn("redirect"), optIn("json")];
 
-/** A request of Synapse's admin API. */
+/** Sends a request to Synapse's admin API. */
 async function admin({ synapse, admin: { token } }, method, path, body) {
   const response = await fetch(`${synapse.url}/_synapse/admin/v1/${path}`, {
     method,
@@ -26,7 +26,7 @@ async function admin({ synapse, admin: { token } }, method, path, body) {
   assert.equal(response.status, 200, `${method} ${path}: ${await response.text()}`);
 }
 
-/** Every way to ask for these paths is answered with this error, plain or opted in, whole or in part, GET or HEAD. */
+/** Asserts that every request for these paths gets this error: plain or opted in, whole or in part, GET or HEAD. */
 async function expectRefused(site, paths, status, errcode, options = {}) {
   for (const path of paths) {
     for (const way of ALL_WAYS) {
@@ -41,7 +41,7 @@ async function expectRefused(site, paths, status, errcode, options = {}) {
   }
 }
 
-/** Uploads a picture, and has both it and a thumbnail of it held in the cache. */
+/** Uploads a picture, and caches it and a thumbnail of it. */
 async function heldPicture(site) {
   const mxc = await site.upload(png(400, 300), { type: "image/png" });
   const paths = [downloadPath(mxc), thumbnailPath(mxc, THUMBNAIL)];
@@ -49,7 +49,7 @@ async function heldPicture(site) {
   return { mxc, paths };
 }
 
-describe("what the homeserver no longer allows", () => {
+describe("revoked access", () => {
   let home;
   before(async () => {
     home = await startHome();
@@ -64,7 +64,7 @@ describe("what the homeserver no longer allows", () => {
       });
       after(() => site?.stop());
 
-      it("quarantined media are 404, although the cache holds them", async () => {
+      it("quarantined media return 404, although they are cached", async () => {
         const { mxc, paths } = await heldPicture(site);
         await home.synapse.quarantine(home.admin.token, mxc.split("/").at(-1));
         await expectRefused(site, paths, 404, "M_NOT_FOUND");
@@ -76,22 +76,22 @@ describe("what the homeserver no longer allows", () => {
         assert.equal(direct.status, 404, "Synapse answers a conditional request for quarantined media before its checks");
       });
 
-      it("deleted media are 404, although the cache holds them", async () => {
+      it("deleted media return 404, although they are cached", async () => {
         const { mxc, paths } = await heldPicture(site);
         await admin(home, "DELETE", `media/${mxc.slice("mxc://".length)}`);
         await expectRefused(site, paths, 404, "M_NOT_FOUND");
       });
 
-      it("a token that was logged out is refused, although the cache holds what it saw", async () => {
+      it("a logged-out token is refused, although its media are cached", async () => {
         const { paths } = await heldPicture(site);
         const { token } = await home.synapse.createUser(`leaving-${shape.split(" ")[0]}`);
         for (const path of paths) assert.equal((await site.fetch(path, { token })).status, 200);
         await home.synapse.logout(token);
         await expectRefused(site, paths, 401, "M_UNKNOWN_TOKEN", { token });
-        assert.equal((await site.fetch(paths[0])).status, 200, "others are not concerned");
+        assert.equal((await site.fetch(paths[0])).status, 200, "other objects are not affected");
       });
 
-      it("a link that was given out lasts no longer than it says, and no new one is given", async () => {
+      it("an existing link works until its expiry at most, and there is no new one", async () => {
         const { mxc, paths } = await heldPicture(site);
         const answer = await site.answer(paths[0]);
         await home.synapse.quarantine(home.admin.token, mxc.split("/").at(-1));
@@ -102,8 +102,8 @@ describe("what the homeserver no longer allows", () => {
   }
 });
 
-describe("what the service account is refused", () => {
-  it("is served as not opted in, after one link that said 502", async () => {
+describe("an object that the service account is refused", () => {
+  it("is served as not opted in, after one link that returned 502", async () => {
     const home = await startHome();
     const site = await startSite(home);
     const bytes = randomBytes(100_000);
@@ -120,7 +120,7 @@ describe("what the service account is refused", () => {
   });
 });
 
-describe("remote media that the homeserver no longer allows", () => {
+describe("remote media with revoked access", () => {
   let federation, home, site, bob;
   before(async () => {
     federation = await startFederation();
@@ -142,7 +142,7 @@ describe("remote media that the homeserver no longer allows", () => {
     return { mxc, paths };
   };
 
-  it("are delivered and held like local ones", async () => {
+  it("are delivered and cached like local ones at first", async () => {
     const { paths } = await heldRemote();
     for (const path of paths) {
       const { url, metadata } = await site.answer(path);
@@ -150,13 +150,13 @@ describe("remote media that the homeserver no longer allows", () => {
     }
   });
 
-  it("are 404 once they are quarantined", async () => {
+  it("return 404 once they are quarantined", async () => {
     const { mxc, paths } = await heldRemote();
     await admin(home, "POST", `media/quarantine/${mxc.slice("mxc://".length)}`, {});
     await expectRefused(site, paths, 404, "M_NOT_FOUND");
   });
 
-  it("are what their own server says, once ours has purged them", async () => {
+  it("get the response of their own server, once ours has purged them", async () => {
     const { mxc, paths } = await heldRemote();
     const other = { synapse: federation.b.synapse, admin: await federation.b.synapse.createUser("admin", { admin: true }) };
     await admin(other, "DELETE", `media/${mxc.slice("mxc://".length)}`);

@@ -1,4 +1,4 @@
-// Two hosts, two roles: the homeserver's host serves no links, the edge's host serves nothing else, and as two Workers neither can do the
+// Two hosts, two roles: the homeserver's host serves no links, the edge's host serves only links, and as two Workers neither can do the
 // other's work.
 
 import assert from "node:assert/strict";
@@ -29,7 +29,7 @@ for (const shape of SHAPES) {
     });
     after(() => site?.stop());
 
-    it("the edge's host serves links and nothing else, whatever token comes along", async () => {
+    it("the edge's host serves only links, with any access token", async () => {
       await site.held(path);
       const headers = { Authorization: `Bearer ${home.alice.token}` };
       const paths = [path, path + optIn("json"), "/", "/index.html"];
@@ -40,7 +40,7 @@ for (const shape of SHAPES) {
       }
       const upload = await fetch(`${site.worker.edge}/_matrix/media/v3/upload`, { method: "POST", headers, body: "x" });
       assert.equal(upload.status, 405);
-      assert.equal(site.meter.count(), 0, "the homeserver hears of none of them");
+      assert.equal(site.meter.count(), 0, "none of them reach the homeserver");
     });
 
     it("the homeserver's host serves no link", async () => {
@@ -52,7 +52,7 @@ for (const shape of SHAPES) {
       assert.ok(key && (await fetch(url)).ok);
     });
 
-    it("neither host lets anyone into the cache's own paths", async () => {
+    it("neither host gives access to the cache's own paths", async () => {
       await site.held(path);
       for (const host of [site.worker.origin, site.worker.edge]) {
         for (const inside of ["/_cloakroom/object/1/x", "/_cloakroom/info/1/x", "/_cloakroom/", "/_cloakroom/health/x"]) {
@@ -62,7 +62,7 @@ for (const shape of SHAPES) {
       assert.equal(site.meter.count(), 0);
     });
 
-    it("the edge takes no notice of an access token, good or bad", async () => {
+    it("the edge ignores access tokens, valid or not", async () => {
       const { url } = await site.answer(path);
       site.meter.reset();
       for (const authorization of [`Bearer ${home.alice.token}`, "Bearer nonsense", "Basic eDp5"]) {
@@ -72,7 +72,7 @@ for (const shape of SHAPES) {
       assert.equal(site.meter.count({ authorization: `Bearer ${home.alice.token}` }), 0);
     });
 
-    it("says which role it has", async () => {
+    it("reports its role", async () => {
       const role = async (host) => (await (await fetch(`${host}/_cloakroom/health`)).json()).role;
       const expected = shape === SHAPES[0] ? ["both", "both"] : ["origin", "edge"];
       assert.deepEqual([await role(site.worker.origin), await role(site.worker.edge)], expected);

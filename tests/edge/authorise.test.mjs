@@ -1,4 +1,4 @@
-// The homeserver decides: on every request, for that user and that object, and its errors are relayed as they are.
+// The homeserver decides every request, for that user and that object. Its errors are relayed unchanged.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -29,7 +29,7 @@ describe("the homeserver", () => {
     assert.deepEqual(asked, expected);
   });
 
-  it("refuses a user who was allowed before: nothing cached is served", async () => {
+  it("refuses a user whom it allowed before: the cache serves them nothing", async () => {
     const token = rig.homeserver.allow(newToken());
     for (const size of [SMALL_BYTES, LARGE_BYTES]) {
       const stored = rig.store(size);
@@ -39,14 +39,14 @@ describe("the homeserver", () => {
       for (const init of Object.values(EVERY_WAY)) await expectError(await rig.get(stored, { token, ...init }), 401, "M_UNKNOWN_TOKEN");
       const head = await rig.get(stored, { token, method: "HEAD" });
       assert.deepEqual([head.status, await drain(head), head.headers.has("etag")], [401, 0, false]);
-      // Others are still allowed, and so is this user later.
+      // Other users are still allowed, and so is this user later.
       await expectPlain(await rig.get(stored), stored);
       rig.homeserver.allow(token);
       await expectPlain(await rig.get(stored, { token }), stored);
     }
   });
 
-  it("takes an object away: nothing cached is served to anybody", async () => {
+  it("removes an object: nobody gets it from the cache", async () => {
     const refusals = [
       [404, "M_NOT_FOUND"],
       [403, "M_FORBIDDEN"],
@@ -77,7 +77,7 @@ describe("the homeserver", () => {
     await Promise.all(refusals.map(check));
   });
 
-  it("that knows no HEAD is asked with GET, whose body is not read", async () => {
+  it("without HEAD gets a GET whose body is not read", async () => {
     for (const status of [405, 501, 404, 400]) {
       const stored = rig.store(30_000_000);
       stored.answers(matrixError(status, "M_UNRECOGNIZED", "no HEAD here"), "HEAD");
@@ -87,7 +87,7 @@ describe("the homeserver", () => {
       assert.ok(stored.bytesSent < 20_000_000, `${stored.bytesSent} bytes sent`);
       assert.equal(answer.metadata.size, 30_000_000);
     }
-    // Cached, and with a part of it: as ever.
+    // The same for a cached object and for a part of it.
     const stored = rig.store();
     stored.answers(matrixError(405, "M_UNRECOGNIZED", "no HEAD here"), "HEAD");
     await rig.get(stored).then(drain);
@@ -96,7 +96,7 @@ describe("the homeserver", () => {
     await expectPlain(await rig.get(stored, EVERY_WAY["a part"]), stored, { status: 206, length: 10 });
   });
 
-  it("that knows no conditions is asked with HEAD each time", async () => {
+  it("without conditional requests gets a HEAD each time", async () => {
     for (const options of [{ etag: null }, { etag: '"strong"' }]) {
       const stored = rig.store(SMALL_BYTES, options);
       stored.answers((exchange) => {
@@ -115,14 +115,14 @@ describe("the homeserver", () => {
     }
   });
 
-  it("that answers 304 to who has asked no condition has said nothing", async () => {
+  it("that answers an unconditional request with 304 allows nothing", async () => {
     const stored = rig.store().answers(respond(304, { ETag: "1" }), "HEAD");
     const answer = await rig.answer(stored);
     await expectMedia(await rig.link(answer), stored, { key: answer.key });
     assert.deepEqual(stored.asked, ["HEAD", "GET", "GET"], "the second question, and the link");
   });
 
-  it("waits for media that is not uploaded yet once, not twice", async () => {
+  it("waits only once for media that are not uploaded yet", async () => {
     const late = matrixError(504, "M_NOT_YET_UPLOADED", "Media has not been uploaded yet");
     const waits = (stored) => stored.requests.map(({ method, query }) => `${method} ${query.get("timeout_ms")}`);
     const encrypted = rig.store().answers(late);
@@ -134,14 +134,14 @@ describe("the homeserver", () => {
     const plain = rig.store().answers(late);
     await expectError(await rig.get(plain, { query: "?timeout_ms=1000" }), 504, "M_NOT_YET_UPLOADED");
     assert.deepEqual(waits(plain), ["GET 1000"]);
-    // Uploaded in between: an answer after all.
+    // After the upload there is an answer.
     const uploaded = rig.store();
     uploaded.answers(late, "HEAD");
     const answer = await rig.answer(uploaded);
     await expectMedia(await rig.link(answer), uploaded, { key: answer.key });
   });
 
-  it("allows for one object, not for another of the same name elsewhere", async () => {
+  it("allows one object, not another with the same media id elsewhere", async () => {
     const [stored, twin] = [rig.store(), rig.store()];
     await rig.cached(stored);
     const elsewhere = stored.path.replace("example.org", "example.org:8448");

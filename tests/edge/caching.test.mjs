@@ -1,4 +1,4 @@
-// What the cache saves, counted at the homeserver.
+// Counts at the homeserver what the cache saves.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -7,7 +7,7 @@ import { matrixError, media } from "../support/homeserver.mjs";
 import { LARGE_BYTES, SMALL_BYTES, drain, expectMedia, expectPlain, optIn, startRig, until } from "./rig.mjs";
 
 const MIB = 1024 * 1024;
-// Beyond what is skipped of a body whose sender ignores ranges.
+// Beyond the offset that the Worker reaches by reading and discarding.
 const DEEP_BYTES = 66 * MIB;
 
 let rig;
@@ -15,7 +15,7 @@ before(async () => (rig = await startRig()));
 after(() => rig.stop());
 
 describe("the homeserver is asked", () => {
-  // What it was asked since the last time, once all of it is over.
+  // Returns its requests since the last call, once all of them have ended.
   async function asked(stored) {
     await rig.quiet();
     const requests = stored.asked;
@@ -29,7 +29,7 @@ describe("the homeserver is asked", () => {
     [MIB + 1, ["GET"]],
     [LARGE_BYTES, ["GET"]],
   ]) {
-    it(`once for plain delivery, then only whether it is allowed: ${size} bytes`, async () => {
+    it(`once for plain delivery, then only to authorise: ${size} bytes`, async () => {
       const stored = rig.store(size);
       await expectPlain(await rig.get(stored), stored);
       assert.deepEqual(await asked(stored), ["GET", ...fill], "cold");
@@ -42,7 +42,7 @@ describe("the homeserver is asked", () => {
       assert.deepEqual(await asked(stored), ["HEAD conditional", "HEAD conditional"]);
     });
 
-    it(`once for encrypted delivery, then only whether it is allowed: ${size} bytes`, async () => {
+    it(`once for encrypted delivery, then only to authorise: ${size} bytes`, async () => {
       const stored = rig.store(size);
       const answer = await rig.answer(stored);
       assert.deepEqual(await asked(stored), ["HEAD"], "cold");
@@ -53,14 +53,14 @@ describe("the homeserver is asked", () => {
         assert.deepEqual(await asked(stored), ["HEAD conditional"], "warm");
         await expectMedia(await rig.link(again), stored, { key: again.key });
         await expectMedia(await rig.link(again, { headers: { Range: "bytes=5-" } }), stored, { status: 206, offset: 5, key: again.key });
-        assert.deepEqual(await asked(stored), [], "links to what is cached");
+        assert.deepEqual(await asked(stored), [], "links to cached objects");
       }
       await expectPlain(await rig.get(stored), stored);
       assert.deepEqual(await asked(stored), ["HEAD conditional"], "it is one cache");
     });
   }
 
-  it("for a part as well as for the whole, and then has it cached", async () => {
+  it("for a part and for the whole, which is then cached", async () => {
     for (const [size, range, expected] of [
       [SMALL_BYTES, false, ["GET ranged"]],
       [SMALL_BYTES, true, ["GET ranged", "GET"]],
@@ -83,13 +83,13 @@ describe("the homeserver is asked", () => {
     }
   });
 
-  it("once more for all who come at the same time, not once for each", async () => {
+  it("to fill the cache once for all simultaneous clients", async () => {
     const stored = rig.store(LARGE_BYTES, { dripBytes: 500_000, dripMs: 30 });
     await Promise.all(Array.from({ length: 5 }, async () => expectPlain(await rig.get(stored), stored)));
     assert.deepEqual(await asked(stored), Array(6).fill("GET"), "each of five, and one for the cache");
   });
 
-  it("again for what was not kept", async () => {
+  it("again for objects that are not cached", async () => {
     const errors = {
       refused: matrixError(403, "M_FORBIDDEN", "no"),
       missing: matrixError(404, "M_NOT_FOUND", "no"),
@@ -106,7 +106,7 @@ describe("the homeserver is asked", () => {
       stored.become(stored.source);
       await expectPlain(await rig.get(stored), stored);
     }
-    // A store that honours ranges: its part is no whole, if only the part comes.
+    // If the store honours ranges and sends a part only, the part is not cached as the whole.
     const stored = rig.store(LARGE_BYTES);
     stored.answers(
       (exchange) =>
@@ -134,7 +134,7 @@ describe("a range far into an object", () => {
     assert.deepEqual(stored.asked, ["GET ranged", "GET", "HEAD conditional"]);
   });
 
-  it("is answered whole if the store ignores ranges, plainly", async () => {
+  it("returns the whole object in plain delivery if the store ignores ranges", async () => {
     const stored = rig.store(DEEP_BYTES);
     const response = await rig.get(stored, deep);
     assert.equal(response.headers.has("content-range"), false);
@@ -143,7 +143,7 @@ describe("a range far into an object", () => {
     await expectPlain(await rig.get(stored, deep), stored, part);
   });
 
-  it("waits for the cache if the store ignores ranges, encrypted", async () => {
+  it("waits for the cache in encrypted delivery if the store ignores ranges", async () => {
     const stored = rig.store(DEEP_BYTES);
     const answer = await rig.answer(stored);
     await expectMedia(await rig.link(answer, deep), stored, { ...part, key: answer.key });
@@ -153,15 +153,15 @@ describe("a range far into an object", () => {
     assert.equal(stored.requests.filter(({ method, ended }) => method === "GET" && ended === "finished").length, 1, "read to its end once");
   });
 
-  it("is cached once, whoever asks meanwhile and whether or not they stay", async () => {
-    // What is asked for as a range is what a client waits for, what is not is a fill.
+  it("is cached once, even if other clients ask meanwhile or leave", async () => {
+    // A request with a range is for a client; a request without one is a fill.
     const fills = (stored) => stored.requests.filter(({ method, headers }) => method === "GET" && !headers.range).length;
     const slow = { dripBytes: 4 * MIB, dripMs: 50 };
     const stored = rig.store(DEEP_BYTES, slow);
     const answer = await rig.answer(stored);
     const ask = async () => {
       const response = await rig.link(answer, deep);
-      // Who comes while it is being filled gets it all, as a client must be ready for.
+      // A client that asks during the fill gets the whole object, which clients must accept.
       const whole = response.status === 200;
       await expectMedia(response, stored, { ...(whole ? {} : part), key: answer.key });
       return whole;
@@ -171,7 +171,7 @@ describe("a range far into an object", () => {
     assert.deepEqual([fills(stored), answered.filter((whole) => !whole).length], [1, 1]);
     stored.forget();
     assert.equal(await ask(), false);
-    assert.deepEqual(stored.asked, [], "it is held now");
+    assert.deepEqual(stored.asked, [], "it is cached now");
 
     const left = rig.store(DEEP_BYTES, slow);
     const leaving = await rig.answer(left);
@@ -184,10 +184,10 @@ describe("a range far into an object", () => {
     await rig.quiet();
     left.forget();
     await expectMedia(await rig.link(leaving, deep), left, { ...part, key: leaving.key });
-    assert.deepEqual(left.asked, [], "it is held, although nobody waited for it");
+    assert.deepEqual(left.asked, [], "it is cached, although nobody waited for it");
   });
 
-  it("is skipped to while that is not too far", async () => {
+  it("is reached by reading and discarding if it is not too far", async () => {
     const stored = rig.store(DEEP_BYTES);
     const offset = 60 * MIB;
     const answer = await rig.answer(stored);

@@ -1,4 +1,4 @@
-// Objects that are no longer what was granted, and objects whose length nobody knows: nothing is encrypted.
+// Objects that differ from their grant, and objects of unknown length, are never encrypted.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -53,37 +53,42 @@ describe("an object that changed under a link", () => {
         await expectChanged(await rig.link(answer, { headers: { Range: "bytes=0-9" } }));
         await expectChanged(await rig.link(answer, { headers: { Range: `bytes=${size - 1}-` } }));
         await rig.quiet();
-        // Nothing of it was cached: still so.
+        // It was never cached, so it still returns 409.
         await expectChanged(await rig.link(answer));
       };
-      // A part tells the length of the whole by itself.
+      // A part also tells the length of the whole.
       const ranges = nowOptions.chunked ? [false] : [false, true];
       await Promise.all([SMALL_BYTES, LARGE_BYTES].flatMap((size) => ranges.map((range) => check(size, range))));
     });
   }
 
-  it("gives 409 if the store finds the range beyond its end", async () => {
+  it("gives 409 if the store says that the range is beyond the end", async () => {
     const stored = rig.store(SMALL_BYTES);
     const answer = await rig.answer(stored);
     stored.answers(respond(416, { "Content-Range": "bytes */9" }, "out of range"), "GET");
     await expectChanged(await rig.link(answer, { headers: { Range: "bytes=1000-1999" } }));
   });
 
-  it("is served as not opted in from then on, for a while, and the log says what changed", async () => {
-    for (const [etag, reason] of [['"two"', "tag_different"], [null, "tag_missing"]]) {
+  it("is then served as not opted in for a while, and the log says what changed", async () => {
+    for (const [etag, reason] of [
+      ['"two"', "tag_different"],
+      [null, "tag_missing"],
+    ]) {
       const stored = rig.store(SMALL_BYTES, ETAG);
       const before = await rig.answer(stored);
       stored.become(other(SMALL_BYTES), { etag });
       await expectChanged(await rig.link(before));
-      await expectPlain(await rig.get(stored, { query: optIn("json") }), stored);
+      const response = await rig.get(stored, { query: optIn("json") });
+      assert.equal(response.headers.get("org-matrix-msc4097-plain"), "not-available");
+      await expectPlain(response, stored);
       await rig.worker.untilLog(new RegExp(`"event":"object_changed","reason":"${reason}"`));
-      // Others are not concerned.
+      // Other objects are not affected.
       const next = rig.store(SMALL_BYTES, ETAG);
       assert.ok((await rig.answer(next)).key);
     }
   });
 
-  it("stays what it was for who was granted the cached copy, and is new for all others", async () => {
+  it("stays the same for links to the cached copy, and is new for all others", async () => {
     for (const size of [SMALL_BYTES, LARGE_BYTES]) {
       const stored = rig.store(size, ETAG);
       const old = { size, source: stored.source };
@@ -97,13 +102,13 @@ describe("an object that changed under a link", () => {
         await rig.quiet();
       }
       await expectPlain(await rig.get(stored), stored);
-      // The old grant now meets the new copy, or the homeserver's.
+      // The old link now finds the new copy, in the cache or at the homeserver.
       await rig.quiet();
       await expectChanged(await rig.link(before));
     }
   });
 
-  it("is noticed by any ETag that is not the one that was told, of whatever form, and by one that is gone", async () => {
+  it("is detected by an ETag that differs in any way, or is missing", async () => {
     const etags = [
       ['"one"', 'W/"one"'],
       ["1", "2"],
@@ -113,7 +118,7 @@ describe("an object that changed under a link", () => {
       [null, '"two"'],
       ["1", null],
     ];
-    // One object is not cached, so that only the homeserver has it.
+    // One object is not cached: only the homeserver has it.
     for (const size of [SMALL_BYTES, LARGE_BYTES]) {
       for (const [before, now] of etags) {
         const stored = rig.store(size, { etag: before });
@@ -125,7 +130,7 @@ describe("an object that changed under a link", () => {
     }
   });
 
-  it("is never linked, nor served by a link, under an ETag that nobody can repeat", async () => {
+  it("gets no link, and is not served by one, if its ETag cannot be repeated", async () => {
     const unreadable = [Buffer.from([0x22, 0xe9, 0x22]), Buffer.from([0x22, 0x61, 0x01, 0x22])];
     for (const etag of unreadable) {
       const answers = (stored) => (exchange) => {
@@ -147,7 +152,7 @@ describe("an object that changed under a link", () => {
     }
   });
 
-  it("is not noticed by an ETag that is the same for everything, as Synapse's", async () => {
+  it("is not detected if every object has the same ETag, as in Synapse", async () => {
     for (const etag of ["1", null]) {
       const stored = rig.store(SMALL_BYTES, { etag });
       const answer = await rig.answer(stored);
@@ -158,7 +163,7 @@ describe("an object that changed under a link", () => {
 
 describe("an object of unknown length", () => {
   for (const [what, options] of Object.entries({ "compressed though asked not to": { gzip: true }, "sent in chunks": { chunked: true } })) {
-    it(`is served as not opted in, whole, and never cached: ${what}`, async () => {
+    it(`is served whole, as not opted in, and never cached: ${what}`, async () => {
       const check = async (size, init) => {
         const stored = rig.store(size, { type: "image/png", ...options });
         const response = await rig.get(stored, init);
@@ -185,7 +190,7 @@ describe("an object of unknown length", () => {
     });
   }
 
-  it("that is told on HEAD only is none that a link can be made for", async () => {
+  it("gets no link if only HEAD tells its length", async () => {
     const stored = rig.store();
     stored.answers(media(stored.source, { chunked: true }), "HEAD");
     const response = await rig.get(stored, { query: optIn("json") });

@@ -1,4 +1,4 @@
-// A wrong configuration: the log says what is wrong, the public learns the variable's name only, media stop, and the rest goes on.
+// With a wrong configuration, the log says what is wrong, clients learn only the variable's name, media stop, and other requests continue.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -31,7 +31,7 @@ const RULES = {
 const rigs = {};
 before(async () => {
   const values = Object.fromEntries(Object.entries(RULES).map(([name, [value]]) => [name, value]));
-  // Printable, but with spaces: no token has any.
+  // Printable, but with spaces, which a token cannot have.
   const secrets = { HOMESERVER_TOKEN: `${newToken("service")} and more` };
   const starts = {
     all: { vars: values, secrets },
@@ -57,7 +57,7 @@ async function wrongVariables(rig, host) {
   return { names, body: body.toString() };
 }
 
-// Media do not work, and say which variables are to blame and nothing more.
+// Requests for media fail and name the wrong variables, and nothing else.
 async function expectNoMedia(rig, names, host) {
   for (const path of MEDIA) {
     for (const method of ["GET", "HEAD"]) {
@@ -91,7 +91,7 @@ async function expectNothingPassed(rig, host) {
 }
 
 describe("a wrong variable", () => {
-  it("is named by health, and its value and rule by the log; a secret's value by neither", async () => {
+  it("is named by health; the log also has its value and rule; neither shows a secret", async () => {
     const rig = rigs.all;
     const { names, body } = await wrongVariables(rig);
     assert.deepEqual(new Set(names), new Set([...Object.keys(RULES), "HOMESERVER_TOKEN"]));
@@ -115,7 +115,7 @@ describe("a wrong variable", () => {
     assert.equal((await rigs.all.verbatim("/_cloakroom/object/1/x")).status, 404);
   });
 
-  it("answers a browser's preflight all the same, so that it can read what is wrong", async () => {
+  it("still lets preflights pass, so that browsers can read the error", async () => {
     const asked = [
       [rigs.all, undefined],
       [rigs.hosts, "synapse.test"],
@@ -139,7 +139,7 @@ describe("a wrong variable", () => {
     assert.deepEqual((await wrongVariables(rigs.edge)).names, ["GRANT_TTL_SECS"]);
   });
 
-  it("HOMESERVER_URL leaves nowhere to pass anything to", async () => {
+  it("HOMESERVER_URL stops all requests", async () => {
     const { names, body } = await wrongVariables(rigs.urls);
     assert.deepEqual(new Set(names), new Set(["HOMESERVER_URL", "EDGE_URL"]));
     assert.ok(!body.includes("synapse") && !body.includes("example.net"));
@@ -147,7 +147,7 @@ describe("a wrong variable", () => {
     await expectError(await rigs.urls.get(PASSED[0]), 500, "M_UNKNOWN");
   });
 
-  it("EDGE_URL leaves open which host is the edge's: only what is Matrix passes", async () => {
+  it("EDGE_URL leaves the edge's host unknown, so only Matrix paths pass through", async () => {
     assert.deepEqual((await wrongVariables(rigs.edgeUrl)).names, ["EDGE_URL"]);
     await expectNoMedia(rigs.edgeUrl, ["EDGE_URL"]);
     await expectPassed(rigs.edgeUrl);
@@ -155,7 +155,7 @@ describe("a wrong variable", () => {
       assert.equal((await rigs.edgeUrl.get(path)).status, 500, path);
   });
 
-  it("and a missing key store: it is named like one", async () => {
+  it("is also reported for a missing key store", async () => {
     assert.deepEqual((await wrongVariables(rigs.keyStore)).names, ["GRANTS"]);
     await expectNoMedia(rigs.keyStore, ["GRANTS"]);
     await expectPassed(rigs.keyStore);
@@ -165,7 +165,7 @@ describe("a wrong variable", () => {
 });
 
 describe("a request to a host that does not fit the configuration", () => {
-  it("is refused where it would come back to us", async () => {
+  it("is refused if it would loop back to us", async () => {
     assert.deepEqual((await wrongVariables(rigs.hosts, "synapse.test")).names, ["HOMESERVER_URL"]);
     await expectNoMedia(rigs.hosts, ["HOMESERVER_URL"], "synapse.test");
     for (const path of PASSED) {
@@ -176,13 +176,13 @@ describe("a request to a host that does not fit the configuration", () => {
     await rigs.hosts.worker.untilLog(/"variable":"HOMESERVER_URL"/);
   });
 
-  it("is no media request where the edge lives at or under that host", async () => {
+  it("is not served media if the edge's host is that host or under it", async () => {
     assert.deepEqual((await wrongVariables(rigs.hosts, "other.test")).names, []);
     for (const host of ["matrix.test", "matrix.test:8443", "test", "media.matrix.test:8443"]) {
       assert.deepEqual((await wrongVariables(rigs.hosts, host)).names, ["EDGE_URL"], host);
       await expectNoMedia(rigs.hosts, ["EDGE_URL"], host);
     }
-    // What passes through goes on: to a homeserver that is not there.
+    // Pass-through continues, to a homeserver that does not exist.
     const { status, body } = await rigs.hosts.verbatim("/_matrix/client/v3/sync", { host: "matrix.test" });
     assert.deepEqual([status, JSON.parse(body).error], [502, "the homeserver cannot be reached"]);
     await rigs.hosts.worker.untilLog(/"variable":"EDGE_URL"/);
@@ -190,25 +190,28 @@ describe("a request to a host that does not fit the configuration", () => {
 
   it("is logged once for each variable, not with each request", async () => {
     for (const name of ["HOMESERVER_URL", "EDGE_URL"]) {
-      const lines = rigs.hosts.worker.logs().split("\n").filter((line) => line.includes(`"variable":"${name}"`));
+      const lines = rigs.hosts.worker
+        .logs()
+        .split("\n")
+        .filter((line) => line.includes(`"variable":"${name}"`));
       assert.equal(lines.length, 1, name);
     }
   });
 
-  it("is the same request where the host ends in a dot", async () => {
+  it("is treated the same if the host ends in a dot", async () => {
     assert.deepEqual((await wrongVariables(rigs.hosts, "synapse.test.")).names, ["HOMESERVER_URL"]);
     for (const host of ["matrix.test.", "matrix.test.:8443"]) {
       assert.deepEqual((await wrongVariables(rigs.hosts, host)).names, ["EDGE_URL"], host);
       await expectNoMedia(rigs.hosts, ["EDGE_URL"], host);
     }
-    // On the edge's host nothing passes, and nothing but links is there.
+    // The edge's host passes nothing through and serves only links.
     for (const path of [...PASSED, ...MEDIA]) {
       const { status, body } = await rigs.hosts.verbatim(path, { host: "media.matrix.test." });
       assert.deepEqual([status, JSON.parse(body).errcode], [404, "M_NOT_FOUND"], path);
     }
   });
 
-  it("is no request for the origin alone on the edge's own host", async () => {
+  it("is refused by an origin if it is for the edge's host", async () => {
     await expectNothingPassed(rigs.origin, rigs.origin.edgeHost);
     assert.deepEqual((await wrongVariables(rigs.origin, rigs.origin.edgeHost)).names, ["EDGE_URL"]);
     assert.deepEqual((await wrongVariables(rigs.origin)).names, []);

@@ -1,4 +1,4 @@
-// What a web page of another origin may send and read (Fetch standard, section 3.3), on both hosts.
+// What a web page of another web origin may send and read (Fetch standard, section 3.3), on both hosts.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -15,7 +15,7 @@ describe("a web page", () => {
 
   const exposed = (response) => words(response.headers.get("access-control-expose-headers"));
 
-  it("can read how long to wait, and how to authenticate, in an error of the homeserver", async () => {
+  it("can read in the homeserver's error how long to wait and how to authenticate", async () => {
     const errors = [
       [429, "M_LIMIT_EXCEEDED", { "Retry-After": "7" }],
       [401, "M_UNKNOWN_TOKEN", { "WWW-Authenticate": 'Bearer error="insufficient_scope"' }],
@@ -36,7 +36,7 @@ describe("a web page", () => {
     assert.deepEqual([config.status, config.headers.get("retry-after"), exposed(config).includes("retry-after")], [429, "7", true]);
   });
 
-  it("asks once a day whether it may seek, on both hosts", async () => {
+  it("needs one preflight a day for ranges, on both hosts", async () => {
     const stored = rig.store();
     const { url } = await rig.answer(stored);
     const media = "/_matrix/client/v1/media";
@@ -44,10 +44,14 @@ describe("a web page", () => {
     const urls = [...origin.map((path) => rig.worker.origin + path), url, `${rig.worker.edge}/${"A".repeat(43)}`];
     for (const asked of urls) {
       for (const requested of ["authorization,range", "if-range,range"]) {
-        const headers = { Origin: "https://app.example", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": requested };
+        const headers = {
+          Origin: "https://app.example",
+          "Access-Control-Request-Method": "GET",
+          "Access-Control-Request-Headers": requested,
+        };
         const response = await fetch(asked, { method: "OPTIONS", headers });
         assert.deepEqual([response.status, await drain(response)], [204, 0], asked);
-        // Two hours are the most that Chromium takes, a day is the most of Firefox.
+        // Chromium accepts at most two hours, Firefox at most a day.
         assert.equal(response.headers.get("access-control-max-age"), "86400", asked);
         const allowed = words(response.headers.get("access-control-allow-headers"));
         for (const name of requested.split(",")) assert.ok(allowed.includes(name), `${name} at ${asked}`);
@@ -55,7 +59,7 @@ describe("a web page", () => {
       }
     }
     const whole = await rig.get(stored);
-    assert.equal(whole.headers.has("access-control-max-age"), false, "only preflights say it");
+    assert.equal(whole.headers.has("access-control-max-age"), false, "only preflights have it");
     await drain(whole);
   });
 });

@@ -1,5 +1,5 @@
-// The documents that tell clients about us: `/versions` and the media config, the homeserver's own with a few members more.
-// Guests get no config, as the homeserver says, and `m.upload.size` is always kept.
+// The documents that advertise us: the homeserver's own `/versions` and media config, with a few members added.
+// Guests get no config, as the homeserver decides, and `m.upload.size` always stays.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -12,7 +12,7 @@ const VERSIONS = "/_matrix/client/versions";
 const CONFIGS = ["/_matrix/client/v1/media/config", "/_matrix/media/v3/config", "/_matrix/media/r0/config", "/_matrix/media/v1/config"];
 const PREFIX = "org.matrix.msc4097";
 
-describe("a document that tells about us", () => {
+describe("a document that advertises us", () => {
   let rig;
   before(async () => (rig = await startRig()));
   after(() => rig.stop());
@@ -20,7 +20,7 @@ describe("a document that tells about us", () => {
   const says = (path, document, headers = {}) => rig.homeserver.on("GET", path, respond(200, headers, document));
   const read = async (path, init) => (await rig.get(path, init)).json();
 
-  it("has our members and otherwise what the homeserver says", async () => {
+  it("has our members, and otherwise the homeserver's", async () => {
     const versions = {
       versions: ["v1.1", "v1.11"],
       unstable_features: { "org.example.x": false },
@@ -41,12 +41,12 @@ describe("a document that tells about us", () => {
     }
   });
 
-  it("has a place for them where the homeserver has none", async () => {
+  it("gets an object for our members if the homeserver has none", async () => {
     says(VERSIONS, { versions: [] });
     assert.deepEqual(await read(VERSIONS), { versions: [], unstable_features: { [PREFIX]: true } });
     says(VERSIONS, { versions: [], unstable_features: { [PREFIX]: false } });
     assert.deepEqual(await read(VERSIONS), { versions: [], unstable_features: { [PREFIX]: true } });
-    // What is no object is left alone.
+    // A member that is not an object stays as it is.
     says(VERSIONS, { versions: [], unstable_features: [] });
     assert.deepEqual(await read(VERSIONS), { versions: [], unstable_features: [] });
   });
@@ -66,12 +66,12 @@ describe("a document that tells about us", () => {
     await read(`${CONFIGS[0]}?access_token=${rig.user}`, { token: null });
     assert.deepEqual([last().headers.authorization, last().query.get("access_token")], [undefined, rig.user]);
     await read(CONFIGS[0], { token: null });
-    assert.equal(last().headers.authorization, undefined, "whoever has none gets none");
+    assert.equal(last().headers.authorization, undefined, "a request without a token gets none");
     const head = await rig.get(CONFIGS[0], { method: "HEAD" });
     assert.deepEqual([head.status, await drain(head)], [200, 0]);
   });
 
-  it("that the homeserver refuses is refused", async () => {
+  it("is refused if the homeserver refuses it", async () => {
     for (const [status, errcode] of [
       [401, "M_MISSING_TOKEN"],
       [403, "M_GUEST_ACCESS_FORBIDDEN"],
@@ -88,7 +88,7 @@ describe("a document that tells about us", () => {
     }
   });
 
-  it("that is no JSON object is relayed as it is", async () => {
+  it("is relayed unchanged if it is not a JSON object", async () => {
     for (const path of [VERSIONS, CONFIGS[0]]) {
       for (const [type, body] of [
         ["text/html", "<html>"],
@@ -106,7 +106,7 @@ describe("a document that tells about us", () => {
     }
   });
 
-  it("that is far too long is relayed as it is, or refused if nobody said how long it is", async () => {
+  it("is relayed unchanged if it is far too long, or refused if it also has no length", async () => {
     const bytes = Buffer.from(JSON.stringify({ versions: [], padding: "x".repeat(3_000_000) }));
     says(VERSIONS, bytes, { "Content-Type": "application/json" });
     const response = await rig.get(VERSIONS);
@@ -116,7 +116,7 @@ describe("a document that tells about us", () => {
     await expectError(await rig.get(VERSIONS), 502, "M_UNKNOWN");
     const request = rig.homeserver.requests.at(-1);
     await rig.quiet();
-    assert.ok(request.bytesSent < endless.size, "it was not read to its end");
+    assert.ok(request.bytesSent < endless.size, "the Worker did not read it to its end");
   });
 
   it("may be compressed", async () => {
@@ -128,7 +128,7 @@ describe("a document that tells about us", () => {
     assert.deepEqual(await read(VERSIONS), { versions: ["v1.11"], unstable_features: { [PREFIX]: true } });
   });
 
-  it("that breaks off is never half of one", async () => {
+  it("is refused if it breaks off", async () => {
     rig.homeserver.on(
       "GET",
       VERSIONS,
@@ -149,7 +149,7 @@ describe("the media config while a policy is set", () => {
   const headers = { "CF-Connecting-IP": "192.0.2.7" };
   const sent = () => rig.homeserver.requests.at(-1).headers;
 
-  it("is asked for by the service account for whoever has no token, and nothing of theirs goes along", async () => {
+  it("is fetched with the service account for requests without a token, and without their headers", async () => {
     rig.homeserver.on("GET", CONFIGS[0], respond(200, {}, { "m.upload.size": 5 }));
     for (const path of CONFIGS) {
       const config = await (await rig.get(path, { token: null, headers })).json();
@@ -160,7 +160,7 @@ describe("the media config while a policy is set", () => {
     assert.deepEqual([sent().authorization, sent()["x-forwarded-for"]], [`Bearer ${rig.user}`, "192.0.2.7"]);
   });
 
-  it("says how large an object may be to get a link", async () => {
+  it("says how large an object with a link may be", async () => {
     rig.homeserver.on("GET", CONFIGS[0], respond(200, {}, {}));
     const { min_size, max_size } = (await (await rig.get(CONFIGS[0])).json())[PREFIX];
     assert.deepEqual([min_size, max_size], [0, 4_000_000]);
@@ -171,7 +171,7 @@ describe("the media config while a policy is set", () => {
     await expectPlain(response, above);
   });
 
-  it("is 401 without a token where the service account's has ended, and the log says why", async () => {
+  it("is 401 without a token if the service account's token has expired, and the log says why", async () => {
     rig.homeserver.on("GET", CONFIGS[0], matrixError(401, "M_UNKNOWN_TOKEN", "Token is not active"));
     await expectError(await rig.get(CONFIGS[0], { token: null }), 401, "M_MISSING_TOKEN");
     const head = await rig.get(CONFIGS[0], { token: null, method: "HEAD" });

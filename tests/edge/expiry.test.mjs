@@ -1,4 +1,4 @@
-// A link's end: what has ended, never was, or could never be is one and the same 404.
+// Expired, unknown and malformed links all return the same 404.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -8,15 +8,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { secret } from "../support/secrets.mjs";
 import { LARGE_BYTES, expectMedia, startRig } from "./rig.mjs";
 
-// The shortest that may be configured.
+// The shortest value that the configuration allows.
 const GRANT_TTL_SECS = 10;
 
-describe("a link that has ended", () => {
+describe("an expired link", () => {
   let rig;
   before(async () => (rig = await startRig({ vars: { GRANT_TTL_SECS: String(GRANT_TTL_SECS), CACHE_MAX_BYTES: "0" } })));
   after(() => rig.stop());
 
-  it("looks like one that never was, but a response that has begun goes on", async () => {
+  it("looks like an unknown link, but a response that has started continues", async () => {
     const stored = rig.store();
     let goOn;
     const held = rig.store(LARGE_BYTES).answers(async (exchange) => {
@@ -72,7 +72,7 @@ describe("a link that has ended", () => {
     for (const headers of [{ Range: "bytes=0-1" }, { "If-None-Match": "*" }, { Authorization: `Bearer ${rig.user}` }]) {
       assert.deepEqual(comparable(await rig.verbatim(`/${token}`, { host: rig.edgeHost, headers })), comparable(ended));
     }
-    assert.equal(stored.count(), 0, "nobody asks the homeserver for it any more");
+    assert.equal(stored.count(), 0, "the homeserver is not asked for it again");
 
     goOn();
     await expectMedia(begun, held, { key: heldAnswer.key });

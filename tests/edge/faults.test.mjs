@@ -1,5 +1,5 @@
-// A homeserver that is down, refuses the service account, or answers what it should not: an error that says what is wrong, no bytes, and
-// no plaintext under a link.
+// A homeserver that is down, refuses the service account or sends invalid responses: clients get an error that says what is wrong, no bytes,
+// and no plaintext under a link.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -21,7 +21,7 @@ describe("a homeserver that misbehaves", () => {
     "opted in": (stored) => rig.get(stored, { query: optIn("json") }),
   };
 
-  // A link whose object the homeserver answers for in this way from now on.
+  // Returns a link; from now on the homeserver responds like this to requests for its object.
   async function linkWith(handler, size = SMALL_BYTES) {
     const stored = rig.store(size);
     const answer = await rig.answer(stored);
@@ -37,7 +37,7 @@ describe("a homeserver that misbehaves", () => {
     assert.equal(response.headers.get("cache-control"), "no-store, no-transform");
   }
 
-  it("hangs up: 502 that says so", async () => {
+  it("hangs up: 502 with the reason", async () => {
     for (const [what, ask] of Object.entries(asks)) {
       const { error } = await expectError(await ask(rig.store().answers(hangUp())), 502, "M_UNKNOWN");
       assert.equal(error, "the homeserver cannot be reached", what);
@@ -51,7 +51,7 @@ describe("a homeserver that misbehaves", () => {
     }
   });
 
-  it("speaks no HTTP: 502", async () => {
+  it("does not speak HTTP: 502", async () => {
     for (const bytes of [
       "SSH-2.0-OpenSSH_9.6\r\n",
       "HTTP/1.1 abc\r\n\r\n",
@@ -66,7 +66,7 @@ describe("a homeserver that misbehaves", () => {
     }
   });
 
-  it("answers with a status that HTTP does not have: 502 that names it", async () => {
+  it("sends an invalid status: 502 that names it", async () => {
     for (const status of [600, 700, 999]) {
       const handler = raw(`HTTP/1.1 ${status} Odd\r\n${CONNECTION_CLOSE}`);
       for (const ask of Object.values(asks))
@@ -77,7 +77,7 @@ describe("a homeserver that misbehaves", () => {
     }
   });
 
-  it("answers for media with a success that has none: 502, no bytes", async () => {
+  it("sends a success without media: 502, no bytes", async () => {
     for (const status of [201, 202, 203, 204, 205, 207, 299]) {
       const bodyless = status === 204 || status === 205;
       const rest = bodyless ? CONNECTION_CLOSE : "Content-Length: 5\r\nConnection: close\r\n\r\nbytes";
@@ -87,7 +87,7 @@ describe("a homeserver that misbehaves", () => {
     }
   });
 
-  it("answers with parts that do not fit, and with nothing else: 502, no bytes", async () => {
+  it("sends only wrong parts: 502, no bytes", async () => {
     for (const contentRange of [
       `bytes 1-9/${SMALL_BYTES}`,
       `bytes 0-8/${SMALL_BYTES}`,
@@ -107,7 +107,7 @@ describe("a homeserver that misbehaves", () => {
     }
   });
 
-  it("answers with an error: relayed to who asked it, but never under a link", async () => {
+  it("sends an error: relayed to the client that asked, never under a link", async () => {
     const check = async (status) => {
       const handler = matrixError(status, "M_ODD", MARKER, { headers: { "Retry-After": "3" } });
       for (const ask of Object.values(asks)) {
@@ -116,7 +116,7 @@ describe("a homeserver that misbehaves", () => {
         assert.equal((await expectError(response, status, "M_ODD")).error, MARKER);
       }
       await expectLinkError(await (await linkWith(handler))(), status === 504 ? 504 : 502);
-      // For now: the next answer leads to a link as ever.
+      // Only for now: the next answer's link works.
       const stored = rig.store();
       const answer = await rig.answer(stored);
       stored.answers(handler, "GET");
@@ -128,7 +128,7 @@ describe("a homeserver that misbehaves", () => {
     await Promise.all([400, 405, 418, 429, 451, 500, 501, 502, 503, 504, 511].map(check));
   });
 
-  it("has something else as error: relayed as it is", async () => {
+  it("sends an error that is not JSON: relayed unchanged", async () => {
     for (const [type, body] of [
       ["text/html", "<h1>Bad gateway</h1>"],
       ["application/json", "{"],
@@ -145,14 +145,14 @@ describe("a homeserver that misbehaves", () => {
   });
 });
 
-describe("a service account that is refused", () => {
-  // Users may have it, the service account may not.
+describe("a refused service account", () => {
+  // Users may read it, the service account may not.
   const refuses = (stored, handler) =>
     stored.answers((exchange) =>
       (exchange.request.headers.authorization === `Bearer ${rig.service}` ? handler : media(stored.source))(exchange),
     );
 
-  it("gives 502 once; from then on the object is served as not opted in", async () => {
+  it("gives 502 once; then the object is served as not opted in", async () => {
     const check = async (size, status, errcode) => {
       const [stored, other] = [rig.store(size), rig.store(size)];
       refuses(stored, matrixError(status, errcode, MARKER));
@@ -168,7 +168,7 @@ describe("a service account that is refused", () => {
         await expectPlain(response, stored);
         await rig.quiet();
       }
-      assert.ok(await rig.answer(other), "other objects are not concerned");
+      assert.ok(await rig.answer(other), "other objects are not affected");
     };
     const refusals = [
       [401, "M_UNKNOWN_TOKEN"],
@@ -179,7 +179,7 @@ describe("a service account that is refused", () => {
     await rig.worker.untilLog(/"event":"service_account_refused"/);
   });
 
-  it("by a redirect is refused too: a link is never led elsewhere", async () => {
+  it("includes redirects: a link never leads elsewhere", async () => {
     for (const status of [307, 308]) {
       const stored = rig.store();
       refuses(stored, respond(status, { Location: "https://s3.example/presigned" }, MARKER));
@@ -191,9 +191,9 @@ describe("a service account that is refused", () => {
   });
 });
 
-// Last: the homeserver does not come back.
+// This comes last, because the homeserver does not come back.
 describe("a homeserver that is down", () => {
-  it("is named as the reason, and links to cached objects go on", async () => {
+  it("is named as the reason, and links to cached objects still work", async () => {
     const [cold, warm] = [rig.store(), rig.store(LARGE_BYTES)];
     const [coldAnswer, warmAnswer] = [await rig.answer(cold), await rig.answer(warm)];
     await rig.cached(warm);

@@ -1,5 +1,5 @@
-// Homeservers that answer otherwise than Synapse does, and are not wrong: they cut parts, have no authenticated endpoints, say nothing with HEAD, or
-// code bodies. And some that are wrong.
+// Homeservers that behave differently from Synapse: they shorten parts, have no authenticated endpoints, tell nothing on HEAD, or compress
+// bodies. Some of them are wrong.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -7,7 +7,19 @@ import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 
 import { Source } from "../support/bytes.mjs";
 import { matrixError, media, respond } from "../support/homeserver.mjs";
-import { LARGE_BYTES, SERVER_NAME, SMALL_BYTES, drain, expectError, expectMedia, expectPlain, isAnswer, newToken, optIn, startRig } from "./rig.mjs";
+import {
+  LARGE_BYTES,
+  SERVER_NAME,
+  SMALL_BYTES,
+  drain,
+  expectError,
+  expectMedia,
+  expectPlain,
+  isAnswer,
+  newToken,
+  optIn,
+  startRig,
+} from "./rig.mjs";
 
 const VIDEO_BYTES = 20_000_000;
 const PART_BYTES = 10 * 1024 * 1024;
@@ -16,10 +28,10 @@ let rig;
 before(async () => (rig = await startRig()));
 after(() => rig.stop());
 
-describe("a homeserver that cuts open ranges, as matrix-media-repo does", () => {
+describe("a homeserver that shortens open ranges, as matrix-media-repo does", () => {
   const store = () => rig.store(VIDEO_BYTES, { range: true, longestPart: PART_BYTES, type: "video/mp4" });
 
-  it("is relayed as far as its part goes, and the cache is filled with the whole", async () => {
+  it("has its shorter part relayed, and the cache is filled with the whole", async () => {
     const stored = store();
     const first = await rig.get(stored, { headers: { Range: "bytes=0-" } });
     assert.equal(first.headers.get("content-range"), `bytes 0-${PART_BYTES - 1}/${VIDEO_BYTES}`);
@@ -32,10 +44,14 @@ describe("a homeserver that cuts open ranges, as matrix-media-repo does", () => 
     assert.deepEqual(stored.asked, ["HEAD conditional"]);
   });
 
-  it("does not keep a link from giving the exact range", async () => {
+  it("does not stop a link from returning the exact range", async () => {
     const stored = store();
     const answer = await rig.answer(stored);
-    for (const [range, offset] of [["bytes=0-", 0], ["bytes=5-", 5], [`bytes=-${VIDEO_BYTES - 9}`, 9]]) {
+    for (const [range, offset] of [
+      ["bytes=0-", 0],
+      ["bytes=5-", 5],
+      [`bytes=-${VIDEO_BYTES - 9}`, 9],
+    ]) {
       const response = await rig.link(answer, { headers: { Range: range } });
       assert.equal(response.headers.get("content-range"), `bytes ${offset}-${VIDEO_BYTES - 1}/${VIDEO_BYTES}`);
       await expectMedia(response, stored, { status: 206, offset, key: answer.key });
@@ -45,9 +61,13 @@ describe("a homeserver that cuts open ranges, as matrix-media-repo does", () => 
   });
 });
 
-describe("a homeserver that does not say how long its parts are", () => {
+describe("a homeserver that does not tell the length of parts", () => {
   it("is asked for the whole: a part that ends early would look complete", async () => {
-    for (const [last, sent] of [[999_999, 500_000], [9, 5], [9, 20]]) {
+    for (const [last, sent] of [
+      [999_999, 500_000],
+      [9, 5],
+      [9, 20],
+    ]) {
       const stored = rig.store(LARGE_BYTES);
       const whole = media(stored.source);
       const part = async (exchange) => {
@@ -67,8 +87,8 @@ describe("a homeserver that does not say how long its parts are", () => {
   });
 });
 
-describe("a homeserver whose HEAD says nothing", () => {
-  it("is believed in what a GET has shown", async () => {
+describe("a homeserver whose HEAD tells nothing", () => {
+  it("is trusted for what a GET told", async () => {
     for (const told of ["0", "17"]) {
       const stored = rig.store(200_000, { range: true });
       stored.answers(respond(200, { "Content-Length": told, "Content-Type": "image/png" }), "HEAD");
@@ -83,7 +103,7 @@ describe("a homeserver whose HEAD says nothing", () => {
 });
 
 describe("a homeserver with legacy endpoints only", () => {
-  // A Worker of its own: it remembers what it has learned of a homeserver.
+  // A separate Worker, because a Worker remembers what it learned about a homeserver.
   let rig;
   before(async () => (rig = await startRig()));
   after(() => rig.stop());
@@ -100,7 +120,7 @@ describe("a homeserver with legacy endpoints only", () => {
     return { stored, legacy };
   };
 
-  it("gives clients with a token what it has there: plain, and by a link", async () => {
+  it("serves its media to clients with a token, plainly and by a link", async () => {
     for (const size of [SMALL_BYTES, LARGE_BYTES]) {
       const { stored, legacy } = store(size);
       await expectPlain(await rig.get(legacy), stored);
@@ -111,16 +131,16 @@ describe("a homeserver with legacy endpoints only", () => {
     }
   });
 
-  it("gives nothing more to a bad token, and its own error to who asks for what it does not know", async () => {
+  it("gives a bad token nothing more, and sends its own error for unknown media", async () => {
     const { stored, legacy } = store();
     await expectError(await rig.get(legacy, { token: newToken("unknown") }), 401, "M_UNKNOWN_TOKEN");
     await expectError(await rig.get(stored.path), 404, "M_UNRECOGNIZED");
   });
 
-  it("is asked on the authenticated ones as soon as it has them", async () => {
+  it("is asked on authenticated endpoints as soon as it has them", async () => {
     const { stored, legacy } = store();
     await expectPlain(await rig.get(legacy), stored);
-    // It was upgraded: new media are not on the legacy endpoint.
+    // After an upgrade, new media are not on the legacy endpoint.
     const upgraded = rig.store();
     const newLegacy = `/_matrix/media/v3/download/${SERVER_NAME}/${upgraded.id}`;
     rig.homeserver.on("*", newLegacy, matrixError(404, "M_NOT_FOUND", "frozen"));
@@ -130,12 +150,15 @@ describe("a homeserver with legacy endpoints only", () => {
   });
 });
 
-describe("a homeserver that codes bodies although it was asked not to", () => {
+describe("a homeserver that compresses bodies although it was asked not to", () => {
   const plaintext = Buffer.from("plaintext ".repeat(20_000));
   const coded = (coding, bytes) => respond(200, { "Content-Type": "image/png", "Content-Encoding": coding }, bytes);
 
-  it("is decoded by the platform where it can: no length, no link, the right bytes", async () => {
-    for (const [coding, bytes] of [["gzip", gzipSync(plaintext)], ["br", brotliCompressSync(plaintext)]]) {
+  it("is decoded by the platform if possible: no length, no link, the right bytes", async () => {
+    for (const [coding, bytes] of [
+      ["gzip", gzipSync(plaintext)],
+      ["br", brotliCompressSync(plaintext)],
+    ]) {
       const stored = rig.store().answers(coded(coding, bytes));
       for (const query of ["", optIn("json")]) {
         const response = await rig.get(stored, { query });
@@ -145,8 +168,14 @@ describe("a homeserver that codes bodies although it was asked not to", () => {
     }
   });
 
-  it("is a 502 where it cannot, and a 409 under a link", async () => {
-    for (const [coding, bytes] of [["deflate", deflateSync(plaintext)], ["GZIP", gzipSync(plaintext)], ["zstd", plaintext], ["gzip, br", plaintext], ["x-any", plaintext]]) {
+  it("gives 502 if not, and 409 under a link", async () => {
+    for (const [coding, bytes] of [
+      ["deflate", deflateSync(plaintext)],
+      ["GZIP", gzipSync(plaintext)],
+      ["zstd", plaintext],
+      ["gzip, br", plaintext],
+      ["x-any", plaintext],
+    ]) {
       const stored = rig.store().answers(coded(coding, bytes));
       await expectError(await rig.get(stored), 502, "M_UNKNOWN");
       await expectError(await rig.get(stored, { query: optIn("json") }), 502, "M_UNKNOWN");
@@ -158,11 +187,12 @@ describe("a homeserver that codes bodies although it was asked not to", () => {
   });
 });
 
-describe("a homeserver that answers with what is neither an error nor the media", () => {
-  it("is a 502, whatever it was asked, and no redirect but 307 and 308 is relayed", async () => {
+describe("a homeserver that sends neither an error nor the media", () => {
+  it("gives 502 to every request, and only redirects with 307 and 308 are relayed", async () => {
     for (const status of [201, 203, 300, 301, 302, 303, 304, 305, 306]) {
       const stored = rig.store().answers(respond(status, { Location: "https://elsewhere.example/x" }, status === 304 ? "" : "plaintext"));
-      for (const init of [{}, { query: optIn("json") }, { headers: { Range: "bytes=0-1" } }]) await expectError(await rig.get(stored, init), 502, "M_UNKNOWN");
+      for (const init of [{}, { query: optIn("json") }, { headers: { Range: "bytes=0-1" } }])
+        await expectError(await rig.get(stored, init), 502, "M_UNKNOWN");
       assert.equal((await rig.get(stored, { method: "HEAD" })).status, 502);
     }
     for (const status of [307, 308]) {
@@ -176,7 +206,7 @@ describe("a homeserver that answers with what is neither an error nor the media"
 });
 
 describe("an object that is too large for the cache and changes under a link", () => {
-  it("is never encrypted under the same keystream, whatever its ETag says now", async () => {
+  it("is never encrypted with the same keystream, whatever its new ETag", async () => {
     const uncached = await startRig({ vars: { CACHE_MAX_BYTES: "1000" } });
     try {
       for (const etag of [null, 'W/"a"', "1"]) {

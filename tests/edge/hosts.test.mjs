@@ -1,5 +1,5 @@
-// Two hosts: the edge's serves links and nothing else, the homeserver's serves no links, and nothing reaches the cache by its name.
-// And who is told what: whose token goes where (design's security rules 9, 11 and 13).
+// Two hosts: the edge's serves only links, the homeserver's serves no links, and no request reaches the cache's own paths.
+// The tests also check which token and headers go where.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -8,7 +8,7 @@ import { after, before, describe, it } from "node:test";
 import { matrixError, respond, startHomeserver } from "../support/homeserver.mjs";
 import { SERVER_NAME, drain, expectError, expectMedia, expectPlain, newToken, optIn, startRig } from "./rig.mjs";
 
-// The name of an original in the cache, by the rule of the Worker's own documentation: SHA-256 over length and bytes of each part.
+// The name of an original in the cache: SHA-256 over the length and bytes of each part, as the Worker documents it.
 function cacheName(stored) {
   const hash = createHash("sha256");
   for (const part of [SERVER_NAME, stored.id, "original"]) {
@@ -59,13 +59,21 @@ describe("the edge's host", () => {
     rig.homeserver.reset();
   });
 
-  it("answers preflights and other methods in the same way on every path, with the headers of the specification", async () => {
+  it("treats preflights and other methods the same on every path, with the specified headers", async () => {
     for (const path of [`/${"A".repeat(43)}`, "/_cloakroom/object/x", "/_cloakroom/health", "/x/y", "/"]) {
-      for (const [method, status] of [["OPTIONS", 204], ["POST", 405], ["DELETE", 405]]) {
+      for (const [method, status] of [
+        ["OPTIONS", 204],
+        ["POST", 405],
+        ["DELETE", 405],
+      ]) {
         const { status: got, headers, body } = await rig.verbatim(path, { host: rig.edgeHost, method, headers: { "Content-Length": "0" } });
         assert.equal(got, status, `${method} ${path}`);
         if (status === 204) assert.equal(body.length, 0);
-        const expected = { "cache-control": "no-store, no-transform", "access-control-allow-origin": "*", "referrer-policy": "no-referrer" };
+        const expected = {
+          "cache-control": "no-store, no-transform",
+          "access-control-allow-origin": "*",
+          "referrer-policy": "no-referrer",
+        };
         for (const [name, value] of Object.entries({ ...expected, "x-robots-tag": "noindex", "x-content-type-options": "nosniff" }))
           assert.equal(headers[name], value, `${name} of ${method} ${path}`);
       }
@@ -74,19 +82,19 @@ describe("the edge's host", () => {
     assert.deepEqual([health.status, health.body.length, health.headers["cache-control"]], [200, 0, "no-store, no-transform"]);
   });
 
-  it("is the only one that serves links", async () => {
+  it("is the only host that serves links", async () => {
     const stored = rig.store();
     const answer = await rig.answer(stored);
     await expectMedia(await rig.link(answer), stored, { key: answer.key });
     stored.forget();
     for (const host of [`localhost:${rig.worker.port}`, "matrix.example.com"]) {
       const response = await rig.verbatim(`/${answer.token}`, { host });
-      assert.deepEqual([response.status, JSON.parse(response.body).errcode], [404, "M_UNRECOGNIZED"], "the homeserver's own answer");
+      assert.deepEqual([response.status, JSON.parse(response.body).errcode], [404, "M_UNRECOGNIZED"], "the homeserver's own response");
     }
     assert.equal(stored.count(), 0);
   });
 
-  it("and the homeserver's keep the cache to themselves", async () => {
+  it("and the homeserver's give no access to the cache's paths", async () => {
     const stored = rig.store(Buffer.from(`cached plaintext ${"x".repeat(80_000)}`), { type: "text/plain" });
     await rig.cached(stored);
     const names = ["object", "info"].map((kind) => `${kind}/1/${cacheName(stored)}`);
@@ -99,13 +107,13 @@ describe("the edge's host", () => {
             method,
             headers: { Authorization: `Bearer ${rig.user}`, "Content-Length": "0" },
           });
-          // At the edge the method counts first, whatever the path.
+          // At the edge the method is checked first, whatever the path.
           const expected = host === rig.edgeHost && ["POST", "PURGE"].includes(method) ? 405 : 404;
           assert.equal(response.status, expected, `${method} ${name} on ${host}`);
           assert.ok(!response.body.includes("cached"));
         }
       }
-      // Otherwise encoded, these are no paths of ours; they are nobody else's either.
+      // In other encodings these are not our paths, and they must not pass through either.
       for (const name of names) {
         const variants = [
           `/_cloakroom%2F${name}`,
@@ -132,7 +140,7 @@ describe("the edge's host", () => {
     await rig.quiet();
     for (const { method, path } of rig.homeserver.requests)
       assert.doesNotMatch(path, /^\/_cloakroom\//, `${method} ${path} reached the homeserver`);
-    // It is really there.
+    // The entry really is in the cache.
     stored.forget();
     await expectPlain(await rig.get(stored), stored);
     assert.deepEqual(stored.asked, ["HEAD conditional"]);
@@ -140,7 +148,7 @@ describe("the edge's host", () => {
 });
 
 describe("tokens", () => {
-  it("of users authorise, that of the service account fetches", async () => {
+  it("of users authorise; the service account's token fetches", async () => {
     const stored = rig.store();
     const answer = await rig.answer(stored);
     await expectMedia(await rig.link(answer), stored, { key: answer.key });
@@ -153,13 +161,13 @@ describe("tokens", () => {
     ]);
   });
 
-  it("go nowhere but to the homeserver, whatever it redirects to", async () => {
+  it("go only to the homeserver, wherever it redirects", async () => {
     const target = `${elsewhere.url}/elsewhere`;
     for (const status of [301, 302, 303, 307, 308]) {
       const redirecting = rig.store().answers(respond(status, { Location: target }));
       for (const init of [{}, { query: optIn("json") }, { query: `?access_token=${rig.user}`, token: null }, { method: "HEAD" }])
         await drain(await rig.get(redirecting, init));
-      // Redirected only when the edge asks.
+      // Redirects only the edge's request.
       const later = rig.store();
       const answer = await rig.answer(later);
       later.answers(respond(status, { Location: target }), "GET");
@@ -172,7 +180,7 @@ describe("tokens", () => {
     assert.equal(elsewhere.requests.length, 0);
   });
 
-  it("in the query arrive at the homeserver, and what authorises is not kept", async () => {
+  it("in the query arrive at the homeserver, and are not cached", async () => {
     const stored = rig.store();
     const query = `?access_token=${rig.user}&user_id=%40a%3Aexample.org`;
     await expectPlain(await rig.get(stored, { token: null, query }), stored);
@@ -184,13 +192,13 @@ describe("tokens", () => {
       ],
     );
     await rig.cached(stored);
-    // Cached for the same object, whoever asks: but the homeserver is asked about this one.
+    // The same object is cached for all users, but the homeserver authorises this one.
     await expectError(await rig.get(stored, { token: null, query: `?access_token=${newToken("unknown")}` }), 401, "M_UNKNOWN_TOKEN");
     const answer = await rig.answer(`${stored.path}`, { token: null, query: `${optIn("json")}&access_token=${rig.user}` });
     assert.ok(!JSON.stringify([answer.url, answer.metadata]).includes(rig.user));
   });
 
-  it("and the client's other headers stay here", async () => {
+  it("are sent without the client's other headers", async () => {
     const stored = rig.store();
     const headers = {
       "CF-Connecting-IP": "192.0.2.7",
@@ -207,12 +215,12 @@ describe("tokens", () => {
     assert.ok(stored.count() >= 3);
     for (const { headers: sent } of stored.requests) {
       for (const name of ["cookie", "forwarded", "x-real-ip", "x-whatever", "origin", "referer"]) assert.equal(sent[name], undefined, name);
-      assert.equal(sent["x-forwarded-for"], "192.0.2.7", "what the platform says, not the client");
+      assert.equal(sent["x-forwarded-for"], "192.0.2.7", "from the platform, not the client");
       assert.equal(sent["accept-encoding"], "identity");
     }
   });
 
-  it("are asked for with our parameters removed, on every kind of request", async () => {
+  it("go to the homeserver without our query parameters, on every kind of request", async () => {
     const ours = optIn("json", { algs: "a256ctr,chacha20", session: "s", verbatim: true });
     const query = `${ours}&timeout_ms=20000&allow_remote=true&unknown=1`;
     const [fine, refused, waiting] = [

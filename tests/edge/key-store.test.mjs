@@ -1,4 +1,4 @@
-// A key store that fails: who opted in gets the media all the same, a link says that it cannot be had now, and the log says why.
+// If the key store fails, clients that opted in still get the media, a link returns 502, and the log says why.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -17,7 +17,7 @@ async function withRig(keyStoreFails, test) {
 }
 
 describe("a key store", () => {
-  it("is where the search for secrets finds them, whoever asked for a link", async () => {
+  it("shows the search for secrets every token and key, whoever asked for the link", async () => {
     const rig = await startRig();
     const stored = rig.store();
     for (let count = 0; count < 3; count += 1) assert.equal((await rig.get(stored, { query: optIn("json") })).status, 200);
@@ -25,7 +25,7 @@ describe("a key store", () => {
     assert.deepEqual(secretsOfKeyStore(rig.worker.persistTo), { tokens: 3, keys: 3 });
   });
 
-  it("that works is what the failing ones are like otherwise", () =>
+  it("that works behaves otherwise like the failing ones", () =>
     withRig([], async (rig) => {
       const stored = rig.store();
       const answer = await rig.answer(stored);
@@ -33,7 +33,7 @@ describe("a key store", () => {
       assert.equal(rig.worker.logs().trim(), "");
     }));
 
-  it("that refuses a grant: served as not opted in, with a line in the log", () =>
+  it("that refuses a grant: the media are served as not opted in, with a line in the log", () =>
     withRig(["put"], async (rig) => {
       for (const size of [SMALL_BYTES, LARGE_BYTES]) {
         for (const delivery of ["json", "redirect"]) {
@@ -46,7 +46,7 @@ describe("a key store", () => {
       await rig.worker.untilLog(/"event":"key_store_put_failed"/);
     }));
 
-  it("that cannot be read: a link is 502, never the 404 of a link that ended, with a line in the log", () =>
+  it("that cannot be read: a link returns 502, never the 404 of an expired link, with a line in the log", () =>
     withRig(["get"], async (rig) => {
       const url = `${rig.worker.edge}/${secret(randomBytes(32).toString("base64url"), "redirect token")}`;
       for (const init of [{}, { headers: { Range: "bytes=0-9" } }]) {
@@ -56,7 +56,7 @@ describe("a key store", () => {
         assert.match(error, /key store cannot be reached/);
       }
       await rig.worker.untilLog(/"event":"key_store_get_failed"/);
-      // Who does not opt in does not need it.
+      // Clients that do not opt in do not need it.
       const stored = rig.store();
       await expectPlain(await rig.get(stored), stored);
     }));

@@ -1,4 +1,4 @@
-// What the edge answers under a link (specification, sections 7 and 8.3).
+// Responses of the edge to a link (specification, sections 7 and 8.3).
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -8,7 +8,7 @@ import { METADATA_HEADER } from "../support/answer.mjs";
 import { decrypt, unsealMetadata } from "../support/cipher.mjs";
 import { LARGE_BYTES, SMALL_BYTES, drain, expectError, expectMedia, startRig } from "./rig.mjs";
 
-// All headers of a response to a link. Nothing else may be there, whatever the object is.
+// All headers of a response to a link. No other header may be there, whatever the object.
 const ON_EVERYTHING = [
   "access-control-allow-origin",
   "access-control-expose-headers",
@@ -24,7 +24,7 @@ const ON_EVERYTHING = [
 const LINK_HEADER = "org-matrix-msc4097-link";
 const ON_MEDIA = [...ON_EVERYTHING, "accept-ranges", "etag", LINK_HEADER, METADATA_HEADER];
 
-// What HTTP/1.1 itself adds is left out.
+// Leaves out headers that HTTP/1.1 adds.
 const headersOf = ({ headers }) => [...headers].filter(([name]) => !["connection", "date", "keep-alive"].includes(name)).sort();
 const headerNames = (response) => headersOf(response).map(([name]) => name);
 const unknownToken = () => randomBytes(32).toString("base64url");
@@ -40,7 +40,7 @@ describe("a link", () => {
     headers: { "Last-Modified": "Sun, 01 Nov 2026 10:00:00 GMT" },
   };
 
-  it("gives ciphertext as long as the plaintext, which the key opens", async () => {
+  it("returns ciphertext of the plaintext's length, which the key decrypts", async () => {
     for (const size of [SMALL_BYTES, LARGE_BYTES]) {
       const stored = rig.store(size);
       const answer = await rig.answer(stored);
@@ -50,7 +50,7 @@ describe("a link", () => {
       assert.equal(bytes.length, size);
       const plaintext = stored.source.slice();
       const unchanged = bytes.reduce((count, byte, i) => count + (byte === plaintext[i]), 0);
-      // By chance one byte in 256 stays the same.
+      // One byte in 256 stays the same by chance.
       assert.ok(unchanged < size / 128, `${unchanged} bytes of ${size} are those of the plaintext`);
       assert.ok(decrypt(answer.key, bytes).equals(plaintext));
     }
@@ -66,7 +66,7 @@ describe("a link", () => {
     }
   });
 
-  it("tells nothing of the object but its length, cached or not", async () => {
+  it("reveals only the length of the object, cached or not", async () => {
     for (const size of [SMALL_BYTES, LARGE_BYTES]) {
       const stored = rig.store(size, SECRETIVE);
       const answer = await rig.answer(stored);
@@ -106,11 +106,11 @@ describe("a link", () => {
       [LINK_HEADER]: "encrypted",
     };
     for (const [name, value] of Object.entries(expected)) assert.equal(headers.get(name), value, name);
-    // With `media-src`, because a plain link to a video is opened as a page.
+    // `media-src` is needed because browsers open a plain link to a video as a page.
     assert.match(headers.get("content-security-policy"), /^sandbox; default-src 'none';.* media-src 'self'; object-src 'self';$/);
     assert.match(headers.get("etag"), /^"[A-Za-z0-9_-]{22}"$/);
     const exposed = headers.get("access-control-expose-headers").toLowerCase().split(/, */);
-    // A script cannot ask for `identity`, so it looks at Content-Encoding.
+    // A script cannot ask for `identity`, so it checks Content-Encoding.
     for (const name of ["accept-ranges", "content-encoding", "content-length", "content-range", "etag", LINK_HEADER, METADATA_HEADER])
       assert.ok(exposed.includes(name), name);
   });
@@ -123,7 +123,7 @@ describe("a link", () => {
     assert.equal(new Set(sealed).size, 1);
     const metadata = unsealMetadata(answer.key, sealed[0]);
     assert.deepEqual(metadata, answer.metadata);
-    // Not a type of the specification's list: whatever the homeserver said, it is not shown inline.
+    // The specification's list lacks this type, so it is not shown inline, whatever the homeserver said.
     assert.deepEqual(metadata, {
       size: SMALL_BYTES,
       content_type: "image/x-very-secret",
@@ -132,7 +132,7 @@ describe("a link", () => {
     assert.throws(() => unsealMetadata(randomBytes(32), sealed[0]), /not its key/);
   });
 
-  it("carries a long file name shortened, its extension kept", async () => {
+  it("carries a shortened long file name with its extension", async () => {
     const stored = rig.store(SMALL_BYTES, { type: "image/png", disposition: `inline; filename*=utf-8''${"%E2%98%83".repeat(600)}.png` });
     const answer = await rig.answer(stored);
     const sealed = (await rig.link(answer, { method: "HEAD" })).headers.get(METADATA_HEADER);
@@ -141,7 +141,7 @@ describe("a link", () => {
     assert.equal(content_disposition, answer.metadata.content_disposition);
   });
 
-  it("gives any one range", async () => {
+  it("returns any single range", async () => {
     for (const size of [SMALL_BYTES, LARGE_BYTES]) {
       const end = size - 1;
       const ranges = {
@@ -160,7 +160,7 @@ describe("a link", () => {
         "bytes=1-99999999999999999999": [1, end],
         "BYTES=3-4": [3, 4],
       };
-      // Each range on an object that no one has asked for yet, and on one that is cached.
+      // Each range of a new object, and of a cached one.
       const warm = rig.store(size);
       const warmAnswer = await rig.answer(warm);
       await rig.cached(warm);
@@ -179,17 +179,27 @@ describe("a link", () => {
     }
   });
 
-  it("gives the whole for several ranges, and for what is none", async () => {
+  it("returns the whole for several ranges and for an invalid range", async () => {
     const stored = rig.store();
     const answer = await rig.answer(stored);
-    for (const range of ["bytes=0-1,5-6", "bytes=0-1, 5-6", "bytes=5-2", "bytes=99999999999999999999-88888888888888888888", "bytes=a-b", "bytes=-", "items=0-1", "bytes 0-1", "0-1"]) {
+    for (const range of [
+      "bytes=0-1,5-6",
+      "bytes=0-1, 5-6",
+      "bytes=5-2",
+      "bytes=99999999999999999999-88888888888888888888",
+      "bytes=a-b",
+      "bytes=-",
+      "items=0-1",
+      "bytes 0-1",
+      "0-1",
+    ]) {
       const response = await rig.link(answer, { headers: { Range: range } });
       assert.equal(response.headers.has("content-range"), false, range);
       await expectMedia(response, stored, { key: answer.key });
     }
   });
 
-  it("answers any range of an empty object with 200 and the whole", async () => {
+  it("returns 200 and the whole for any range of an empty object", async () => {
     for (const range of ["bytes=0-", "bytes=-5", "bytes=5-9"]) {
       const stored = rig.store(0);
       const answer = await rig.answer(stored);
@@ -199,7 +209,7 @@ describe("a link", () => {
     }
   });
 
-  it("answers a range beyond the end with 416 and the length", async () => {
+  it("returns 416 and the length for a range beyond the end", async () => {
     const stored = rig.store();
     const answer = await rig.answer(stored);
     for (const range of [
@@ -212,10 +222,10 @@ describe("a link", () => {
       assert.equal(response.headers.get("content-range"), `bytes */${SMALL_BYTES}`, range);
       await expectError(response, 416, "M_UNKNOWN");
     }
-    assert.equal(stored.count("GET"), 0, "the homeserver need not be asked");
+    assert.equal(stored.count("GET"), 0, "the homeserver was not asked");
   });
 
-  it("gives a range only while If-Range is its own ETag", async () => {
+  it("returns a range only if If-Range is its ETag", async () => {
     const stored = rig.store();
     const [answer, other] = [await rig.answer(stored), await rig.answer(stored)];
     const etag = (await rig.link(answer, { method: "HEAD" })).headers.get("etag");
@@ -227,7 +237,7 @@ describe("a link", () => {
     }
   });
 
-  it("has an ETag, a token and a key that are random and its own", async () => {
+  it("has a random, unique ETag, token and key", async () => {
     const stored = rig.store();
     const answers = [await rig.answer(stored), await rig.answer(stored, { delivery: "redirect" })];
     const responses = await Promise.all(answers.map((answer) => rig.link(answer)));
@@ -239,7 +249,7 @@ describe("a link", () => {
     ]) {
       assert.notEqual(values[0], values[1]);
     }
-    // The same plaintext under two tokens: if their keystreams were the same anywhere, these would be too.
+    // The same plaintext under two tokens: equal keystream bytes would give equal ciphertext.
     const same = bodies[0].reduce((count, byte, i) => count + (byte === bodies[1][i]), 0);
     assert.ok(same < SMALL_BYTES / 128, `${same} bytes are the same under two tokens`);
     const again = await rig.link(answers[0]);
@@ -247,7 +257,7 @@ describe("a link", () => {
     assert.deepEqual(Buffer.from(await again.arrayBuffer()), bodies[0]);
   });
 
-  it("answers HEAD with the headers of GET, without asking the homeserver", async () => {
+  it("returns the headers of GET to HEAD, without asking the homeserver", async () => {
     const stored = rig.store();
     const answer = await rig.answer(stored);
     stored.forget();
@@ -281,7 +291,7 @@ describe("a link", () => {
     }
   });
 
-  it("knows no other methods, whatever the token", async () => {
+  it("supports no other methods, whatever the token", async () => {
     const { token } = await rig.answer(rig.store());
     for (const method of ["POST", "PUT", "DELETE", "PATCH", "PROPFIND", "PURGE", "TRACE"]) {
       const [live, unknown] = await Promise.all(
@@ -294,7 +304,7 @@ describe("a link", () => {
     }
   });
 
-  it("does not care who asks, and sends the homeserver nothing of them", async () => {
+  it("ignores who asks, and sends the homeserver none of their headers", async () => {
     const stored = rig.store();
     const answer = await rig.answer(stored);
     stored.forget();

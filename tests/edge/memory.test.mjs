@@ -1,4 +1,4 @@
-// Memory is bounded: a GiB goes through the edge while the Worker grows by a few MiB.
+// Memory is bounded: while a GiB passes through the edge, the Worker grows by a few MiB.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -8,7 +8,7 @@ import { expectMedia, startRig } from "./rig.mjs";
 
 const MIB = 1024 * 1024;
 const OBJECT_BYTES = 1024 * MIB;
-// Generous: a Worker has 128 MiB for everything, and the local runtime needs some of this for itself.
+// A generous limit: a Worker has 128 MiB in all, and the local runtime needs some of it.
 const GROWTH_LIMIT_BYTES = 100 * MIB;
 const SAMPLE_MS = 100;
 
@@ -19,8 +19,8 @@ describe("memory", () => {
 
   const rss = async () => (await rig.worker.workerd()).rssBytes;
 
-  it("stays as it is while 1 GiB goes through the edge", { timeout: 300_000 }, async (t) => {
-    // What every Worker needs sooner or later is not counted.
+  it("hardly grows while 1 GiB passes through the edge", { timeout: 300_000 }, async (t) => {
+    // Warm up first, so that one-time growth is not counted.
     const first = rig.store(8 * MIB);
     const firstAnswer = await rig.answer(first);
     await expectMedia(await rig.link(firstAnswer), first, { key: firstAnswer.key });
@@ -36,7 +36,7 @@ describe("memory", () => {
         await sleep(SAMPLE_MS);
       }
     })();
-    // Made on the fly, compared on receipt, kept nowhere.
+    // Generated on the fly, compared on receipt, stored nowhere.
     await expectMedia(await rig.link(answer), stored, { key: answer.key }).finally(() => (done = true));
     await watching;
     const afterwards = await rss();

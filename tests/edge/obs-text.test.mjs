@@ -1,5 +1,5 @@
-// Header values with bytes above 127 (obs-text, RFC 9110 section 5.5): raw UTF-8 as many servers write it, and ISO-8859-1. One letter must
-// not cost the whole value. What we write ourselves is ASCII.
+// Header values with bytes above 127 (obs-text, RFC 9110 section 5.5): raw UTF-8, which many servers write, and ISO-8859-1. One such
+// byte must not cost the whole value. Our own values are ASCII.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -8,15 +8,17 @@ import { parseDisposition } from "../support/disposition.mjs";
 import { raw, respond } from "../support/homeserver.mjs";
 import { drain, expectPlain, isAnswer, optIn, startRig } from "./rig.mjs";
 
-// Each byte of a header is one character here, as Node has it when it reads.
+// One character stands for each byte of a header, as Node reads headers.
 const utf8 = (text) => Buffer.from(text, "utf8").toString("latin1");
 const NAME = "naïve фото.png";
 
-// Serves an object under these headers, byte for byte: Node itself would write some of them as UTF-8.
+// Serves an object with exactly these header bytes. Node itself would write some of them as UTF-8.
 const verbatim = (source, headers) => (exchange) => {
   const known = headers.ETag !== undefined && exchange.request.headers["if-none-match"] === headers.ETag;
   exchange.record.status = known ? 304 : 200;
-  const lines = Object.entries({ "Content-Length": source.size, Connection: "close", ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const lines = Object.entries({ "Content-Length": source.size, Connection: "close", ...headers }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
   const head = Buffer.from(`HTTP/1.1 ${exchange.record.status} -\r\n${lines.join("")}\r\n`, "latin1");
   return raw(known || exchange.isHead ? head : Buffer.concat([head, source.slice()]))(exchange);
 };
@@ -32,7 +34,8 @@ describe("header values with bytes above 127", () => {
     const stored = rig.store();
     return stored.answers(verbatim(stored.source, headers));
   };
-  const named = (bytes, type = "image/png") => store({ "Content-Type": type, "Content-Disposition": `inline; filename="${bytes}"`, ETag: "1" });
+  const named = (bytes, type = "image/png") =>
+    store({ "Content-Type": type, "Content-Disposition": `inline; filename="${bytes}"`, ETag: "1" });
   const disposition = (response) => {
     const header = response.headers.get("content-disposition");
     ascii(header);
@@ -50,13 +53,13 @@ describe("header values with bytes above 127", () => {
     assert.deepEqual(parseDisposition(metadata.content_disposition), { type: "inline", filename: NAME });
   });
 
-  it("keep what can be read of a file name in ISO-8859-1", async () => {
+  it("keep the readable part of a file name in ISO-8859-1", async () => {
     const { type, filename } = disposition(await rig.get(named("na\xefve.png")));
     assert.equal(type, "inline");
     assert.match(filename, /^na.ve\.png$/);
   });
 
-  it("keep a media type without the parameters that cannot be written", async () => {
+  it("keep a media type without its unwritable parameters", async () => {
     for (const type of [`image/png; name="${utf8(NAME)}"`, "image/png; name=\xef"]) {
       const response = await rig.get(named("x.png", type));
       assert.equal(response.headers.get("content-type"), "image/png");
@@ -75,7 +78,7 @@ describe("header values with bytes above 127", () => {
     assert.equal(stored.requests[0].status, 304);
   });
 
-  it("make no link and no condition of an ETag that cannot be repeated: it is no evidence of anything", async () => {
+  it("prevent links and conditions if an ETag cannot be repeated, because it proves nothing", async () => {
     const stored = store({ ETag: '"\xe9"' });
     for (const query of ["", optIn("json")]) {
       const response = await rig.get(stored, { query });
@@ -83,10 +86,13 @@ describe("header values with bytes above 127", () => {
       assert.ok(Buffer.from(await response.arrayBuffer()).equals(stored.source.slice()));
       await rig.quiet();
     }
-    assert.ok(stored.asked.every((asked) => !asked.includes("conditional")), stored.asked.join());
+    assert.ok(
+      stored.asked.every((asked) => !asked.includes("conditional")),
+      stored.asked.join(),
+    );
   });
 
-  it("relay a redirect as the URL that it means", async () => {
+  it("relay a redirect as the URL that it stands for", async () => {
     for (const query of ["", optIn("json")]) {
       const stored = rig.store().answers(respond(307, { Location: utf8("https://cdn.example/фото?a=é") }));
       const response = await rig.get(stored, { query });
@@ -102,7 +108,7 @@ describe("header values with bytes above 127", () => {
     assert.deepEqual([status, headers["www-authenticate"]], [401, sent]);
   });
 
-  it("are not taken for absent ones where they say what the body is", async () => {
+  it("are not treated as absent if they describe the body", async () => {
     for (const headers of [{ "Content-Encoding": "gzip\xe9" }]) {
       const response = await rig.get(store(headers), { query: optIn("json") });
       assert.equal(isAnswer(response), false, Object.keys(headers)[0]);
@@ -110,7 +116,7 @@ describe("header values with bytes above 127", () => {
     }
   });
 
-  it("of a request mean nothing where they are no part of the grammar", async () => {
+  it("of a request are ignored if they break the grammar", async () => {
     const stored = rig.store();
     for (const [name, value] of [
       ["Range", "bytes=0-1\xe9"],

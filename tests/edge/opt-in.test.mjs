@@ -1,4 +1,4 @@
-// Who gets an answer, and who gets what any client gets (specification, sections 3 and 4).
+// Which requests get an answer, and which get plain media (specification, sections 3 and 4).
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -30,7 +30,7 @@ describe("opting in", () => {
 
   const PNG = { type: "image/png", disposition: "inline; filename=x.png" };
 
-  it("brings an answer in either delivery", async () => {
+  it("gets an answer by either delivery", async () => {
     const stored = rig.store(SMALL_BYTES, PNG);
     for (const delivery of ["redirect", "json"]) {
       const response = await rig.get(stored, { query: optIn(delivery) });
@@ -38,6 +38,8 @@ describe("opting in", () => {
       const answer = await readAnswer(response, { edge: rig.worker.edge });
       assert.equal(answer.delivery, delivery);
       assert.equal(answer.url, `${rig.worker.edge}/${answer.token}`);
+      // What the key store took of the time is gone.
+      assert.ok(answer.expiresInMs > 0 && answer.expiresInMs <= 300_000, `${answer.expiresInMs}`);
       assert.deepEqual(answer.metadata, { size: SMALL_BYTES, content_type: "image/png", content_disposition: 'inline; filename="x.png"' });
       assert.equal(response.headers.get("access-control-allow-origin"), "*");
       assert.ok(exposed.includes("org-matrix-msc4097-answer"), exposed);
@@ -46,7 +48,7 @@ describe("opting in", () => {
     }
   });
 
-  it("may name algorithms that we do not know, and the file", async () => {
+  it("may name unknown algorithms and a file name", async () => {
     const stored = rig.store(SMALL_BYTES, PNG);
     for (const algs of ["chacha20", "chacha20,a256ctr", " rot13 , chacha20 "])
       assert.equal((await rig.answer(stored, { algs })).alg, "chacha20");
@@ -55,7 +57,7 @@ describe("opting in", () => {
     assert.equal(stored.requests.length, stored.count("HEAD"), "the origin does not fetch the bytes");
   });
 
-  it("that cannot be honoured is not opting in", async () => {
+  it("counts as not opting in if it cannot be honoured", async () => {
     const queries = [
       "p.delivery=",
       "p.delivery",
@@ -90,27 +92,27 @@ describe("opting in", () => {
     }
   });
 
-  it("by header is none", async () => {
+  it("does not work by header", async () => {
     const stored = rig.store();
     const headers = { "Org-Matrix-Msc4097-Delivery": "json", "Org-Matrix-Msc4097-Answer": "json", Accept: "application/json" };
     await expectPlain(await rig.get(stored, { headers }), stored);
   });
 
-  it("needs GET: HEAD tells of the media itself", async () => {
+  it("needs GET: HEAD describes the media", async () => {
     const stored = rig.store(SMALL_BYTES, PNG);
     for (let round = 0; round < 2; round += 1) {
       const response = await rig.get(stored, { method: "HEAD", query: optIn("json") });
       assert.deepEqual([response.status, isAnswer(response), await drain(response)], [200, false, 0]);
       assert.equal(response.headers.get("content-type"), "image/png");
       assert.equal(response.headers.get("content-length"), String(SMALL_BYTES));
-      assert.equal(plainReason(response), null, "a GET would be given an answer");
+      assert.equal(plainReason(response), null, "a GET would get an answer");
       await rig.cached(stored);
     }
     const small = await rig.get(rig.store(MIN_BYTES - 1), { method: "HEAD", query: optIn("json") });
     assert.equal(plainReason(small), "too-small");
   });
 
-  it("is not worth it for small objects", async () => {
+  it("gets small objects plainly", async () => {
     const [below, at] = [rig.store(MIN_BYTES - 1), rig.store(MIN_BYTES)];
     const plain = await rig.get(below, { query: optIn("redirect") });
     assert.equal(plainReason(plain), "too-small");
@@ -118,7 +120,7 @@ describe("opting in", () => {
     await expectPlain(plain, below);
     assert.equal(plainReason(await rig.get(below)), null, "it did not opt in");
     await rig.answer(at);
-    // Also for a part of a larger one, the whole counts: a range is not looked at.
+    // The size of the whole object counts, even if the request has a range.
     assert.ok(await readAnswer(await rig.get(at, { query: optIn("json"), headers: { Range: "bytes=0-1" } })));
     await expectPlain(await rig.get(below, { query: optIn("json"), headers: { Range: "bytes=1-2" } }), below, {
       status: 206,
@@ -127,7 +129,7 @@ describe("opting in", () => {
     });
   });
 
-  it("gives no ciphertext to anybody else, whatever was linked before", async () => {
+  it("gives nobody else ciphertext, even after earlier links", async () => {
     for (const size of [SMALL_BYTES, LARGE_BYTES]) {
       const stored = rig.store(size);
       const answer = await rig.answer(stored);
@@ -138,7 +140,7 @@ describe("opting in", () => {
     }
   });
 
-  it("is told what kept it from an answer, and never by the homeserver", async () => {
+  it("gets the reason for plain delivery, and never from the homeserver", async () => {
     const forged = { headers: { "Org-Matrix-Msc4097-Plain": "forged", "Org-Matrix-Msc4097-Link": "encrypted" } };
     const unknown = rig.store(SMALL_BYTES, { ...forged, chunked: true });
     const response = await rig.get(unknown, { query: optIn("json") });
@@ -151,7 +153,7 @@ describe("opting in", () => {
     }
   });
 
-  it("works for thumbnails, each size an object of its own", async () => {
+  it("works for thumbnails, each size a separate object", async () => {
     const path = `/_matrix/client/v1/media/thumbnail/${SERVER_NAME}/picture`;
     const sources = {};
     const serve = (method) =>
@@ -172,7 +174,7 @@ describe("opting in", () => {
       }
     }
     const sent = new Set(rig.homeserver.requests.filter((request) => request.path === path).map(({ url }) => url.slice(path.length)));
-    assert.deepEqual(sent, new Set(Object.keys(ask)), "the parameters arrive as they are, and nothing else");
+    assert.deepEqual(sent, new Set(Object.keys(ask)), "only the parameters arrive, unchanged");
   });
 });
 
@@ -181,7 +183,7 @@ describe("verbatim and plain links", () => {
   before(async () => (rig = await startRig({ vars: { ENCRYPTED_MEDIA: "verbatim", PLAIN_REDIRECT: "on" } })));
   after(() => rig.stop());
 
-  it("gives what is ciphertext already as it is, if the client says so", async () => {
+  it("serves ciphertext as stored if the client asks for it", async () => {
     const stored = rig.store(SMALL_BYTES, { disposition: "attachment; filename=secret.bin" });
     const answer = await rig.answer(stored, { verbatim: true });
     assert.deepEqual([answer.alg, "key" in answer], ["none", false]);
@@ -196,7 +198,7 @@ describe("verbatim and plain links", () => {
     await expectMedia(await rig.link(answer, { headers: { Range: "bytes=-9" } }), stored, { status: 206, offset: SMALL_BYTES - 9 });
   });
 
-  it("encrypts whatever else the client says is ciphertext", async () => {
+  it("encrypts other objects even if the client calls them ciphertext", async () => {
     for (const type of ["image/png", "application/octet-stream; charset=x", "APPLICATION/OCTET-STREAM2", "text/plain"]) {
       const stored = rig.store(SMALL_BYTES, { type });
       const answer = await rig.answer(stored, { verbatim: true });
@@ -207,7 +209,7 @@ describe("verbatim and plain links", () => {
       assert.equal((await rig.answer(rig.store(), { verbatim })).alg, "chacha20", verbatim);
   });
 
-  it("sends who did not opt in to a plaintext link, which any client follows", async () => {
+  it("redirects clients that did not opt in to a plaintext link, which any client can follow", async () => {
     const stored = rig.store(SMALL_BYTES, { type: "image/png", disposition: "inline; filename=x.png" });
     const response = await rig.get(stored);
     assert.deepEqual([response.status, isAnswer(response), await drain(response)], [307, false, 0]);
@@ -220,14 +222,14 @@ describe("verbatim and plain links", () => {
     assert.equal(linked.headers.get("content-disposition"), 'inline; filename="x.png"');
     assert.equal(linked.headers.has("org-matrix-msc4097-metadata"), false);
     await expectMedia(linked, stored);
-    // Cached or not, HEAD and small objects are answered at once.
+    // HEAD and small objects get no redirect, cached or not.
     const head = await rig.get(stored, { method: "HEAD" });
     assert.deepEqual([head.status, head.headers.get("content-length")], [200, String(SMALL_BYTES)]);
     const small = rig.store(1_000);
     await expectPlain(await rig.get(small), small);
   });
 
-  it("never sends who opted in to a plaintext link, even if it cannot have what it asks for", async () => {
+  it("never redirects a client that opted in to a plaintext link, even if its request cannot be honoured", async () => {
     const stored = rig.store();
     for (const text of ["p.delivery=", "p.delivery=session", "p.delivery=json&p.alg=rot13", "p.delivery=json&p.delivery=json"])
       await expectPlain(await rig.get(stored, { query: query(text) }), stored);

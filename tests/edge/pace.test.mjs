@@ -1,4 +1,4 @@
-// Bodies at any pace: slow and uneven senders, readers that pause or leave. Nothing is buffered without end, nothing goes on for nobody.
+// Bodies at any pace: slow and uneven senders, readers that pause or leave. Buffers stay bounded, and work stops when nobody needs it.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -7,14 +7,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { LARGE_BYTES, expectMedia, expectPlain, isAnswer, media, readUntilBroken, startRig, until } from "./rig.mjs";
 
 const MIB = 1024 * 1024;
-// What sockets and proxies on the way may hold between a sender and a reader that has paused. Seen: 25 to 60 MB.
+// Limit for bytes in sockets and proxies between a sender and a paused reader. We have seen 25 to 60 MB.
 const ON_THE_WAY_BYTES = 120 * MIB;
 const HUGE_BYTES = 160 * MIB;
 const SOON_MS = 5_000;
 
 describe("a body", () => {
   let rig;
-  // No cache: each request at the homeserver is for a client.
+  // Without a cache, each request at the homeserver is for a client.
   before(async () => (rig = await startRig({ vars: { CACHE_MAX_BYTES: "0", REDIRECT_MIN_BYTES: "0" } })));
   after(() => rig.stop());
 
@@ -30,7 +30,7 @@ describe("a body", () => {
     },
   };
 
-  // Sends an object in pieces of these sizes, each in a packet of its own; the last size goes on to the end.
+  // Sends an object in pieces of these sizes, each in a separate packet; the last size repeats to the end.
   const inPieces = (stored, sizes) => async (exchange) => {
     exchange.head(200, { "Content-Length": stored.size, ETag: "1" });
     if (exchange.isHead) return exchange.end();
@@ -46,7 +46,7 @@ describe("a body", () => {
   };
 
   for (const [delivery, ask] of Object.entries(asks)) {
-    it(`may come one byte at a time, or in odd pieces: ${delivery}`, async () => {
+    it(`may arrive one byte at a time, or in odd pieces: ${delivery}`, async () => {
       const sizes = [
         [400, [1]],
         [200_003, [1, 1, 1, 63, 65, 4_097, 1, 16_385]],
@@ -65,7 +65,7 @@ describe("a body", () => {
       }
     });
 
-    it(`is sent on as it comes: ${delivery}`, async () => {
+    it(`is forwarded as it arrives: ${delivery}`, async () => {
       let goOn;
       const stored = rig.store(HUGE_BYTES);
       stored.answers(async (exchange) => {
@@ -78,19 +78,19 @@ describe("a body", () => {
       const controller = new AbortController();
       const { response } = await ask(stored, { signal: controller.signal });
       const reader = response.body.getReader();
-      for (let count = 0; count < 30_000;) count += (await reader.read()).value.length;
-      // A client that leaves while nothing comes is noticed at the next bytes: so it is on the platform.
+      for (let count = 0; count < 30_000; ) count += (await reader.read()).value.length;
+      // If a client leaves while no bytes arrive, the platform notices at the next bytes.
       controller.abort();
       goOn();
       await until("the homeserver's connection to be closed", () => stored.requests.every(({ ended }) => ended), SOON_MS);
-      assert.ok(stored.bytesSent < HUGE_BYTES, "it was not read to its end");
+      assert.ok(stored.bytesSent < HUGE_BYTES, "the Worker did not read it to its end");
     });
 
-    it(`waits for a client that pauses, and goes on: ${delivery}`, async () => {
+    it(`waits for a client that pauses, then continues: ${delivery}`, async () => {
       const stored = rig.store(HUGE_BYTES);
       const { response, key } = await ask(stored);
       let sent;
-      await until("the homeserver to be held back", async () => {
+      await until("the homeserver to wait", async () => {
         sent = stored.bytesSent;
         await sleep(700);
         return sent > 0 && stored.bytesSent === sent;
@@ -99,22 +99,22 @@ describe("a body", () => {
       await (key ? expectMedia(response, stored, { key }) : expectPlain(response, stored));
     });
 
-    it(`ends at the homeserver soon after the client has left: ${delivery}`, async () => {
+    it(`ends at the homeserver soon after the client leaves: ${delivery}`, async () => {
       for (const state of ["at once", "in the middle", "while paused"]) {
         const stored = rig.store(HUGE_BYTES);
         const controller = new AbortController();
         const { response } = await ask(stored, { signal: controller.signal });
         const reader = response.body.getReader();
-        if (state !== "at once") for (let count = 0; count < 5 * MIB;) count += (await reader.read()).value.length;
+        if (state !== "at once") for (let count = 0; count < 5 * MIB; ) count += (await reader.read()).value.length;
         if (state === "while paused") await sleep(1_000);
         controller.abort();
         await until(`the homeserver's connection to be closed: ${state}`, () => stored.requests.every(({ ended }) => ended), SOON_MS);
-        assert.ok(stored.bytesSent < HUGE_BYTES, "it was not read to its end");
+        assert.ok(stored.bytesSent < HUGE_BYTES, "the Worker did not read it to its end");
       }
     });
   }
 
-  it("may be left before the homeserver says anything", async () => {
+  it("may be abandoned before the homeserver responds", async () => {
     for (const linked of [false, true]) {
       const stored = rig.store(HUGE_BYTES);
       const answer = linked && (await rig.answer(stored));
@@ -131,11 +131,11 @@ describe("a body", () => {
       await gone;
       goOn();
       await until("the homeserver's connection to be closed", () => stored.requests.every(({ ended }) => ended), SOON_MS);
-      assert.ok(stored.bytesSent < HUGE_BYTES, "it was not read to its end");
+      assert.ok(stored.bytesSent < HUGE_BYTES, "the Worker did not read it to its end");
     }
   });
 
-  it("goes to many at once, each with its own", async () => {
+  it("is sent to many clients at once, each its own", async () => {
     const stored = Array.from({ length: 6 }, () => rig.store(LARGE_BYTES));
     await Promise.all(
       stored.flatMap((each) => [
@@ -151,7 +151,7 @@ describe("a body", () => {
     );
   });
 
-  it("that breaks off does not disturb the others", async () => {
+  it("does not disturb others when it breaks off", async () => {
     const [fine, breaking] = [rig.store(LARGE_BYTES, { dripBytes: 200_000, dripMs: 20 }), rig.store(LARGE_BYTES, { stopAfter: 1_500_000 })];
     const outcomes = await Promise.all(
       Object.values(asks).flatMap((ask) => [

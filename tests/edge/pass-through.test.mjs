@@ -1,4 +1,4 @@
-// Everything that is not ours goes to the homeserver and back untouched: methods, lengths, bodies, headers, statuses, upgrades.
+// All other requests go to the homeserver and back unchanged: methods, lengths, bodies, headers, statuses, upgrades.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -14,12 +14,12 @@ import { SERVER_NAME, expectError, readUntilBroken, startRig, until } from "./ri
 
 const UPLOAD_BYTES = 40 * 1024 * 1024;
 
-describe("what passes through", () => {
+describe("pass-through", () => {
   let rig;
   before(async () => (rig = await startRig()));
   after(() => rig.stop());
 
-  // Answers with what came: method, headers and the body's length and hash.
+  // Returns what arrived: method, headers, and length and hash of the body.
   const echo = async (exchange) => {
     const hash = createHash("sha256");
     let length = 0;
@@ -73,7 +73,7 @@ describe("what passes through", () => {
     assert.equal(rig.homeserver.requests.at(-1).method, "HEAD");
   });
 
-  it("is never another method: one that the platform does not know ends there", async () => {
+  it("never changes the method: the platform refuses methods that it does not know", async () => {
     const before = rig.homeserver.requests.length;
     const answer = await new Promise((done, fail) => {
       const socket = connect(rig.worker.port, "127.0.0.1", () =>
@@ -93,7 +93,7 @@ describe("what passes through", () => {
     if (arrived.length === 0) assert.match(answer, /^HTTP\/1\.1 (400|405|501) /);
   });
 
-  it("keeps path and query as they were written", async () => {
+  it("keeps the spelling of path and query", async () => {
     rig.homeserver.on("*", /^\/_matrix\//, echo);
     const paths = [
       "/_matrix/client/v3/rooms/!a:example.org/send/m.room.message/1%2F2?x=%2F&y=+&z=%20&x=2&empty=&bare&%C3%BC=ü".replace("ü", "%FF"),
@@ -164,7 +164,7 @@ describe("what passes through", () => {
     assert.deepEqual((await rig.get("/_matrix/cookies")).headers.getSetCookie(), ["a=1", "b=2"]);
   });
 
-  it("is 502 where the status is none", async () => {
+  it("returns 502 for an invalid status", async () => {
     for (const status of [600, 999]) {
       rig.homeserver.on("GET", "/_matrix/odd", raw(`HTTP/1.1 ${status} Odd\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody`));
       const { error } = await expectError(await rig.get("/_matrix/odd"), 502, "M_UNKNOWN");
@@ -172,7 +172,7 @@ describe("what passes through", () => {
     }
   });
 
-  it("is redirected by the client, not by us", async () => {
+  it("leaves redirects to the client", async () => {
     for (const status of [301, 302, 303, 307, 308]) {
       rig.homeserver.on("*", "/_matrix/from", respond(status, { Location: `${rig.homeserver.url}/_matrix/to` }, "moved"));
       for (const method of ["GET", "POST"]) {
@@ -194,7 +194,7 @@ describe("what passes through", () => {
     assert.deepEqual(response.body, bytes);
   });
 
-  it("streams, and breaks off where the homeserver does", async () => {
+  it("streams, and breaks off when the homeserver does", async () => {
     const source = new Source("streamed", 20_000_000);
     rig.homeserver.on("GET", "/_matrix/stream", media(source, { auth: false, chunked: true }));
     await expectSlice((await rig.get("/_matrix/stream")).body, source);
@@ -212,14 +212,14 @@ describe("what passes through", () => {
       exchange.end();
     });
     const reader = (await rig.get("/_matrix/stream")).body.getReader();
-    assert.equal(Buffer.from((await reader.read()).value).toString(), "first", "before the second is there");
+    assert.equal(Buffer.from((await reader.read()).value).toString(), "first", "before the second arrives");
     goOn();
     assert.equal(Buffer.from((await reader.read()).value).toString(), "second");
   });
 });
 
 describe("an upgrade", () => {
-  it("to a WebSocket is the homeserver's", async () => {
+  it("to a WebSocket reaches the homeserver", async () => {
     const server = createServer();
     const frames = [];
     server.on("upgrade", (request, socket) => {

@@ -1,4 +1,4 @@
-// Plain delivery to clients that know nothing of us: headers, ranges, conditions, the same whether cached or not.
+// Plain delivery to clients that know nothing of Cloakroom: headers, ranges and conditions, the same cached or not.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -11,11 +11,11 @@ describe("plain media", () => {
   before(async () => (rig = await startRig()));
   after(() => rig.stop());
 
-  // Without `media-src` browsers do not play a video that is opened by its own URL.
+  // Without `media-src`, browsers do not play a video that is opened by its URL.
   const SANDBOX =
     "sandbox; default-src 'none'; script-src 'none'; plugin-types application/pdf; style-src 'unsafe-inline'; media-src 'self'; object-src 'self';";
 
-  it("has the headers of the specification, cached or not", async () => {
+  it("have the specified headers, cached or not", async () => {
     const uploads = [
       [{ type: "image/png", disposition: "inline; filename=x.png" }, "image/png", 'inline; filename="x.png"'],
       [{ type: "text/plain; charset=UTF-8", disposition: "inline" }, "text/plain; charset=UTF-8", "inline"],
@@ -54,7 +54,7 @@ describe("plain media", () => {
     }
   });
 
-  it("comes in any one range, cached or not", async () => {
+  it("support any single range, cached or not", async () => {
     const end = SMALL_BYTES - 1;
     const ranges = {
       "bytes=0-": [0, end],
@@ -82,7 +82,7 @@ describe("plain media", () => {
     }
   });
 
-  it("comes whole for any range of an empty object", async () => {
+  it("come whole for any range of an empty object", async () => {
     const [warm, cold] = [rig.store(0), rig.store(0)];
     await rig.cached(warm);
     for (const stored of [warm, cold]) {
@@ -91,7 +91,7 @@ describe("plain media", () => {
     }
   });
 
-  it("comes whole for several ranges, and for HEAD, from a homeserver that answers those in parts", async () => {
+  it("come whole for several ranges and for HEAD, even if the homeserver answers those with parts", async () => {
     const parts = respond(206, { "Content-Type": "multipart/byteranges; boundary=x" }, "--x--");
     const obeys = (source) => (exchange) => (exchange.request.headers.range ? parts : media(source))(exchange);
     for (const method of ["GET", "HEAD"]) {
@@ -108,7 +108,7 @@ describe("plain media", () => {
     assert.deepEqual([response.status, response.headers.get("content-range")], [416, "bytes */9"]);
   });
 
-  it("comes in a range only while If-Range is its ETag", async () => {
+  it("support a range only if If-Range is their ETag", async () => {
     const [warm, cold] = [rig.store(), rig.store()];
     await rig.cached(warm);
     const etag = (await rig.get(warm, { method: "HEAD" })).headers.get("etag");
@@ -118,7 +118,7 @@ describe("plain media", () => {
     await expectPlain(await ranged(cold, '"x"'), cold);
   });
 
-  it("that the client has already is not sent again, once the homeserver has allowed it", async () => {
+  it("are not sent again to a client that has them, once the homeserver has allowed it", async () => {
     for (const etag of ["1", '"strong"', null]) {
       const stored = rig.store(SMALL_BYTES, { etag });
       const first = await rig.get(stored);
@@ -143,7 +143,7 @@ describe("plain media", () => {
     }
   });
 
-  it("has another ETag when it has changed", async () => {
+  it("have another ETag after a change", async () => {
     const stored = rig.store(SMALL_BYTES, { etag: '"one"' });
     const before = (await rig.get(stored, { method: "HEAD" })).headers.get("etag");
     await rig.cached(stored);
@@ -153,7 +153,7 @@ describe("plain media", () => {
     await expectPlain(response, stored);
   });
 
-  it("of HEAD has the headers of GET and no body, cached or not", async () => {
+  it("have the headers of GET and no body on HEAD, cached or not", async () => {
     for (const size of [SMALL_BYTES, LARGE_BYTES, 0]) {
       const stored = rig.store(size, { type: "image/png" });
       const headers = async (method) => {
@@ -163,7 +163,7 @@ describe("plain media", () => {
         return [response.status, [...response.headers].filter(([name]) => !["connection", "date", "keep-alive"].includes(name))];
       };
       const cold = await headers("HEAD");
-      assert.equal(stored.bytesSent, 0, "the homeserver need not send it");
+      assert.equal(stored.bytesSent, 0, "the homeserver did not send it");
       assert.deepEqual([await headers("GET"), await headers("HEAD"), await headers("GET")], [cold, cold, cold]);
     }
   });

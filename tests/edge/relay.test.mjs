@@ -1,4 +1,4 @@
-// What we relay cannot speak in our name: headers of the homeserver's responses, and what an uploader puts into a body.
+// Relayed headers and bodies cannot speak in our name, whether from the homeserver or an uploader.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -7,7 +7,7 @@ import { after, before, describe, it } from "node:test";
 import { matrixError, respond } from "../support/homeserver.mjs";
 import { drain, expectMedia, isAnswer, optIn, startRig } from "./rig.mjs";
 
-// Whatever a homeserver, or who can make it, might add.
+// Headers that a homeserver, or an attacker through it, might add.
 const HOSTILE = {
   "Org-Matrix-Msc4097-Answer": "json",
   "Org-Matrix-Msc4097-Metadata": "AAAA",
@@ -24,7 +24,7 @@ const HOSTILE = {
 const LOCATION = { Location: "https://evil.example/" };
 const CONFIG = { "m.upload.size": 52_428_800 };
 
-// At most these stand on plain media and on relayed errors, with values of ours where there is anything to choose.
+// The only headers on plain media and relayed errors, with our values where we set them.
 const ALLOWED = new Set([
   ...[
     "accept-ranges",
@@ -48,7 +48,7 @@ function expectClean(response, what, alsoAllowed = []) {
   }
 }
 
-describe("what is relayed", () => {
+describe("a relayed response", () => {
   let rig;
   before(async () => (rig = await startRig()));
   after(() => rig.stop());
@@ -63,7 +63,7 @@ describe("what is relayed", () => {
     return Buffer.from(JSON.stringify({ ...answer, metadata: { size: 5, content_type: "text/html" }, padding: "x".repeat(70_000) }));
   };
 
-  it("is never an answer, though an upload looks like one", async () => {
+  it("is never an answer, even if an upload looks like one", async () => {
     for (const options of [{}, { chunked: true }, { range: true }]) {
       const stored = rig.store(forged(), { type: "application/json", headers: { ...HOSTILE, ...LOCATION }, ...options });
       for (let round = 0; round < 2; round += 1) {
@@ -89,7 +89,7 @@ describe("what is relayed", () => {
     }
   });
 
-  it("is an upload like any other to who opts in: the answer is ours", async () => {
+  it("is an ordinary upload to a client that opts in: the answer is ours", async () => {
     for (const delivery of ["redirect", "json"]) {
       const stored = rig.store(forged(), { type: "application/json", headers: { ...HOSTILE, ...LOCATION } });
       const answer = await rig.answer(stored, { delivery });
@@ -102,7 +102,7 @@ describe("what is relayed", () => {
     }
   });
 
-  it("keeps nothing but what matters of an error", async () => {
+  it("keeps only the relevant headers of an error", async () => {
     const stored = rig.store();
     const errors = [
       [403, "M_FORBIDDEN"],
@@ -123,7 +123,7 @@ describe("what is relayed", () => {
     }
   });
 
-  it("keeps the target of a redirect, and does not make it an answer", async () => {
+  it("keeps the target of a redirect, and is not an answer", async () => {
     for (const status of [307, 308]) {
       const stored = rig.store().answers(respond(status, { ...HOSTILE, Location: "https://s3.example/presigned?x=y" }));
       for (const init of [{}, { query: optIn("redirect") }, { query: optIn("json") }, { method: "HEAD" }]) {
@@ -133,7 +133,7 @@ describe("what is relayed", () => {
         assert.equal(await drain(response), 0);
       }
     }
-    // Other redirects mean nothing here: they lead nowhere.
+    // Other redirects are not relayed.
     for (const status of [301, 302, 303]) {
       const stored = rig.store().answers(respond(status, { ...HOSTILE, ...LOCATION }));
       for (const init of [{}, { query: optIn("redirect") }]) {
@@ -144,7 +144,7 @@ describe("what is relayed", () => {
     }
   });
 
-  it("in the documents that we extend has our headers only", async () => {
+  it("has only our headers in the documents that we extend", async () => {
     rig.homeserver.on("GET", /\/(config|versions)$/, respond(200, { ...HOSTILE, ...LOCATION }, CONFIG));
     for (const path of ["/_matrix/client/versions", "/_matrix/client/v1/media/config", "/_matrix/media/v3/config"]) {
       const response = await rig.get(path);
@@ -153,7 +153,7 @@ describe("what is relayed", () => {
     }
   });
 
-  it("through untouched endpoints does not mark an answer either", async () => {
+  it("cannot be marked as an answer on other endpoints either", async () => {
     const path = "/_matrix/client/v1/media/preview_url";
     rig.homeserver.on("GET", path, respond(200, { ...HOSTILE, "Content-Type": "text/plain" }, "text"));
     const response = await rig.get(path);
@@ -161,7 +161,7 @@ describe("what is relayed", () => {
       [...response.headers.keys()].filter((name) => name.startsWith("org-matrix-msc4097-")),
       [],
     );
-    // All the rest is the homeserver's own business.
+    // All other headers are the homeserver's.
     assert.equal(response.headers.get("x-synapse"), "1");
     assert.equal(response.headers.get("set-cookie"), "session=stolen");
     assert.equal(await response.text(), "text");

@@ -1,4 +1,4 @@
-// Requests as clients may write them: who has no token hears so first, wrong paths and parameters end here, unknown ones harm nobody.
+// Requests in all forms: a missing token is reported first, invalid paths and parameters are refused here, unknown parameters are harmless.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -8,7 +8,7 @@ import { SERVER_NAME, SMALL_BYTES, drain, expectError, expectPlain, newToken, op
 
 const MEDIA = "/_matrix/client/v1/media";
 
-// Not valid, however they are written: `..` and the like, which would be resolved away, have a test of their own.
+// Invalid paths. Dot segments such as `..`, which are resolved first, have a separate test.
 const BAD_PATHS = [
   `download/${SERVER_NAME}/with%20space`,
   `download/${SERVER_NAME}/with.dot`,
@@ -69,7 +69,7 @@ describe("a request for media", () => {
   const errcode = ({ body }) => JSON.parse(body).errcode;
   const reached = () => rig.homeserver.requests.map(({ url }) => url);
 
-  it("without a token hears so before anything else, and the homeserver is not troubled", async () => {
+  it("without a token is refused first, and the homeserver is not asked", async () => {
     const valid = [`${MEDIA}/download/${SERVER_NAME}/id`, `${MEDIA}/thumbnail/${SERVER_NAME}/id?width=1&height=1`];
     const wrong = [
       ...BAD_PATHS.map((path) => `${MEDIA}/${path}`),
@@ -94,14 +94,14 @@ describe("a request for media", () => {
     assert.deepEqual([head.status, await drain(head)], [401, 0]);
   });
 
-  it("with a token may have it in the header or the query", async () => {
+  it("may have its token in the header or the query", async () => {
     const stored = rig.store();
     for (const scheme of ["Bearer", "bearer", "BEARER"])
       await expectPlain(await rig.get(stored, { token: null, headers: { Authorization: `${scheme} ${rig.user}` } }), stored);
     await expectPlain(await rig.get(stored, { token: null, query: `?access_token=${rig.user}` }), stored);
   });
 
-  it("with an unknown token hears what the homeserver says", async () => {
+  it("with an unknown token gets the homeserver's error", async () => {
     const stored = rig.store();
     for (const init of [{}, { query: optIn("json") }, { query: optIn("redirect") }, { headers: { Range: "bytes=0-1" } }]) {
       const body = await expectError(await rig.get(stored, { token: newToken("unknown"), ...init }), 401, "M_UNKNOWN_TOKEN");
@@ -109,7 +109,7 @@ describe("a request for media", () => {
     }
   });
 
-  it("on a wrong path ends here", async () => {
+  it("on an invalid path is refused here", async () => {
     rig.homeserver.requests.length = 0;
     for (const path of BAD_PATHS) {
       for (const query of ["", optIn("json")]) {
@@ -122,7 +122,7 @@ describe("a request for media", () => {
     assert.deepEqual(reached(), []);
   });
 
-  it("whose path is resolved away is another request", async () => {
+  it("with dot segments is a request for the resolved path", async () => {
     rig.homeserver.requests.length = 0;
     const paths = ["..", "../..", "%2e%2e", ".%2e/x", "x/../../../../../etc/passwd", "./.", "..%5c..%5cx"].map(
       (end) => `${MEDIA}/download/${SERVER_NAME}/${end}`,
@@ -131,10 +131,10 @@ describe("a request for media", () => {
       const response = await rig.verbatim(path, { headers: bearer(rig.user) });
       assert.ok([400, 404].includes(response.status), `${response.status} for ${path}`);
     }
-    for (const url of reached()) assert.doesNotMatch(url, /\.\.|%2e|%2f|%5c|\\/i, "a path that another server may read otherwise");
+    for (const url of reached()) assert.doesNotMatch(url, /\.\.|%2e|%2f|%5c|\\/i, "a path that another server may read differently");
   });
 
-  it("with wrong parameters ends here", async () => {
+  it("with invalid parameters is refused here", async () => {
     rig.homeserver.requests.length = 0;
     for (const [kind, query, expected] of BAD_QUERIES) {
       const response = await rig.verbatim(`${MEDIA}/${kind}/${SERVER_NAME}/id?${query}`, { headers: bearer(rig.user) });
@@ -143,7 +143,7 @@ describe("a request for media", () => {
     assert.deepEqual(reached(), []);
   });
 
-  it("with parameters that nobody knows is none the worse", async () => {
+  it("with unknown parameters works", async () => {
     const stored = rig.store();
     for (const query of [
       "?allow_redirect=true",
@@ -161,7 +161,7 @@ describe("a request for media", () => {
     for (const { url } of stored.requests) assert.equal(url, stored.path);
   });
 
-  it("may say what the file is called: the homeserver is not told, the client is", async () => {
+  it("may set a file name, which the client gets and the homeserver does not", async () => {
     const stored = rig.store(SMALL_BYTES, { type: "image/png", disposition: "inline; filename=stored.png" });
     const names = {
       "plain.png": 'inline; filename="plain.png"',
@@ -182,7 +182,7 @@ describe("a request for media", () => {
     assert.deepEqual(new Set(stored.requests.map(({ url }) => url)), new Set([stored.path]), "one object, one URL");
   });
 
-  it("is preceded by a preflight that needs no token", async () => {
+  it("may have a preflight, which needs no token", async () => {
     const headers = {
       Origin: "https://app.example",
       "Access-Control-Request-Method": "GET",
@@ -200,7 +200,7 @@ describe("a request for media", () => {
       assert.match(response.headers["access-control-allow-headers"], /\bAuthorization\b/);
     }
     assert.deepEqual(reached(), []);
-    // Everywhere else the homeserver answers it.
+    // On all other paths the homeserver answers it.
     rig.homeserver.on(
       "OPTIONS",
       /.*/,
@@ -212,7 +212,7 @@ describe("a request for media", () => {
     }
   });
 
-  it("with another method, or to another endpoint, is the homeserver's", async () => {
+  it("with another method, or to another endpoint, reaches the homeserver", async () => {
     const requests = [
       ["POST", `${MEDIA}/download/${SERVER_NAME}/id`],
       ["DELETE", `${MEDIA}/thumbnail/${SERVER_NAME}/id`],

@@ -1,6 +1,6 @@
-// What the tests of this folder share: one Worker in front of one scripted homeserver, objects on it, and short ways to ask.
+// Shared by the tests in this folder: a Worker in front of a scripted homeserver, objects on it, and helpers for requests.
 //
-// Each test uses objects of its own, so that nothing is cached for it by another one.
+// Each test uses new objects, so that no other test has cached them.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -15,23 +15,23 @@ import { startWorker } from "../support/worker.mjs";
 /** The server name of all objects here. */
 export const SERVER_NAME = "example.org";
 const MEDIA = "/_matrix/client/v1/media";
-// The local runtime stands for Cloudflare's front too, which compresses text, though not what says `no-transform`. The local one does not
-// look at that: text comes compressed to clients that can read it, and without its length to others.
+// The local runtime also simulates Cloudflare's front end, which compresses text, but ignores `no-transform`. So text arrives compressed at
+// clients that accept it, and without a length at others.
 const AS_IT_IS = { "Accept-Encoding": "identity" };
 const LOSES_ITS_LENGTH = /^(text\/|application\/json|image\/svg)/;
 const POLL_MS = 20;
 
-/** Lengths on either side of what is read whole (1 MiB), and above what clients that opt in get a link for (64 KiB). */
+/** Lengths below and above the limit for reading whole (1 MiB), both above the minimum for a link (64 KiB). */
 export const SMALL_BYTES = 100_003;
 export const LARGE_BYTES = 3 * 1024 * 1024 + 7;
 
-/** An access token as Synapse makes them, different in each run. */
+/** Returns a random access token in Synapse's form. */
 export function newToken(whose = "user") {
   return `syt_${whose}_${randomBytes(12).toString("hex")}`;
 }
 
 /**
- * One Worker (origin and edge) in front of a scripted homeserver that knows one user and the service account.
+ * Starts a Worker (origin and edge) in front of a scripted homeserver that knows one user and the service account.
  *
  * @param {object} [options] those of `startWorker`
  * @returns {Promise<Rig>}
@@ -42,14 +42,14 @@ export async function startRig({ vars, secrets, start = startWorker, ...options 
   const worker = await start({
     vars: { HOMESERVER_URL: homeserver.url, SERVER_NAME, ...vars },
     secrets: { HOMESERVER_TOKEN: service, ...secrets },
-    // wrangler's proxy repeats requests whose connection broke, and logs their URLs.
+    // wrangler's proxy repeats requests after a broken connection, and logs their URLs.
     direct: true,
     ...options,
   });
   return new Rig(homeserver, worker, user, service);
 }
 
-/** A Worker, its homeserver, and whose tokens that one accepts. */
+/** A Worker, its homeserver, and the tokens that the homeserver accepts. */
 export class Rig {
   #objects = 0;
 
@@ -58,18 +58,18 @@ export class Rig {
     this.worker = worker;
     /** The user's access token. */
     this.user = user;
-    /** The service account's. */
+    /** The service account's access token. */
     this.service = service;
   }
 
   async stop() {
-    // Nothing of it is needed any more: no time for an orderly end.
+    // Its state is not needed, so kill it at once.
     await this.worker.stop({ graceMs: 0 });
     await this.homeserver.stop();
   }
 
   /**
-   * A new object on the homeserver.
+   * Stores a new object on the homeserver.
    *
    * @param {number | Buffer} size in bytes, or the bytes
    * @param {object} [options] those of `media` in homeserver.mjs
@@ -85,7 +85,7 @@ export class Rig {
   }
 
   /**
-   * Asks the origin. `redirect` is manual, as everywhere here.
+   * Sends a request to the origin. `redirect` is manual, as everywhere in these tests.
    *
    * @param {string | Stored} what a path, or an object to download
    * @param {RequestInit & {token?: string | null, query?: string}} [options] `token` is the user's unless given, null for none
@@ -100,7 +100,7 @@ export class Rig {
     });
   }
 
-  /** Opts in and reads the answer, which there must be. */
+  /** Opts in and reads the answer; fails without one. */
   async answer(what, { delivery = "json", ...options } = {}) {
     const response = await this.get(what, { query: optIn(delivery, options), ...options });
     const answer = await readAnswer(response, { edge: this.worker.edge });
@@ -108,13 +108,13 @@ export class Rig {
     return answer;
   }
 
-  /** Asks the edge for a link. */
+  /** Follows a link. */
   link(answer, { headers = {}, ...init } = {}) {
     return fetch(answer.url, { redirect: "manual", headers: { ...AS_IT_IS, ...headers }, ...init });
   }
 
   /**
-   * A request as it is written here: no normalised path, any Host. For what `fetch` would change or refuse.
+   * Sends a request exactly as written, with any path and Host, even if `fetch` would change or refuse it.
    *
    * @param {string} path with query
    * @param {{host?: string, method?: string, headers?: Record<string, string>, body?: string | Buffer}} [options]
@@ -130,12 +130,12 @@ export class Rig {
     return { status: response.statusCode, headers: response.headers, rawHeaders, body: Buffer.concat(chunks) };
   }
 
-  /** The Host of the edge. */
+  /** The edge's `Host`. */
   get edgeHost() {
     return new URL(this.worker.edge).host;
   }
 
-  /** Waits until the object is in the cache: until an authorised request for it costs no GET. */
+  /** Waits until the object is cached: until a request for it causes no GET. */
   async cached(stored) {
     await until(`${stored.id} to be cached`, async () => {
       await this.quiet();
@@ -146,12 +146,12 @@ export class Rig {
     stored.forget();
   }
 
-  /** Waits until the homeserver has been left alone for a while: fills and the like are over. */
+  /** Waits until the homeserver has got no request for a while, so that fills are over. */
   async quiet(ms = 100) {
     let before;
     await until("the homeserver to be left alone", async () => {
       before = this.homeserver.requests.length;
-      // Not in one piece: if this process was busy all the while, a request that has arrived is not counted yet.
+      // In several steps: if this process was busy all the time, it has not counted an arrived request yet.
       for (let slice = 0; slice < 5; slice += 1) await sleep(ms / 5);
       return before === this.homeserver.requests.length && this.homeserver.requests.every(({ ended }) => ended !== undefined);
     });
@@ -171,37 +171,37 @@ export class Stored {
     return this.source.size;
   }
 
-  /** From now on the homeserver has this under the id. */
+  /** Replaces the object from now on. */
   become(source, options) {
     this.source = source;
     this.homeserver.serve(SERVER_NAME, this.id, source, options);
     return this;
   }
 
-  /** From now on the homeserver does this with requests for it. */
+  /** Sets how the homeserver responds to requests for it from now on. */
   answers(handler, method = "*") {
     this.homeserver.on(method, this.path, handler);
     return this;
   }
 
-  /** The homeserver's requests for it. */
+  /** Returns the homeserver's requests for it. */
   get requests() {
     return this.homeserver.requests.filter(({ path }) => path === this.path);
   }
 
-  /** How many of them. */
+  /** Returns the number of those requests. */
   count(method) {
     return this.requests.filter((request) => !method || request.method === method).length;
   }
 
-  /** What it was asked, in short: `["HEAD conditional", "GET"]`. */
+  /** Returns those requests in short: `["HEAD conditional", "GET"]`. */
   get asked() {
     return this.requests.map(({ method, headers }) =>
       [method, headers["if-none-match"] && "conditional", headers.range && "ranged"].filter(Boolean).join(" "),
     );
   }
 
-  /** Body bytes that the homeserver sent. */
+  /** Returns the number of body bytes that the homeserver sent. */
   get bytesSent() {
     return this.requests.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
   }
@@ -219,7 +219,7 @@ export async function drain(response) {
   return count;
 }
 
-/** Reads what comes; says how many bytes that were and whether the end was an orderly one. */
+/** Reads a body; returns the number of bytes, and whether it ended in order. */
 export async function readUntilBroken(response) {
   const chunks = [];
   try {
@@ -230,7 +230,7 @@ export async function readUntilBroken(response) {
   return { bytes: Buffer.concat(chunks), broken: false };
 }
 
-/** The response is the object, or a part of it, as plaintext or under a key. */
+/** Asserts that the response is the object or a part of it, as plaintext or encrypted with a key. */
 export async function expectMedia(response, stored, { offset = 0, length = stored.size - offset, key, status = 200 } = {}) {
   assert.equal(response.status, status);
   if (!LOSES_ITS_LENGTH.test(response.headers.get("content-type")))
@@ -238,13 +238,13 @@ export async function expectMedia(response, stored, { offset = 0, length = store
   await expectSlice(response.body, stored.source, { offset, length, key });
 }
 
-/** The response is the plaintext and no answer. */
+/** Asserts that the response is the plaintext and not an answer. */
 export async function expectPlain(response, stored, options) {
   assert.equal(isAnswer(response), false, "it is an answer");
   await expectMedia(response, stored, options);
 }
 
-/** The response is a Matrix error. Returns its body. */
+/** Asserts that the response is a Matrix error. Returns its body. */
 export async function expectError(response, status, errcode) {
   const text = await response.text();
   assert.equal(response.status, status, text);

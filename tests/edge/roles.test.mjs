@@ -14,7 +14,7 @@ describe("origin and edge as two Workers", () => {
   before(async () => (rig = await startRig({ start })));
   after(() => rig.stop());
 
-  it("say which is which", async () => {
+  it("report their roles", async () => {
     const roles = await Promise.all(
       [`localhost:${rig.worker.port}`, rig.edgeHost].map(async (host) =>
         JSON.parse((await rig.verbatim("/_cloakroom/health", { host })).body),
@@ -29,7 +29,7 @@ describe("origin and edge as two Workers", () => {
     );
   });
 
-  it("deliver what one Worker delivers", async () => {
+  it("deliver the same as one Worker", async () => {
     for (const size of [SMALL_BYTES, LARGE_BYTES]) {
       const stored = rig.store(size, { type: "image/png", disposition: "inline; filename=x.png" });
       for (const delivery of ["redirect", "json"]) {
@@ -46,7 +46,7 @@ describe("origin and edge as two Workers", () => {
     }
   });
 
-  it("share the work: the origin asks with users' tokens and never fetches, the edge fetches with its own", async () => {
+  it("share the work: the origin authorises with users' tokens, the edge fetches with the service account's", async () => {
     for (const size of [SMALL_BYTES, LARGE_BYTES]) {
       const stored = rig.store(size);
       const answer = await rig.answer(stored);
@@ -98,10 +98,10 @@ describe("origin and edge as two Workers", () => {
     }
     assert.equal(rig.homeserver.requests.length, 0);
     const response = await rig.verbatim(`/${token}`);
-    assert.deepEqual([response.status, JSON.parse(response.body).errcode], [404, "M_UNRECOGNIZED"], "the homeserver's own answer");
+    assert.deepEqual([response.status, JSON.parse(response.body).errcode], [404, "M_UNRECOGNIZED"], "the homeserver's own response");
   });
 
-  it("tell each other what the service account is refused", async () => {
+  it("share which objects the service account is refused", async () => {
     const stored = rig.store();
     const forbidden = matrixError(403, "M_FORBIDDEN", "not for you");
     stored.answers((exchange) =>

@@ -1,4 +1,4 @@
-// What takes minutes: waiting, as long as the Worker promises to wait. All at once, and at full length only with CLOAKROOM_SLOW_TESTS=1.
+// Waits as long as the Worker promises to wait, which takes minutes. All tests run at once, and at full length only with CLOAKROOM_SLOW_TESTS=1.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -19,7 +19,7 @@ describe("waiting", { concurrency: true }, () => {
   before(async () => (rig = await startRig()));
   after(() => rig.stop());
 
-  it(`for a long poll of ${LONG_POLL_MS / 1000} s, while others are served`, { timeout: TEST_LIMIT_MS }, async () => {
+  it(`for a long poll of ${LONG_POLL_MS / 1000} s, while other requests are served`, { timeout: TEST_LIMIT_MS }, async () => {
     rig.homeserver.on("GET", "/_matrix/client/v3/sync", async (exchange) => {
       await sleep(LONG_POLL_MS);
       await respond(200, {}, { next_batch: "s1" })(exchange);
@@ -45,19 +45,22 @@ describe("waiting", { concurrency: true }, () => {
     ["an answer", optIn("json"), {}],
   ]) {
     for (const held of [false, true]) {
-      it(`for a homeserver that never says who may have ${what}: 504${held ? ", though it is cached" : ""}`, { skip, timeout: TEST_LIMIT_MS }, async () => {
+      it(`for a homeserver that never authorises ${what}: 504${held ? ", although it is cached" : ""}`, {
+        skip,
+        timeout: TEST_LIMIT_MS,
+      }, async () => {
         const stored = rig.store();
         if (held) {
           await drain(await rig.get(stored));
-          // Small objects are held as soon as they are sent.
+          // Small objects are cached as soon as they are sent.
           await sleep(1_000);
         }
         stored.answers(silence());
         const response = await inTime(() => rig.get(stored, { query, headers }));
         const { error } = await expectError(response, 504, "M_UNKNOWN");
-        assert.match(error, /did not answer in time/);
-        assert.equal("if-none-match" in stored.requests.at(-1).headers, held, "it was held then");
-        // It is well again, and so is everything else.
+        assert.match(error, /did not respond in time/);
+        assert.equal("if-none-match" in stored.requests.at(-1).headers, held, "it was cached then");
+        // The homeserver works again, and so does everything else.
         stored.become(stored.source);
         await expectPlain(await rig.get(stored), stored);
       });
@@ -65,14 +68,14 @@ describe("waiting", { concurrency: true }, () => {
   }
 
   for (const size of [SMALL_BYTES, LARGE_BYTES]) {
-    it(`for a store that never sends what a link leads to: 504, ${size} bytes`, { skip, timeout: TEST_LIMIT_MS }, async () => {
+    it(`for a store that never sends the object of a link: 504, ${size} bytes`, { skip, timeout: TEST_LIMIT_MS }, async () => {
       const stored = rig.store(size);
       const answer = await rig.answer(stored);
       stored.answers(silence(), "GET");
       const response = await inTime(() => rig.link(answer));
       assert.equal(response.headers.has("org-matrix-msc4097-metadata"), false);
       const { error } = await expectError(response, 504, "M_UNKNOWN");
-      assert.match(error, /did not answer in time/);
+      assert.match(error, /did not respond in time/);
       stored.become(stored.source);
       await expectMedia(await rig.link(answer), stored, { key: answer.key });
       await rig.worker.untilLog(/"event":"homeserver_unreachable"/);

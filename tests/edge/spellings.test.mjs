@@ -1,4 +1,4 @@
-// Spellings of a path: what another server could read as a path to media is judged in canonical form or refused, so that no policy is got around.
+// Spellings of a path: if another server could read a path as a path to media, it is judged in canonical form or refused. So no policy is bypassed.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -13,7 +13,7 @@ before(async () => (rig = await startRig({ vars: { MEDIA_UNAUTHENTICATED: "m.non
 after(() => rig.stop());
 
 describe("a request for media", () => {
-  it("on a path that only another server could read as one to media is refused, whatever the method", async () => {
+  it("is refused on a path that only another server could read as a media path, whatever the method", async () => {
     const paths = [
       `${MEDIA}/download/${SERVER_NAME}`,
       `${MEDIA}/download/${SERVER_NAME}/id/name/more`,
@@ -37,11 +37,14 @@ describe("a request for media", () => {
         if (method !== "HEAD") assert.equal(JSON.parse(response.body).errcode, "M_UNRECOGNIZED");
       }
     }
-    assert.deepEqual(rig.homeserver.requests.map(({ url }) => url), []);
+    assert.deepEqual(
+      rig.homeserver.requests.map(({ url }) => url),
+      [],
+    );
     rig.homeserver.reset();
   });
 
-  it("is the same in every spelling that names the same path", async () => {
+  it("is treated the same in every spelling of the path", async () => {
     const stored = rig.store();
     const legacy = `/_matrix/media/v3/download/${SERVER_NAME}/${stored.id}`;
     for (const path of [
@@ -59,20 +62,27 @@ describe("a request for media", () => {
     assert.deepEqual(new Set(stored.requests.map(({ url }) => url)), new Set([stored.path]), "the homeserver is asked in canonical form");
   });
 
-  it("never gets around the policy: the homeserver here takes anything for media, as a proxy in front of it might", async () => {
+  it("never bypasses the policy: this homeserver treats every path as media, as a proxy in front of it might", async () => {
     rig.homeserver.on("*", /.*/, respond(200, { "Content-Type": "image/png" }, "bytes of media"));
     rig.homeserver.requests.length = 0;
     const parts = ["_matrix", "media", "v3", "download", SERVER_NAME, "id"];
     const slashes = ["//", "/./", "/%2e/", "/x/../", "/x/%2E%2e/", "%2F", "%2f", "%252F", "\\", "%5C", "/;/", "/%20/"];
     const paths = parts.flatMap((_, at) => slashes.map((slash) => `/${parts.slice(0, at).join("/")}${slash}${parts.slice(at).join("/")}`));
-    const words = ["download", "media", "_matrix"].flatMap((word) => [word.toUpperCase(), `%${word.charCodeAt(0).toString(16)}${word.slice(1)}`, `${word};v=1`, `${word}%20`].map((other) => `/${parts.join("/").replace(word, other)}`));
+    const words = ["download", "media", "_matrix"].flatMap((word) =>
+      [word.toUpperCase(), `%${word.charCodeAt(0).toString(16)}${word.slice(1)}`, `${word};v=1`, `${word}%20`].map(
+        (other) => `/${parts.join("/").replace(word, other)}`,
+      ),
+    );
     for (const path of [...paths, ...words]) {
       for (const method of ["GET", "HEAD"]) {
         const { status, body } = await rig.verbatim(path, { method });
         assert.ok([400, 401, 404].includes(status) && !body.includes("bytes of media"), `${status} for ${method} ${path}`);
       }
     }
-    assert.deepEqual(rig.homeserver.requests.map(({ url }) => url), []);
+    assert.deepEqual(
+      rig.homeserver.requests.map(({ url }) => url),
+      [],
+    );
     rig.homeserver.reset();
   });
 });

@@ -1,4 +1,4 @@
-// Slow homeservers and slow clients, to the end: right bytes however long they take, and no memory spent on waiting.
+// Slow homeservers and slow clients get the right bytes however long they take, and waiting costs no memory.
 
 import assert from "node:assert/strict";
 import { connect } from "node:net";
@@ -12,13 +12,13 @@ const MIB = 1024 * 1024;
 const STALL_MS = 4_000;
 const LEAVING = 40;
 const SOON_MS = 5_000;
-// More than the kernel holds for two connections.
+// More than the kernel buffers for two connections.
 const HUGE_BYTES = 160 * MIB;
-// A read of the Worker has 256 KiB, and the runtime has a few buffers of its own.
+// The Worker reads 256 KiB at a time, and the runtime has a few buffers.
 const HELD_LIMIT_BYTES = 4 * MIB;
 
 let rig;
-// No cache: each request at the homeserver is for a client.
+// Without a cache, each request at the homeserver is for a client.
 before(async () => (rig = await startRig({ vars: { CACHE_MAX_BYTES: "0", REDIRECT_MIN_BYTES: "0" } })));
 after(() => rig.stop());
 
@@ -32,7 +32,7 @@ async function ask(link, { headers = {}, ...init } = {}) {
   return fetch(link.url, { headers: { "Accept-Encoding": "identity", ...authorization, ...headers }, ...init });
 }
 
-/** A client with a socket of its own, that reads when it is told to. Gives the socket once the response's first bytes are there. */
+/** Starts a client that reads only when told to. Returns its socket when the response's first bytes have arrived. */
 async function askSlowly(link) {
   const { host, pathname } = new URL(link.url);
   const authorization = link.key ? "" : `Authorization: Bearer ${rig.user}\r\n`;
@@ -42,7 +42,7 @@ async function askSlowly(link) {
   return socket;
 }
 
-/** Sends the object, and waits after `at` bytes until `goOn` is fulfilled. */
+/** Sends the object, pausing after `at` bytes until `goOn` is fulfilled. */
 const pausesAt = (stored, at, goOn) => async (exchange) => {
   exchange.head(200, { "Content-Length": stored.size, ETag: "1" });
   if (exchange.isHead) return exchange.end();
@@ -53,8 +53,8 @@ const pausesAt = (stored, at, goOn) => async (exchange) => {
 };
 
 for (const [delivery, link] of Object.entries(DELIVERIES)) {
-  describe(`a homeserver that is slow: ${delivery}`, () => {
-    it("may send byte by byte, from the first to the last or in the middle of much", async () => {
+  describe(`a slow homeserver: ${delivery}`, () => {
+    it("may send byte by byte, the whole time or in the middle of a body", async () => {
       for (const [size, first, last] of [
         [SMALL_BYTES, 0, SMALL_BYTES],
         [LARGE_BYTES, MIB - 5_000, MIB + 5_000],
@@ -64,7 +64,7 @@ for (const [delivery, link] of Object.entries(DELIVERIES)) {
           exchange.response.socket.setNoDelay(true);
           for (const byte of stored.source.chunks(first, last - first, 1)) {
             await exchange.send(byte);
-            // A turn of the event loop puts it into a packet of its own.
+            // A turn of the event loop puts it into a separate packet.
             await turn();
           }
         };
@@ -102,8 +102,8 @@ for (const [delivery, link] of Object.entries(DELIVERIES)) {
       ]);
     });
 
-    // That a client has left is seen when there is something to send to it: the local runtime looks no earlier, whatever a Worker does.
-    it("may pause for ever while clients leave: others are served, and whatever ends the pause ends all", async () => {
+    // The local runtime notices that a client has left only when it has bytes to send to it.
+    it("may pause for ever while clients leave: others are served, and the end of the pause ends all requests", async () => {
       const ends = { "one more byte": (exchange) => exchange.send(Buffer.alloc(1)), "its own end": (exchange) => exchange.breakOff() };
       for (const [what, end] of Object.entries(ends)) {
         for (const size of [SMALL_BYTES, LARGE_BYTES]) {
@@ -124,7 +124,7 @@ for (const [delivery, link] of Object.entries(DELIVERIES)) {
           const otherLink = await link(other);
           await expectMedia(await ask(otherLink), other, { key: otherLink.key });
 
-          // A body of up to 1 MiB is read whole before any of it is sent: it is given up when it is whole, or broken.
+          // A body of up to 1 MiB is read whole before it is sent, so it ends when it is whole or broken.
           const whole = what === "one more byte" && size < MIB;
           const finish = async (exchange) => {
             for (const chunk of stored.source.chunks(Math.floor(size / 2))) await exchange.send(chunk);
@@ -138,29 +138,28 @@ for (const [delivery, link] of Object.entries(DELIVERIES)) {
   });
 
   describe(`a client that does not read: ${delivery}`, () => {
-    it("is waited for: the Worker holds no more than a few MiB for it", { skip: !CAN_TELL && "needs /proc/net/tcp" }, async (t) => {
+    it("makes the Worker wait with no more than a few MiB in memory", { skip: !CAN_TELL && "needs /proc/net/tcp" }, async (t) => {
       const stored = rig.store(HUGE_BYTES);
       let upstream, written;
       stored.answers(async (exchange) => {
         upstream = exchange.response.socket;
-        // The connection may have carried something else before.
+        // The connection may have carried other data before.
         const start = upstream.bytesWritten;
         written = () => upstream.bytesWritten - upstream.writableLength - start;
         await pausesAt(stored, 0, () => {})(exchange);
       });
       const client = await askSlowly(await link(stored));
       let before;
-      await until("the homeserver to be held back", async () => {
+      await until("the homeserver to wait", async () => {
         before = written?.();
         await sleep(700);
         return before > 0 && before === written();
       });
-      assert.ok(before < HUGE_BYTES, "it was held back");
-      // The kernel's table is not read in one go and may lack a line: more than once.
+      assert.ok(before < HUGE_BYTES, "the homeserver had to wait");
+      // Read the kernel's table several times: a reading is not atomic and may lack a line.
       let held = Infinity;
       for (let round = 0; round < 5; round += 1) {
-        const onTheWay =
-          queuedBytes(upstream.localPort, upstream.remotePort) + queuedBytes(client.localPort, client.remotePort);
+        const onTheWay = queuedBytes(upstream.localPort, upstream.remotePort) + queuedBytes(client.localPort, client.remotePort);
         held = Math.min(held, written() - onTheWay - client.bytesRead);
         await sleep(100);
       }

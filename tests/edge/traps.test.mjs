@@ -1,4 +1,4 @@
-// A trap ends everything that runs in the broken instance of the program, at once, and nothing else.
+// A trap ends all work of the broken instance of the program at once, and nothing else.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -8,9 +8,9 @@ import { LARGE_BYTES, SMALL_BYTES, drain, expectMedia, startRig, until } from ".
 const MIB = 1024 * 1024;
 const SOON_MS = 5_000;
 
-// The program has no panic that a request can reach. So its calls to the runtime throw, on demand, where it expects no error: like a trap, the
-// exception passes through the program's functions and leaves them half done. `Trap: request` throws while the headers of that request are
-// read, `Trap: body` when the next chunk of any body enters the program.
+// No request can make the program panic. So its calls to the runtime throw on demand where it expects no error. Like a trap, the exception
+// passes through the program's functions and leaves them half done. `Trap: request` throws while the program reads the headers of that
+// request, `Trap: body` when the next chunk of any body enters the program.
 const TRAPS = `
 const { get } = Headers.prototype;
 const { set } = Uint8Array.prototype;
@@ -38,16 +38,17 @@ after(() => rig.stop());
 const restarts = () => rig.worker.logs().split("program_restarted").length - 1;
 
 /** Fails if `promise` takes as long as the Worker would wait for a homeserver. */
-const soon = (promise) => Promise.race([promise, new Promise((_, fail) => setTimeout(fail, SOON_MS, new Error("nothing happened")).unref())]);
+const soon = (promise) =>
+  Promise.race([promise, new Promise((_, fail) => setTimeout(fail, SOON_MS, new Error("nothing happened")).unref())]);
 
-/** Something that the homeserver withholds until `give` is called. */
+/** A promise that the homeserver waits for, until `give` is called. */
 function withheld() {
   let give;
   const given = new Promise((done) => (give = done));
   return { give, given };
 }
 
-/** An object whose bytes the homeserver sends up to `at`, and on once they are given. HEAD is answered. */
+/** An object of which the homeserver sends bytes up to `at`, and the rest once they are given. HEAD works. */
 function paused(size, at, given) {
   const stored = rig.store(size);
   return stored.answers(async (exchange) => {
@@ -60,7 +61,7 @@ function paused(size, at, given) {
   });
 }
 
-/** Requests of each kind that waits, and the work that a trap ends with them. */
+/** Starts a waiting request of each kind, whose work a trap ends. */
 async function inFlight(given) {
   const encrypted = paused(LARGE_BYTES, MIB, given);
   const body = await rig.link(await rig.answer(encrypted));
@@ -75,7 +76,10 @@ async function inFlight(given) {
     exchange.end("{}");
   });
   const requests = [rig.get(silent), rig.get("/_matrix/client/v3/sync")];
-  await until("the homeserver to have all requests", () => silent.count() === 1 && rig.homeserver.count({ path: "/_matrix/client/v3/sync" }) > 0);
+  await until(
+    "the homeserver to have all requests",
+    () => silent.count() === 1 && rig.homeserver.count({ path: "/_matrix/client/v3/sync" }) > 0,
+  );
   return { encrypted, body, requests };
 }
 
@@ -92,7 +96,7 @@ async function expectAllWell() {
 }
 
 describe("a trap", () => {
-  it("in a request ends what waits, encrypts and fills, and the next request is served", async () => {
+  it("in a request ends waiting, encrypting and filling, and the next request is served", async () => {
     const { give, given } = withheld();
     const before = restarts();
     const work = await inFlight(given);
@@ -102,18 +106,18 @@ describe("a trap", () => {
     assert.equal(restarts(), before + 1);
     await expectAllWell();
 
-    // What comes now is for nobody.
+    // Bytes that arrive now reach nobody.
     give();
     await rig.quiet();
     assert.equal(restarts(), before + 1);
     await expectAllWell();
-    // The fill was cut off: its mark is gone with it, and what it had put is not taken for the object.
+    // The trap cut the fill off: its mark is gone, and the part that it stored is not used as the object.
     const response = await rig.get(work.encrypted);
     await expectMedia(response, work.encrypted);
     await rig.cached(work.encrypted);
   });
 
-  it("in a body ends that body and everything else of the instance", async () => {
+  it("in a body ends that body and all other work of the instance", async () => {
     const { give, given } = withheld();
     const before = restarts();
     const work = await inFlight(given);
@@ -127,7 +131,7 @@ describe("a trap", () => {
     assert.equal(restarts(), before + 1);
   });
 
-  it("leaves a body alone that never enters the program", async () => {
+  it("does not affect a body that never enters the program", async () => {
     const { give, given } = withheld();
     const stored = paused(LARGE_BYTES, MIB, given);
     const response = await rig.get(stored);

@@ -1,4 +1,4 @@
-// Bodies that end early: a client never takes one for complete, and nobody gets one out of the cache later.
+// Bodies that end early: they never look complete to a client, and nobody gets one from the cache later.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -21,7 +21,7 @@ describe("a body that breaks off", () => {
     "under a256ctr": async (stored, headers = {}) => rig.link(await rig.answer(stored, { algs: "a256ctr" }), { headers }),
   };
 
-  // An error, or a body that breaks off too: anything but an orderly end.
+  // The response must be an error or a body that breaks off, not one that ends in order.
   async function expectBroken(response, promised) {
     const { bytes, broken } = await readUntilBroken(response);
     if (response.status === 502) return assert.equal(JSON.parse(bytes).errcode, "M_UNKNOWN");
@@ -30,7 +30,7 @@ describe("a body that breaks off", () => {
     assert.ok(broken, `${bytes.length} bytes of ${promised} looked complete`);
   }
 
-  // The homeserver is well again: so is everything that anybody gets.
+  // When the homeserver works again, everybody gets whole media.
   async function expectHealed(stored, options) {
     await rig.quiet();
     stored.become(stored.source, options);
@@ -59,12 +59,12 @@ describe("a body that breaks off", () => {
         await Promise.all([check(0, "reset"), check(1, "close"), check(Math.floor(size / 2), "reset"), check(size - 1, "close")]);
       });
 
-      it(`never looks complete when it is a part: ${delivery}, ${size} bytes`, async () => {
+      it(`never looks complete as a part: ${delivery}, ${size} bytes`, async () => {
         const check = async (range) => {
           const stored = rig.store(size, { range, stopAfter: 50_000 });
           await expectBroken(await ask(stored, { Range: "bytes=1-90000" }), 90_000);
           await rig.quiet();
-          // A store that ignores ranges does not get so far; one that honours them sends half of it.
+          // A store that ignores ranges stops before the range; one that honours them sends half of it.
           stored.become(stored.source, { range, stopAfter: range ? 50 : 50_000 });
           await expectBroken(await ask(stored, { Range: "bytes=-100" }), 100);
           await expectHealed(stored, { range });
@@ -74,7 +74,7 @@ describe("a body that breaks off", () => {
     }
   }
 
-  it("never looks complete where no length was promised", async () => {
+  it("never looks complete without a promised length", async () => {
     for (const size of [SMALL_BYTES, LARGE_BYTES]) {
       const stored = rig.store(size, { chunked: true, stopAfter: size - 1 });
       await expectBroken(await rig.get(stored));
@@ -82,7 +82,7 @@ describe("a body that breaks off", () => {
     }
   });
 
-  it("while filling the cache harms nobody", async () => {
+  it("does no harm while filling the cache", async () => {
     const check = async (ask, then) => {
       const stored = rig.store(LARGE_BYTES);
       let gets = 0;
@@ -95,13 +95,13 @@ describe("a body that breaks off", () => {
     await Promise.all(Object.values(asks).flatMap((ask) => ["reset", "close"].map((then) => check(ask, then))));
   });
 
-  it("while filling the cache harms nobody who comes at that moment either", async () => {
+  it("does not harm simultaneous requests while filling the cache", async () => {
     const check = async (number) => {
       const [stopAfter, then] = [[1, 50_000, 1_500_000, LARGE_BYTES - 1][number % 4], number % 2 ? "close" : "reset"];
       const stored = rig.store(LARGE_BYTES);
       let gets = 0;
       stored.answers((exchange) => media(stored.source, ++gets === 2 ? { stopAfter, then } : {})(exchange), "GET");
-      // Its info is known then: the next question about it is answered from the cache, if it is there.
+      // The object info is known then, so the next request is answered from the cache if it has the object.
       const answer = await rig.answer(stored);
       await expectMedia(await rig.link(answer), stored, { key: answer.key });
       for (let round = 0; round < 3; round += 1) {
@@ -109,12 +109,12 @@ describe("a body that breaks off", () => {
         await expectMedia(await rig.link(answer), stored, { key: answer.key });
       }
     };
-    // A matter of milliseconds: often, so that it is seen.
+    // The window is a few milliseconds, so try it often.
     for (let number = 0; number < 64; number += 8) await Promise.all(Array.from({ length: 8 }, (_, i) => check(number + i)));
     await rig.quiet();
   });
 
-  it("that the client began to read is aborted, and the log says so", async () => {
+  it("is aborted if the client has begun to read it, and the log says so", async () => {
     const stored = rig.store(LARGE_BYTES, { stopAfter: 2_000_000 });
     const answer = await rig.answer(stored);
     const { bytes, broken } = await readUntilBroken(await rig.link(answer));
@@ -123,10 +123,10 @@ describe("a body that breaks off", () => {
   });
 });
 
-describe("a body that stops, but does not end", { skip: TOO_SLOW }, () => {
+describe("a body that stalls", { skip: TOO_SLOW }, () => {
   const stalls = { stopAfter: 1_000, then: "stall" };
 
-  it("is given up on where it is read whole: 502, and the connection is closed", { timeout: 2 * GIVES_UP_MS.late }, async () => {
+  it("is abandoned if it is read whole: 502, and the connection is closed", { timeout: 2 * GIVES_UP_MS.late }, async () => {
     const linked = rig.store();
     const answer = await rig.answer(linked);
     linked.become(linked.source, stalls);
@@ -151,11 +151,11 @@ describe("a body that stops, but does not end", { skip: TOO_SLOW }, () => {
   });
 });
 
-describe("a fill that stops, but does not end", { skip: TOO_SLOW }, () => {
+describe("a fill that stalls", { skip: TOO_SLOW }, () => {
   const size = 200_000_000;
   const headers = { Range: "bytes=150000000-150000099" };
 
-  it("ends: whoever waits gets an answer in time, and the next one a range", { timeout: 4 * GIVES_UP_MS.late }, async () => {
+  it("ends: a waiting client gets a response in time, and the next one a range", { timeout: 4 * GIVES_UP_MS.late }, async () => {
     const stored = rig.store(size, { stopAfter: 1_000_000, then: "stall" });
     const answer = await rig.answer(stored);
     const started = Date.now();
@@ -163,7 +163,7 @@ describe("a fill that stops, but does not end", { skip: TOO_SLOW }, () => {
     const waitedMs = Date.now() - started;
     // FILL_WAIT_MS is 30 s.
     assert.ok(waitedMs < GIVES_UP_MS.late, `${waitedMs} ms`);
-    assert.equal(response.status, 200, "everything, which a client must be ready for");
+    assert.equal(response.status, 200, "the whole object, which clients must accept");
     await response.body.cancel();
     // STALL_MS is 30 s: then the fill has ended, and its mark is gone.
     stored.become(stored.source);
@@ -184,7 +184,7 @@ describe("a fill that stops, but does not end", { skip: TOO_SLOW }, () => {
 });
 
 describe("a body that is longer than promised", () => {
-  it("is cut to what was promised, or breaks off", async () => {
+  it("is cut to the promised length, or breaks off", async () => {
     for (const size of [SMALL_BYTES, LARGE_BYTES]) {
       const stored = rig.store(size, { promise: size - 100 });
       const promised = { size: size - 100, source: stored.source };
@@ -194,7 +194,7 @@ describe("a body that is longer than promised", () => {
       assert.ok(plain.broken || plain.bytes.equals(stored.source.slice(0, promised.size)));
       const response = await rig.link(answer);
       await expectMedia(response, { ...promised }, { length: promised.size, key: answer.key });
-      // And the connection it came over is not used for anything else.
+      // The connection of that body is not reused.
       const next = rig.store();
       await expectPlain(await rig.get(next), next);
     }

@@ -1,4 +1,4 @@
-// Objects above CACHE_MAX_BYTES: everything works as ever, nothing is kept.
+// Objects above CACHE_MAX_BYTES work as usual, but are not cached.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -12,7 +12,7 @@ describe("an object too large for the cache", () => {
   before(async () => (rig = await startRig({ vars: { CACHE_MAX_BYTES: String(LARGE_BYTES - 1) } })));
   after(() => rig.stop());
 
-  it("is got anew each time, and never twice for one request", async () => {
+  it("is fetched each time, and never twice for one request", async () => {
     const [stored, below] = [rig.store(LARGE_BYTES), rig.store(LARGE_BYTES - 1)];
     for (let round = 0; round < 2; round += 1) {
       await expectPlain(await rig.get(stored), stored);
@@ -34,7 +34,7 @@ describe("an object too large for the cache", () => {
     await rig.cached(below);
   });
 
-  it("has its object info remembered: the next question is a conditional one", async () => {
+  it("has its object info cached, so the next request is conditional", async () => {
     const stored = rig.store(LARGE_BYTES);
     await rig.answer(stored);
     await rig.quiet();
@@ -44,7 +44,7 @@ describe("an object too large for the cache", () => {
     assert.deepEqual(stored.asked, ["HEAD", "HEAD conditional", "HEAD conditional", "GET"]);
   });
 
-  it("is answered whole to a range too far in for a store that ignores ranges", async () => {
+  it("comes whole if the range is too far in and the store ignores ranges", async () => {
     const stored = rig.store(66 * MIB);
     const answer = await rig.answer(stored);
     const response = await rig.link(answer, { headers: { Range: "bytes=-1000" } });

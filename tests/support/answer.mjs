@@ -1,4 +1,4 @@
-// Answers, by the one rule: only the header `Org-Matrix-Msc4097-Answer` makes one, whatever a body looks like.
+// Answers. Only the header `Org-Matrix-Msc4097-Answer` makes a response an answer, whatever its body looks like.
 
 import { keyFor } from "./cipher.mjs";
 import { secret } from "./secrets.mjs";
@@ -9,8 +9,10 @@ export const SESSION_HEADER = "org-matrix-msc4097-session";
 
 const KEY_BYTES = 32;
 const TOKEN_BYTES = 32;
+/** The longest time that a grant may be given. */
+const MAX_TTL_MS = 86_400_000;
 
-/** The query that opts in. */
+/** Returns the query that opts in. */
 export function optIn(delivery, { algs, session, verbatim } = {}) {
   const query = new URLSearchParams({ "org.matrix.msc4097.delivery": delivery });
   if (algs !== undefined) query.set("org.matrix.msc4097.alg", algs);
@@ -28,17 +30,19 @@ export function isAnswer(response) {
  * Reads the answer of a `redirect` or `json` delivery and checks its form. Its key and token are registered as secrets.
  *
  * @param {Response} response fetched with `redirect: "manual"`
- * @param {{edge?: string}} [options] the edge's web origin that the link must have
- * @returns {Promise<{delivery: string, url: string, token: string, alg: string, key?: Buffer, expiresMs: number, metadata: object} | null>}
- *   null where the header is missing: the body is then media or an error, and not read
- * @throws {Error} naming the field that is not as the specification says
+ * @param {{edge?: string}} [options] the edge, whose web origin the link must have
+ * @returns {Promise<{delivery: string, url: string, token: string, alg: string, key?: Buffer, expiresMs: number, expiresInMs: number, metadata: object} | null>}
+ *   null if the header is missing: the body is then media or an error, and stays unread
+ * @throws {Error} naming the field that breaks the specification
  */
 export async function readAnswer(response, { edge } = {}) {
   if (!isAnswer(response)) return null;
   const delivery = response.headers.get(ANSWER_HEADER);
   const body = await response.json();
   if (typeof body.key === "string") secret(body.key, "key");
-  const token = String(body.url ?? "").split("/").at(-1);
+  const token = String(body.url ?? "")
+    .split("/")
+    .at(-1);
   if (token.length >= 8) secret(token, "redirect token");
 
   check(["redirect", "json"].includes(delivery), `unknown delivery ${delivery}`);
@@ -55,9 +59,11 @@ export async function readAnswer(response, { edge } = {}) {
   if (edge) check(link.origin === new URL(edge).origin, `url leads to ${link.origin} instead of ${edge}`);
   checkBase64url(token, TOKEN_BYTES, "token");
   check(Number.isSafeInteger(body.expires_ts) && body.expires_ts > Date.now(), `expires_ts ${body.expires_ts}`);
+  const left = body.expires_in_ms;
+  check(Number.isSafeInteger(left) && left > 0 && left <= MAX_TTL_MS, `expires_in_ms ${left}`);
   check(Number.isSafeInteger(body.metadata?.size) && body.metadata.size >= 0, `metadata.size ${body.metadata?.size}`);
 
-  const answer = { delivery, url: body.url, token, alg: body.alg, expiresMs: body.expires_ts, metadata: body.metadata };
+  const answer = { delivery, url: body.url, token, alg: body.alg, expiresMs: body.expires_ts, expiresInMs: left, metadata: body.metadata };
   if (body.alg === "none") {
     check(!("key" in body), "alg none with a key");
     return answer;

@@ -1,4 +1,4 @@
-// Attachments of encrypted rooms, as Matrix clients make and open them.
+// Attachments of encrypted rooms, encrypted and decrypted as Matrix clients do.
 //
 // Matrix specification, "Sending encrypted attachments" (client-server API, end-to-end encryption): AES-256-CTR, whose counter block is eight
 // random bytes and a 64-bit counter from 0; the homeserver stores the ciphertext as application/octet-stream, and an `EncryptedFile` with key
@@ -16,7 +16,7 @@ const RANDOM_IV_BYTES = 8;
  * Encrypts a file. The key is registered as a secret.
  *
  * @param {Uint8Array} plaintext
- * @returns {{ciphertext: Buffer, file: object}} `file` is the `EncryptedFile` of the event, but for its `url`
+ * @returns {{ciphertext: Buffer, file: object}} `file` is the `EncryptedFile` of the event, without its `url`
  */
 export function encryptAttachment(plaintext) {
   const key = randomBytes(KEY_BYTES);
@@ -32,18 +32,18 @@ export function encryptAttachment(plaintext) {
   return { ciphertext, file };
 }
 
-/** Whether these bytes are the ciphertext that the event promises. */
+/** Returns whether these bytes have the SHA-256 in the event. */
 export function hashFits(file, ciphertext) {
   return unpadded(createHash("sha256").update(ciphertext).digest()) === file.hashes.sha256;
 }
 
 /**
- * Opens an attachment.
+ * Decrypts an attachment.
  *
- * @throws {Error} if the ciphertext is not the one that the event promises
+ * @throws {Error} if the ciphertext does not have the SHA-256 in the event
  */
 export function decryptAttachment(file, ciphertext) {
-  if (!hashFits(file, ciphertext)) throw new Error("the attachment's SHA-256 is not the one in its event");
+  if (!hashFits(file, ciphertext)) throw new Error("the attachment's SHA-256 differs from the one in its event");
   const decipher = createDecipheriv("aes-256-ctr", Buffer.from(file.key.k, "base64url"), Buffer.from(file.iv, "base64"));
   return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
 }

@@ -1,4 +1,4 @@
-// Media of any size without storing it: byte i of a source is a function of its name and i.
+// Media of any size without storing them: byte i of a source is a function of its name and i.
 
 import { createHash } from "node:crypto";
 
@@ -11,7 +11,7 @@ export class Source {
   #key;
 
   /**
-   * @param {string} name sources of different names differ everywhere
+   * @param {string} name sources with different names differ everywhere
    * @param {number} size in bytes
    */
   constructor(name, size) {
@@ -19,19 +19,19 @@ export class Source {
     this.size = size;
   }
 
-  /** `length` bytes from `offset`; fewer at the end. */
+  /** Returns `length` bytes from `offset`; fewer at the end. */
   slice(offset = 0, length = this.size - offset) {
     return keystream(this.#key, offset, Math.max(0, Math.min(length, this.size - offset)));
   }
 
-  /** The same, a chunk at a time. */
+  /** Yields the same, a chunk at a time. */
   *chunks(offset = 0, length = this.size - offset, chunkBytes = CHUNK_BYTES) {
     const end = Math.min(this.size, offset + length);
     for (let at = offset; at < end; at += chunkBytes) yield this.slice(at, Math.min(chunkBytes, end - at));
   }
 }
 
-/** The same interface for bytes that are there already, such as a real picture. */
+/** The same interface for existing bytes, such as a real picture. */
 export class Bytes {
   constructor(bytes) {
     this.bytes = Buffer.from(bytes);
@@ -48,7 +48,7 @@ export class Bytes {
   }
 }
 
-/** SHA-256 of a source or of a stream, hex. */
+/** Returns the SHA-256 of a source or a stream, in hexadecimal. */
 export async function sha256(body) {
   const hash = createHash("sha256");
   for await (const chunk of body instanceof Source || body instanceof Bytes ? body.chunks() : body) hash.update(chunk);
@@ -56,13 +56,13 @@ export async function sha256(body) {
 }
 
 /**
- * Reads a body to its end and compares it with a slice of a source as it comes: never more than a chunk in memory.
+ * Reads a body to its end and compares it with a slice of a source as it arrives, with at most a chunk in memory.
  *
  * @param {AsyncIterable<Uint8Array>} body such as `response.body`
  * @param {Source | Bytes} source
  * @param {{offset?: number, length?: number, key?: Buffer}} [options] the slice; with a key the body is decrypted first
- * @returns {Promise<number>} how many bytes came
- * @throws {Error} at the first byte that differs, or when there are more or fewer
+ * @returns {Promise<number>} the number of bytes received
+ * @throws {Error} at the first byte that differs, or if there are more or fewer bytes
  */
 export async function expectSlice(body, source, { offset = 0, length = source.size - offset, key } = {}) {
   const decipher = key && decryptStream(key, offset);
@@ -72,7 +72,8 @@ export async function expectSlice(body, source, { offset = 0, length = source.si
     const expected = source.slice(offset + count, Math.min(plain.length, length - count));
     if (!plain.equals(expected)) {
       const at = expected.findIndex((byte, i) => byte !== plain[i]);
-      const what = at < 0 ? `body is longer than ${length} bytes` : `byte ${count + at} of the body is ${plain[at]} instead of ${expected[at]}`;
+      const what =
+        at < 0 ? `body is longer than ${length} bytes` : `byte ${count + at} of the body is ${plain[at]} instead of ${expected[at]}`;
       throw new Error(`${what} (slice from ${offset})`);
     }
     count += plain.length;

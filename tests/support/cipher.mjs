@@ -1,14 +1,14 @@
-// Decryption by a second implementation: OpenSSL's ChaCha20 (RFC 8439, section 2.4) and AES-256 in counter mode, as Node has them.
+// Decryption with a second implementation: OpenSSL's ChaCha20 (RFC 8439, section 2.4) and AES-256 in counter mode, through Node.
 //
-// The ciphers are confidential only: they do not notice changed bytes.
+// The ciphers provide confidentiality only: they do not detect changed bytes.
 
 import { createDecipheriv, hkdfSync } from "node:crypto";
 
-/** Nonce of an object's body. */
+/** The nonce of an object's body. */
 export const BODY_NONCE = Buffer.alloc(12);
-/** Nonce of the sealed metadata. */
+/** The nonce of the sealed metadata. */
 export const METADATA_NONCE = Buffer.concat([Buffer.alloc(11), Buffer.from([1])]);
-/** Sealed metadata is always this long, whatever the file is called. */
+/** The length of sealed metadata, which is always the same. */
 export const METADATA_BYTES = 1024;
 
 const BLOCK_BYTES = { chacha20: 64, a256ctr: 16 };
@@ -33,7 +33,7 @@ export function sessionKey(secret, name, alg) {
  *
  * @param {Buffer} key 32 bytes, for ChaCha20 unless `keyFor` made it for another algorithm
  * @param {Uint8Array} bytes the piece
- * @param {number} [offset] where in the object it starts, in bytes, below 2^36
+ * @param {number} [offset] the position of the piece in the object, in bytes, below 2^36
  * @param {Buffer} [nonce] 12 bytes
  * @returns {Buffer}
  */
@@ -41,12 +41,12 @@ export function decrypt(key, bytes, offset = 0, nonce = BODY_NONCE) {
   return decryptStream(key, offset, nonce).update(bytes);
 }
 
-/** `length` bytes of keystream from `offset`. */
+/** Returns `length` bytes of keystream from `offset`. */
 export function keystream(key, offset, length, nonce = BODY_NONCE) {
   return decrypt(key, Buffer.alloc(length), offset, nonce);
 }
 
-/** A Node transform that decrypts a stream starting at `offset`. */
+/** Returns a Node transform that decrypts a stream starting at `offset`. */
 export function decryptStream(key, offset = 0, nonce = BODY_NONCE) {
   const { alg = "chacha20" } = key;
   const skip = offset % BLOCK_BYTES[alg];
@@ -61,7 +61,7 @@ export function decryptStream(key, offset = 0, nonce = BODY_NONCE) {
  * @param {Buffer} key the grant's key
  * @param {string} header unpadded base64url of 1,024 bytes
  * @returns {{size: number, content_type?: string, content_disposition?: string}}
- * @throws {Error} when it has another length, or the key is not the right one
+ * @throws {Error} if the length or the key is wrong
  */
 export function unsealMetadata(key, header) {
   if (!/^[A-Za-z0-9_-]*$/.test(header ?? "")) throw new Error(`sealed metadata is not unpadded base64url: ${header}`);
@@ -71,11 +71,11 @@ export function unsealMetadata(key, header) {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Error("sealed metadata does not parse: this is not its key");
+    throw new Error("cannot open the sealed metadata: this is not its key");
   }
 }
 
-// OpenSSL's iv: for ChaCha20 the 32-bit little-endian block counter, then the nonce; for AES the nonce, then the big-endian counter.
+// OpenSSL's IV: for ChaCha20 the 32-bit little-endian block counter, then the nonce; for AES the nonce, then the big-endian counter.
 function decipherAt(alg, key, block, nonce) {
   const iv = Buffer.alloc(16);
   if (alg === "a256ctr") {

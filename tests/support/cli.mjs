@@ -1,27 +1,38 @@
-// The command line client, as built: `target/release/cloakroom`.
+// Runs the command line client, `target/release/cloakroom`.
 
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 import { ROOT, run, tempDir } from "./process.mjs";
 
-/** `cargo build --release --features cli --bin cloakroom` makes it. */
+/** The path of the client, which `cargo build --release --features cli --bin cloakroom` builds. */
 export const CLI = resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target", "release/cloakroom");
 
-/** What its exit codes mean, as `cloakroom get --help` and `cloakroom link --help` list them. */
-export const EXIT = { saved: 0, linked: 0, usage: 2, refused: 3, notFound: 4, network: 5, violation: 6, changed: 7, localFile: 8, notShared: 9 };
+/** Its exit codes, as `cloakroom get --help` and `cloakroom link --help` list them. */
+export const EXIT = {
+  saved: 0,
+  linked: 0,
+  usage: 2,
+  refused: 3,
+  notFound: 4,
+  network: 5,
+  violation: 6,
+  changed: 7,
+  localFile: 8,
+  notShared: 9,
+};
 
 /**
- * Runs `cloakroom get` into a folder of its own. The access token goes into a file that only we can read.
+ * Runs `cloakroom get` in a new folder. The access token is in a file that only we can read.
  *
  * @param {string} mxc
  * @param {object} options
  * @param {string} options.homeserver
  * @param {string} options.token
- * @param {string[]} [options.args] further arguments; without `--output` the media are saved to the file `saved`
+ * @param {string[]} [options.args] further arguments; without `--output`, the media are saved to the file `saved`
  * @param {string} [options.folder] where to run
  * @returns {Promise<{code: number, stdout: Buffer, stderr: string, files: string[], bytes: Buffer | undefined}>} `files` are the names in the
- *   folder afterwards, `bytes` the content where there is exactly one
+ *   folder afterwards, `bytes` the content of the file if there is exactly one
  */
 export async function get(mxc, { homeserver, token, args = [], folder = tempDir("cli") }) {
   mkdirSync(folder, { recursive: true });
@@ -37,7 +48,7 @@ export async function get(mxc, { homeserver, token, args = [], folder = tempDir(
  *
  * @param {string} mxc
  * @param {{homeserver: string, token: string}} options
- * @returns {Promise<{code: number, link: string, stderr: string}>} `link` is all of stdout, without the line's end
+ * @returns {Promise<{code: number, link: string, stderr: string}>} `link` is stdout without the line end
  */
 export async function link(mxc, { homeserver, token }) {
   const { code, stdout, stderr } = await cloakroom("link", [mxc], { homeserver, token, folder: tempDir("cli") });
@@ -45,7 +56,7 @@ export async function link(mxc, { homeserver, token }) {
 }
 
 function cloakroom(command, args, { homeserver, token, folder }) {
-  if (!existsSync(CLI)) throw new Error(`${CLI} is missing: cargo build --release --features cli --bin cloakroom`);
+  if (!existsSync(CLI)) throw new Error(`${CLI} is missing: run cargo build --release --features cli --bin cloakroom`);
   const tokenFile = join(tempDir("cli-token"), "token");
   writeFileSync(tokenFile, `${token}\n`, { mode: 0o600 });
   return run(CLI, [command, "--token-file", tokenFile, ...args], {

@@ -1,4 +1,4 @@
-// scripts/deploy-check.mjs finds what would go wrong, and nothing else.
+// scripts/deploy-check.mjs finds the problems of a configuration, and no others.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ const PATHS = ["/_matrix/media/*", "/_matrix/client/v1/media/*", "/_matrix/feder
 const PATH_ROUTES = PATHS.map((path) => ({ pattern: `matrix.cloak.test${path}`, zone_name: "cloak.test" }));
 const EDGE_ROUTE = { pattern: "media.room.test", custom_domain: true };
 
-/** A configuration without problems, with changes. */
+/** Returns a configuration without problems, with these changes. */
 function config({ vars = {}, ...changes } = {}) {
   return {
     workers_dev: false,
@@ -21,13 +21,19 @@ function config({ vars = {}, ...changes } = {}) {
     compatibility_flags: ["global_fetch_strictly_public"],
     kv_namespaces: [{ binding: "GRANTS", id: ID }],
     routes: [...PATH_ROUTES, EDGE_ROUTE],
-    vars: { ROLE: "both", HOMESERVER_URL: "https://synapse.cloak.test", SERVER_NAME: "cloak.test", EDGE_URL: "https://media.room.test", ...vars },
+    vars: {
+      ROLE: "both",
+      HOMESERVER_URL: "https://synapse.cloak.test",
+      SERVER_NAME: "cloak.test",
+      EDGE_URL: "https://media.room.test",
+      ...vars,
+    },
     ...changes,
   };
 }
 
 describe("deploy check", () => {
-  it("has nothing against a good configuration", () => {
+  it("accepts a good configuration", () => {
     assert.deepEqual(problems(config()), []);
     const origin = config({ vars: { ROLE: "origin" }, routes: PATH_ROUTES });
     const edge = config({ vars: { ROLE: "edge" }, routes: [EDGE_ROUTE] });
@@ -39,7 +45,9 @@ describe("deploy check", () => {
     "EDGE_URL is still the placeholder": config({ vars: { EDGE_URL: "https://media.example.net" } }),
     "SERVER_NAME is still the placeholder": config({ vars: { SERVER_NAME: "example.com" } }),
     "id of GRANTS is still the placeholder": config({ kv_namespaces: [{ binding: "GRANTS", id: "REPLACE_WITH_KV_ID" }] }),
-    "zone_name is still the placeholder": config({ routes: [...PATH_ROUTES.map((route) => ({ ...route, zone_name: "example.com" })), EDGE_ROUTE] }),
+    "zone_name is still the placeholder": config({
+      routes: [...PATH_ROUTES.map((route) => ({ ...route, zone_name: "example.com" })), EDGE_ROUTE],
+    }),
     "id of GRANTS is 'abc'": config({ kv_namespaces: [{ binding: "GRANTS", id: "abc" }] }),
     "one KV namespace": config({ kv_namespaces: [] }),
     "HOMESERVER_URL is 'http://synapse.cloak.test'": config({ vars: { HOMESERVER_URL: "http://synapse.cloak.test" } }),
@@ -56,7 +64,10 @@ describe("deploy check", () => {
     'routes lack "matrix.cloak.test/_matrix/client/versions"': config({ routes: [...PATH_ROUTES.slice(0, 3), EDGE_ROUTE] }),
     "origin must have no custom domain": config({ vars: { ROLE: "origin" } }),
     "edge must have no route": config({ vars: { ROLE: "edge" } }),
-    "or under it": config({ vars: { EDGE_URL: "https://m.matrix.cloak.test" }, routes: [...PATH_ROUTES, { ...EDGE_ROUTE, pattern: "m.matrix.cloak.test" }] }),
+    "or under it": config({
+      vars: { EDGE_URL: "https://m.matrix.cloak.test" },
+      routes: [...PATH_ROUTES, { ...EDGE_ROUTE, pattern: "m.matrix.cloak.test" }],
+    }),
     "would call itself": config({ vars: { HOMESERVER_URL: "https://matrix.cloak.test" } }),
     workers_dev: config({ workers_dev: undefined }),
     preview_urls: config({ preview_urls: true }),
@@ -68,23 +79,30 @@ describe("deploy check", () => {
   for (const [message, wrong] of Object.entries(cases)) {
     it(`says: ${message}`, () => {
       const found = problems(wrong);
-      assert.ok(found.some((problem) => problem.includes(message)), found.join("\n") || "found nothing");
+      assert.ok(
+        found.some((problem) => problem.includes(message)),
+        found.join("\n") || "found nothing",
+      );
     });
   }
 
-  it("wants origin and edge to fit together", () => {
+  it("requires that origin and edge match", () => {
     const origin = config({ vars: { ROLE: "origin" }, routes: PATH_ROUTES, targetEnvironment: "origin" });
-    const edge = config({ vars: { ROLE: "edge", SERVER_NAME: "other.test" }, routes: [EDGE_ROUTE], kv_namespaces: [{ binding: "GRANTS", id: ID.replace("0", "1") }] });
+    const edge = config({
+      vars: { ROLE: "edge", SERVER_NAME: "other.test" },
+      routes: [EDGE_ROUTE],
+      kv_namespaces: [{ binding: "GRANTS", id: ID.replace("0", "1") }],
+    });
     const found = problems(edge, { other: origin }).join("\n");
     assert.match(found, /SERVER_NAME is 'other.test' here but 'cloak.test' in \[env.origin\]/);
     assert.match(found, /the id of GRANTS/);
   });
 
-  it("knows the variables by name", () => {
-    assert.match(problems(config({ vars: { GRANT_TTL: "3" } }), { known: ["ROLE"] }).join("\n"), /GRANT_TTL is no variable/);
+  it("refuses unknown variables", () => {
+    assert.match(problems(config({ vars: { GRANT_TTL: "3" } }), { known: ["ROLE"] }).join("\n"), /GRANT_TTL is not a variable/);
   });
 
-  it("refuses wrangler.toml as it is in the repository, for placeholders and nothing else", async () => {
+  it("refuses the repository's wrangler.toml only for its placeholders", async () => {
     for (const env of ["production", "origin", "edge"]) {
       const { code, stdout } = await run(process.execPath, [`${ROOT}/scripts/deploy-check.mjs`, env], { name: "deploy-check" });
       const found = stdout.toString().trim().split("\n");
@@ -95,9 +113,12 @@ describe("deploy check", () => {
 });
 
 describe("wrangler.toml", () => {
-  it("explains every variable, with its default", () => {
+  it("explains every variable and its default", () => {
     const lines = readFileSync(`${ROOT}/wrangler.toml`, "utf8").split("\n");
-    const top = lines.slice(lines.indexOf("[vars]") + 1, lines.findIndex((line) => line.startsWith("[env.")));
+    const top = lines.slice(
+      lines.indexOf("[vars]") + 1,
+      lines.findIndex((line) => line.startsWith("[env.")),
+    );
     const names = top.filter((line) => /^(# )?[A-Z_]+ = /.test(line));
     assert.ok(names.length >= 10);
     for (const line of names) assert.match(top[top.indexOf(line) - 1], /^# (Default: |No default\.)/, `before ${line}`);

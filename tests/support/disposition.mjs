@@ -1,12 +1,12 @@
-// A reader of Content-Disposition, by the grammar alone (RFC 6266, extended values by RFC 8187).
+// Parses Content-Disposition strictly by its grammar (RFC 6266, extended values by RFC 8187).
 
 const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
 const QUOTED = /"((?:[^"\\]|\\.)*)"/y;
 
 /**
  * @param {string} header
- * @returns {{type: string, filename: string | undefined}} `filename*` goes before `filename`
- * @throws {Error} where the header is not grammatical
+ * @returns {{type: string, filename: string | undefined}} `filename*` takes precedence over `filename`
+ * @throws {Error} if the header breaks the grammar
  */
 export function parseDisposition(header) {
   let at = 0;

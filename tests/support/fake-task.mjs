@@ -1,13 +1,13 @@
-// Tasks as the Rust side makes them, for tests of the JavaScript that drives them.
+// Tasks like those of the Rust side, for tests of the JavaScript that drives them.
 
 import assert from "node:assert/strict";
 
 import { Driver } from "../../src/platform/workers/js/drive.js";
 
-/** No ticket is issued twice, as on the Rust side. */
+/** The last ticket. As on the Rust side, no ticket is issued twice. */
 let tickets = 0;
 
-/** A task as the Rust side makes them: `waits` are promises with their limits; it records what came of each. */
+/** A task like those of the Rust side: `waits` are promises with their limits; it records each result. */
 export function taskOf(waits, outcome = "outcome") {
   const came = [];
   let at = 0;
@@ -17,7 +17,7 @@ export function taskOf(waits, outcome = "outcome") {
     limitMs: Infinity,
     failed: false,
     resume(ticket, fulfilled, value) {
-      assert.equal(ticket, this.ticket, "only the wait that the task is in is resumed");
+      assert.equal(ticket, this.ticket, "only the current wait of the task is resumed");
       if (at > 0) came.push([fulfilled, value]);
       const wait = waits[at++];
       this.ticket = wait === undefined ? 0 : ++tickets;
@@ -28,7 +28,7 @@ export function taskOf(waits, outcome = "outcome") {
   };
 }
 
-/** Drives a task with a driver of its own. */
+/** Drives a task with a new driver. */
 export const drive = (task) => new Driver(task).run();
 
 export const never = new Promise(() => {});

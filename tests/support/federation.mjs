@@ -1,24 +1,24 @@
-// Two real Synapses that federate over TLS on loopback, each with room for a Cloakroom in front.
+// Two real Synapses that federate over TLS on loopback. Each can have a Cloakroom in front.
 //
 //   a user of A -> A's front -> [A's Cloakroom ->] A's Synapse -> B's front -> [B's Cloakroom ->] B's Synapse
 //
-// A front is a reverse proxy that ends TLS under the server name `localhost:PORT`. An explicit port needs neither DNS nor a well-known
-// document, and `localhost` is what a Cloakroom under `wrangler dev` takes for the homeserver's host. Synapse itself listens without TLS.
+// A front is a reverse proxy that terminates TLS for the server name `localhost:PORT`. An explicit port needs neither DNS nor a well-known
+// document, and a Cloakroom under `wrangler dev` expects the homeserver at `localhost`. Synapse itself listens without TLS.
 
 import { startSynapse } from "./synapse.mjs";
 import { makeCertificates, tlsProxy } from "./tls.mjs";
 import { startWorker } from "./worker.mjs";
 
-/** What an operator routes to Cloakroom: the routes of `[env.production]` in wrangler.toml. */
+/** The paths that an operator routes to Cloakroom: the routes of `[env.production]` in wrangler.toml. */
 const CLOAKROOM_PATHS = /^\/_matrix\/(media\/|client\/v1\/media\/|federation\/v1\/media\/|client\/versions(\?|$))/;
 
-/** Synapse's settings for federation with whoever has a certificate of the test's authority, on loopback too. */
+/** Synapse's settings for federation, also on loopback, with servers that have a certificate of the test's authority. */
 export function federating(caFile) {
   return {
-    // Absent is everybody.
+    // Without a whitelist, everybody may federate.
     federation_domain_whitelist: undefined,
     federation_custom_ca_list: [caFile],
-    // Synapse refuses private addresses unless told otherwise.
+    // By default, Synapse refuses private addresses.
     ip_range_blacklist: [],
   };
 }
@@ -30,7 +30,7 @@ export class Peer {
 
   constructor(certificates, front, synapse) {
     this.#certificates = certificates;
-    /** The TLS server that clients and peers reach: its `requests` and `count()` say what it was asked. */
+    /** The TLS server that clients and remote homeservers reach; `requests` and `count()` give its requests. */
     this.front = front;
     this.synapse = synapse;
     /** `localhost:PORT`. */
@@ -42,10 +42,10 @@ export class Peer {
   }
 
   /**
-   * Puts a Cloakroom in front of the media paths. One that was there is stopped first, and its cache and KV are gone unless `persistTo` is
-   * given: `peer.worker.persistTo`.
+   * Puts a Cloakroom in front of the media paths, and stops an earlier one first. Its cache and KV are lost unless `persistTo` is given:
+   * `peer.worker.persistTo`.
    *
-   * @param {Parameters<typeof startWorker>[0]} [options] `vars` and `secrets` go over those that say where the homeserver is and who we are there
+   * @param {Parameters<typeof startWorker>[0]} [options] `vars` and `secrets` override those for the homeserver and the service account
    */
   async startCloakroom({ vars, secrets, ...options } = {}) {
     await this.stopCloakroom();
@@ -60,14 +60,14 @@ export class Peer {
     return this.worker;
   }
 
-  /** Leads the media paths straight to Synapse again. */
+  /** Routes the media paths directly to Synapse again. */
   async stopCloakroom() {
     const worker = this.worker;
     this.worker = undefined;
     await worker?.stop();
   }
 
-  /** Where the front sends a path. */
+  /** Returns the server to which the front sends a path. */
   route(path) {
     return this.worker && CLOAKROOM_PATHS.test(path) ? this.worker.edge : this.synapse.url;
   }
@@ -81,7 +81,7 @@ export class Peer {
  * Starts two homeservers, without Cloakrooms.
  *
  * @param {object} [options]
- * @param {Record<string, unknown>} [options.config] over both Synapses' configuration
+ * @param {Record<string, unknown>} [options.config] overrides both Synapses' configuration
  * @returns {Promise<{a: Peer, b: Peer, certificates: Awaited<ReturnType<typeof makeCertificates>>, stop: () => Promise<void>}>}
  */
 export async function startFederation({ config = {} } = {}) {
@@ -91,7 +91,7 @@ export async function startFederation({ config = {} } = {}) {
 }
 
 async function startPeer(certificates, config) {
-  // The name holds the port, so the front comes first.
+  // The server name contains the front's port, so start the front first.
   let peer;
   const front = await tlsProxy(certificates, (path) => peer?.route(path));
   const synapse = await startSynapse({

@@ -1,4 +1,4 @@
-// The tests' own federation does what the tests rely on: two real Synapses, TLS between them, room for a Cloakroom in front of each.
+// The federation of the tests works: two real Synapses, TLS between them, and a Cloakroom in front of each if wanted.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -10,7 +10,7 @@ import { startFederation } from "./federation.mjs";
 import { httpsGet, makeCertificates, tlsProxy, tlsServer } from "./tls.mjs";
 import { startWorker } from "./worker.mjs";
 
-// 1x1 pixel: enough for Synapse to make a thumbnail of.
+// 1x1 pixel: enough for a thumbnail by Synapse.
 const PNG = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64");
 
 describe("tls", () => {
@@ -21,7 +21,9 @@ describe("tls", () => {
 
   it("relays method, path, host, status and body", async () => {
     const behind = createServer((request, response) => {
-      response.writeHead(418, { "X-Seen": `${request.method} ${request.headers.host}${request.url} ${request.headers["x-forwarded-proto"]}` });
+      response.writeHead(418, {
+        "X-Seen": `${request.method} ${request.headers.host}${request.url} ${request.headers["x-forwarded-proto"]}`,
+      });
       request.pipe(response);
     });
     behind.listen(0, "127.0.0.1");
@@ -41,8 +43,8 @@ describe("tls", () => {
     await proxy.stop();
   });
 
-  it("breaks off what breaks off behind it", async () => {
-    const behind = createServer((request, response) => {
+  it("breaks off when the server behind it does", async () => {
+    const behind = createServer((_request, response) => {
       response.writeHead(200, { "Content-Length": "10" });
       response.write("12345", () => setTimeout(() => response.destroy(), 20));
     });
@@ -54,8 +56,8 @@ describe("tls", () => {
     await proxy.stop();
   });
 
-  it("is trusted by its own authority only", async () => {
-    const server = await tlsServer(certificates, (request, response) => response.end("hello"));
+  it("is trusted only with its authority", async () => {
+    const server = await tlsServer(certificates, (_request, response) => response.end("hello"));
     assert.equal((await httpsGet(server.url, certificates)).body.toString(), "hello");
     const { ca } = await makeCertificates();
     await assert.rejects(httpsGet(server.url, { ca }), /certificate|self-signed/);
@@ -98,7 +100,7 @@ describe("federation", () => {
     assert.match(thumbnail.headers["content-type"], /^image\//);
   });
 
-  it("has Synapses that tell their media config to nobody without a token", async () => {
+  it("has Synapses that refuse their media config without a token", async () => {
     const { b, certificates } = federation;
     const config = await httpsGet(`${b.url}/_matrix/media/v3/config`, certificates);
     assert.deepEqual([config.status, JSON.parse(config.body).errcode], [401, "M_MISSING_TOKEN"]);
@@ -106,11 +108,14 @@ describe("federation", () => {
     assert.ok(versions.versions.includes("v1.11"));
   });
 
-  it("leads media paths to the Cloakrooms and all others to the Synapses", async () => {
+  it("routes media paths to the Cloakrooms and all others to the Synapses", async () => {
     const { a, b, certificates } = federation;
     const get = (peer, target, token) => httpsGet(peer.url + target, { ...certificates, token });
     await Promise.all([a.startCloakroom(), b.startCloakroom()]);
-    for (const [peer, user] of [[a, alice], [b, bob]]) {
+    for (const [peer, user] of [
+      [a, alice],
+      [b, bob],
+    ]) {
       const versions = JSON.parse((await get(peer, "/_matrix/client/versions")).body);
       assert.equal(versions.unstable_features["org.matrix.msc4097"], true);
       const config = JSON.parse((await get(peer, "/_matrix/media/v3/config", user.token)).body);
@@ -125,11 +130,14 @@ describe("federation", () => {
     assert.equal(JSON.parse((await get(a, "/_matrix/client/versions")).body).unstable_features["org.matrix.msc4097"], undefined);
   });
 
-  it("is reached by a Worker that trusts its authority, and by no other", async () => {
+  it("is reachable only for a Worker that trusts its authority", async () => {
     const { b, certificates } = federation;
     const { token } = await b.synapse.createUser("service");
     const vars = { HOMESERVER_URL: b.url, SERVER_NAME: b.serverName };
-    for (const [caFile, status] of [[certificates.caFile, 200], [undefined, 502]]) {
+    for (const [caFile, status] of [
+      [certificates.caFile, 200],
+      [undefined, 502],
+    ]) {
       const worker = await startWorker({ vars, caFile, secrets: { HOMESERVER_TOKEN: token } });
       assert.equal((await fetch(`${worker.origin}/_matrix/client/versions`)).status, status);
       await worker.stop();

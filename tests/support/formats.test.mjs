@@ -1,4 +1,4 @@
-// The tests' own readers and writers of formats: they notice what is wrong.
+// The tests' readers and writers of formats detect errors.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -11,7 +11,7 @@ import { run } from "./process.mjs";
 import { PYTHON } from "./synapse.mjs";
 
 describe("Content-Disposition", () => {
-  it("is read by its grammar", () => {
+  it("is parsed by its grammar", () => {
     const read = (header) => Object.values(parseDisposition(header));
     assert.deepEqual(read("inline"), ["inline", undefined]);
     assert.deepEqual(read("Attachment; filename=a.png"), ["attachment", "a.png"]);
@@ -20,8 +20,15 @@ describe("Content-Disposition", () => {
     assert.deepEqual(read("inline; filename=\"x\"; filename*=utf-8''%C3%A4%20b"), ["inline", "ä b"]);
   });
 
-  it("is refused where it is not grammatical", () => {
-    for (const header of ["", "inline; filename=a b", 'inline; filename="a', "inline filename=a", "inline; filename=a; filename=b", "inline; =a"]) {
+  it("is refused if it breaks the grammar", () => {
+    for (const header of [
+      "",
+      "inline; filename=a b",
+      'inline; filename="a',
+      "inline filename=a",
+      "inline; filename=a; filename=b",
+      "inline; =a",
+    ]) {
       assert.throws(() => parseDisposition(header), /expected/, header);
     }
     assert.throws(() => parseDisposition("inline; filename*=latin-1''a"), /not an extended value/);
@@ -29,7 +36,7 @@ describe("Content-Disposition", () => {
 });
 
 describe("attachments", () => {
-  it("open with their own key and hash only", () => {
+  it("open only with their own key and hash", () => {
     const plaintext = Buffer.from("a voice message");
     const { ciphertext, file } = encryptAttachment(plaintext);
     assert.ok(!ciphertext.equals(plaintext) && ciphertext.length === plaintext.length);
@@ -39,7 +46,7 @@ describe("attachments", () => {
     assert.throws(() => decryptAttachment(file, ciphertext), /SHA-256/);
   });
 
-  it("are opened by matrix-nio too", async () => {
+  it("can be opened by matrix-nio too", async () => {
     const plaintext = Buffer.from("a voice message");
     const { ciphertext, file } = encryptAttachment(plaintext);
     const script = [
@@ -57,7 +64,7 @@ describe("attachments", () => {
 });
 
 describe("pictures", () => {
-  it("are PNGs of their size that differ by name", () => {
+  it("are PNGs of the given size that differ by name", () => {
     const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
     assert.deepEqual(pngSize(png(30, 20)), { width: 30, height: 20 });
     assert.equal(hash(png(30, 20)), hash(png(30, 20)));

@@ -1,7 +1,7 @@
-// A reverse proxy in front of a Worker, so that a test can hold or answer a request before the Worker sees it, or change what it answers.
+// A reverse proxy in front of a Worker, with which a test can hold a request, respond to it, or change the Worker's response.
 //
-// The Worker tells its two hosts apart by `Host`, which stays as it came: started with `EDGE_URL` set to the front's address, it is reached
-// under `http://localhost:PORT` and `http://127.0.0.1:PORT` of the front.
+// The Worker tells its two hosts apart by `Host`, which the front does not change. With `EDGE_URL` set to the front's address, the Worker is
+// reachable at the front's `http://localhost:PORT` and `http://127.0.0.1:PORT`.
 
 import { once } from "node:events";
 import { createServer, request as sendRequest } from "node:http";
@@ -10,18 +10,18 @@ import { pipeline } from "node:stream";
 const TOKEN_PATH = /^\/[A-Za-z0-9_-]{43}$/;
 
 /**
- * What the Worker answered, or what a client gets instead.
+ * The Worker's response, or the response that a client gets instead.
  *
  * @typedef {{status: number, headers: Record<string, string>, body: Buffer}} Answer
  */
 
 /**
- * Starts a front that leads nowhere yet: give its `edge` to the Worker, then the Worker's port to `leadTo`.
+ * Starts a front without a Worker. Start the Worker with the front's `edge`, then pass its port to `leadTo`.
  *
  * @param {(link: {path: string, count: number}) => Promise<void | {status: number, body: object}>} onLink runs before each request for a link
- *   goes on, with how many came so far; what it returns is sent instead
- * @param {(request: {method: string, path: string, headers: Record<string, string>}, answer: Answer) => Answer | void} [change] sees each answer whole
- *   before it goes on; what it returns is sent instead
+ *   is forwarded, with the number of such requests so far; a returned response is sent instead
+ * @param {(request: {method: string, path: string, headers: Record<string, string>}, answer: Answer) => Answer | void} [change] sees each whole response
+ *   before it is forwarded; a returned response is sent instead
  * @returns {Promise<{origin: string, edge: string, links: number, leadTo: (port: number) => void, stop: () => Promise<void>}>}
  */
 export async function startFront(onLink, change) {

@@ -1,4 +1,4 @@
-// The JavaScript of the platform, where the real Worker cannot show all of its cases.
+// Cases of the platform's JavaScript that the real Worker cannot reach.
 
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
@@ -9,7 +9,7 @@ import { drive, never, taskOf, turns } from "./fake-task.mjs";
 
 const TOKEN = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCdE";
 
-/** What becomes of a URL: that of the URL standard, or that it is none. */
+/** Returns a URL as the URL standard parses it, or that it is invalid. */
 const outcome = (parse, url) => {
   try {
     return parse(url);
@@ -20,19 +20,64 @@ const outcome = (parse, url) => {
 const standard = (url) => outcome((url) => new URL(url).href, url);
 const ours = (url) => outcome(standardUrl, url);
 
-test("a URL is what the URL standard makes of it", () => {
-  const hosts = ["media.example.net", "MEDIA.example.net", "media.example.net.", "a", "localhost", "127.0.0.1", "127.1", "0x7f.1", "127.0.0.01", "1.2.3.4",
-    "256.0.0.1", "a.1", "a.0x1", "a.1b", "-", "-a", "a-", "a..b", ".", "xn--bcher-kva.example", "xn--a", "xn--zzzzzz", "a_b", "%61", "[::1]", "ex%41mple", "bücher.example"];
+test("URLs are parsed as in the URL standard", () => {
+  const hosts = [
+    "media.example.net",
+    "MEDIA.example.net",
+    "media.example.net.",
+    "a",
+    "localhost",
+    "127.0.0.1",
+    "127.1",
+    "0x7f.1",
+    "127.0.0.01",
+    "1.2.3.4",
+    "256.0.0.1",
+    "a.1",
+    "a.0x1",
+    "a.1b",
+    "-",
+    "-a",
+    "a-",
+    "a..b",
+    ".",
+    "xn--bcher-kva.example",
+    "xn--a",
+    "xn--zzzzzz",
+    "a_b",
+    "%61",
+    "[::1]",
+    "ex%41mple",
+    "bücher.example",
+  ];
   const ports = ["", ":", ":0", ":80", ":443", ":8787", ":080", ":0443", ":65535", ":65536", ":99999", ":80a"];
-  const paths = ["", "/", `/${TOKEN}`, "/.", "/..", "/a/../b", "/a/%2e%2E/b", "/a//b", "/a\\..\\b", "/a?b", "/a#b", "/a b", "/ä", "/\t", "/_cloakroom/health", "/../" + TOKEN];
+  const paths = [
+    "",
+    "/",
+    `/${TOKEN}`,
+    "/.",
+    "/..",
+    "/a/../b",
+    "/a/%2e%2E/b",
+    "/a//b",
+    "/a\\..\\b",
+    "/a?b",
+    "/a#b",
+    "/a b",
+    "/ä",
+    "/\t",
+    "/_cloakroom/health",
+    "/../" + TOKEN,
+  ];
   for (const scheme of ["http", "https", "HTTP", "ftp"]) {
     for (const host of hosts) {
-      for (const port of ports) for (const path of paths) assert.equal(ours(`${scheme}://${host}${port}${path}`), standard(`${scheme}://${host}${port}${path}`));
+      for (const port of ports)
+        for (const path of paths) assert.equal(ours(`${scheme}://${host}${port}${path}`), standard(`${scheme}://${host}${port}${path}`));
     }
   }
 });
 
-test("so is one of any characters", () => {
+test("URLs of random characters are parsed as in the URL standard", () => {
   const alphabet = [..."ab19.:/-_%2eE\\?#@A \t\n[]x0"];
   let seed = 1;
   const next = (n) => (seed = (seed * 48271) % 0x7fffffff) % n;
@@ -42,16 +87,24 @@ test("so is one of any characters", () => {
   }
 });
 
-test("a task waits for one promise after the other, is told what came of each, and its driver serves again", async () => {
+test("a task waits for one promise after the other, gets each result, and its driver can be reused", async () => {
   const thenable = { then: (fulfil) => fulfil("of a thenable") };
-  const task = taskOf([[Promise.resolve(1), Infinity], [Promise.reject("no"), 1000], [thenable, Infinity]]);
+  const task = taskOf([
+    [Promise.resolve(1), Infinity],
+    [Promise.reject("no"), 1000],
+    [thenable, Infinity],
+  ]);
   const driver = new Driver(task);
   assert.equal(await driver.run(), "outcome");
-  assert.deepEqual(task.came, [[true, 1], [false, "no"], [true, "of a thenable"]]);
+  assert.deepEqual(task.came, [
+    [true, 1],
+    [false, "no"],
+    [true, "of a thenable"],
+  ]);
   assert.equal(idleDriver(), driver);
 });
 
-test("an error that is a task's outcome is its request's and nobody else's", async () => {
+test("a task's error reaches only its own request", async () => {
   const task = taskOf([[Promise.resolve(1), Infinity]], new Error("an error"));
   task.failed = true;
   const driver = new Driver(task);
@@ -59,18 +112,45 @@ test("an error that is a task's outcome is its request's and nobody else's", asy
   assert.equal(idleDriver(), driver);
 });
 
-test("tasks that take turns get what they wait for themselves", async () => {
+test("tasks that take turns get their own results", async () => {
   const [gives, promises] = [[], []];
   for (let at = 0; at < 4; at++) promises.push(new Promise((give) => gives.push(give)));
-  const one = taskOf([[promises[0], Infinity], [promises[1], 1000]], "one");
-  const other = taskOf([[promises[2], 1000], [promises[3], Infinity]], "other");
+  const one = taskOf(
+    [
+      [promises[0], Infinity],
+      [promises[1], 1000],
+    ],
+    "one",
+  );
+  const other = taskOf(
+    [
+      [promises[2], 1000],
+      [promises[3], Infinity],
+    ],
+    "other",
+  );
   const driven = [drive(one), drive(other)];
-  for (const at of [3, 2, 1, 0]) gives[at](at), await turns();
+  for (const at of [3, 2, 1, 0]) {
+    gives[at](at);
+    await turns();
+  }
   assert.deepEqual(await Promise.all(driven), ["one", "other"]);
-  assert.deepEqual([one.came, other.came], [[[true, 0], [true, 1]], [[true, 2], [true, 3]]]);
+  assert.deepEqual(
+    [one.came, other.came],
+    [
+      [
+        [true, 0],
+        [true, 1],
+      ],
+      [
+        [true, 2],
+        [true, 3],
+      ],
+    ],
+  );
 });
 
-test("a task does not begin within the one that starts it", async () => {
+test("a task does not start within the task that creates it", async () => {
   const task = taskOf([], "outcome");
   const begun = mock.method(task, "resume");
   const driven = driveLater(task);
@@ -78,16 +158,29 @@ test("a task does not begin within the one that starts it", async () => {
   assert.equal(await driven, "outcome");
 });
 
-test("a task waits as long as it says and no longer, whatever it waited for before", async () => {
+test("a task waits exactly for its time limit, whatever it waited for before", async () => {
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
   try {
-    for (const [headersMs, limitMs] of [[0, 30_000], [31_000, 30_000], [59_000, 30_000], [90_000, 30_000], [0, 100_000], [29_999, 100_000]]) {
+    for (const [headersMs, limitMs] of [
+      [0, 30_000],
+      [31_000, 30_000],
+      [59_000, 30_000],
+      [90_000, 30_000],
+      [0, 100_000],
+      [29_999, 100_000],
+    ]) {
       let answer;
       const headers = new Promise((resolve) => (answer = resolve));
-      const task = taskOf([[headers, 100_000], [never, limitMs]]);
+      const task = taskOf([
+        [headers, 100_000],
+        [never, limitMs],
+      ]);
       const driven = drive(task);
       const pass = async (ms) => {
-        for (let left = ms; left > 0; left -= 1000) mock.timers.tick(Math.min(left, 1000)), await turns();
+        for (let left = ms; left > 0; left -= 1000) {
+          mock.timers.tick(Math.min(left, 1000));
+          await turns();
+        }
       };
       await pass(headersMs);
       answer("headers");
@@ -103,11 +196,14 @@ test("a task waits as long as it says and no longer, whatever it waited for befo
   }
 });
 
-test("what comes too late is of no interest", async () => {
+test("a late result is ignored", async () => {
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
   try {
     let late;
-    const task = taskOf([[new Promise((resolve) => (late = resolve)), 1000], [never, 1000]]);
+    const task = taskOf([
+      [new Promise((resolve) => (late = resolve)), 1000],
+      [never, 1000],
+    ]);
     const driven = drive(task);
     mock.timers.tick(1000);
     late("late");
@@ -121,7 +217,7 @@ test("what comes too late is of no interest", async () => {
   }
 });
 
-test("what comes too late for a task does not reach the next one of its driver", async () => {
+test("a late result for a task does not reach the next task of its driver", async () => {
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
   try {
     let late;
@@ -130,7 +226,7 @@ test("what comes too late for a task does not reach the next one of its driver",
     const driven = driver.run();
     mock.timers.tick(1000);
     assert.equal(await driven, "outcome");
-    // The same task object, as the Rust side uses it again.
+    // The Rust side reuses the task object.
     const next = taskOf([[never, 1000]]);
     driver.task = next;
     const again = driver.run();

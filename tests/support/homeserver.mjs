@@ -1,6 +1,6 @@
-// A homeserver that misbehaves on demand. For faults only: what a real one does is tested against Synapse.
+// A homeserver that misbehaves on demand, for tests of faults. Other tests run against a real Synapse.
 //
-// Unless told otherwise it acts as Synapse was seen to: `ETag: 1`, 304 after authentication, `Range` ignored, no body on HEAD.
+// By default it behaves like Synapse: `ETag: 1`, 304 after authentication, `Range` ignored, no body on HEAD.
 
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -28,11 +28,11 @@ export class Homeserver {
   constructor() {
     /**
      * Every request, in order: `{method, url, path, query, headers, status, bytesSent, ended}`.
-     * `bytesSent` counts the body; `ended` is "finished" or "aborted" (either side broke off), undefined while it runs.
+     * `bytesSent` counts the body; `ended` is "finished" or "aborted" (by either side), undefined while it runs.
      */
     this.requests = [];
     this.#server = createServer((request, response) => this.#handle(request, response));
-    // Clients that stay silent are part of the tests: no time limits of Node's own.
+    // Disable Node's time limits, because some tests have silent clients.
     this.#server.requestTimeout = 0;
     this.#server.headersTimeout = 0;
   }
@@ -42,23 +42,23 @@ export class Homeserver {
     await once(this.#server, "listening");
     this.#server.unref();
     this.port = this.#server.address().port;
-    /** For HOMESERVER_URL. */
+    /** The value for HOMESERVER_URL. */
     this.url = `http://127.0.0.1:${this.port}`;
   }
 
-  /** An access token that `media` accepts; registered as a secret. */
+  /** Returns a new access token that `media` accepts, registered as a secret. */
   allow(token) {
     this.#tokens.add(secret(token, "access token"));
     return token;
   }
 
-  /** No longer accepts a token. */
+  /** Stops accepting a token. */
   forbid(token) {
     this.#tokens.delete(token);
   }
 
   /**
-   * What to do with a request. The latest matching call counts; without one: 404 `M_UNRECOGNIZED`.
+   * Sets how to handle a request. The latest matching call counts; without one, the response is 404 `M_UNRECOGNIZED`.
    *
    * @param {string} method or "*"
    * @param {string | RegExp} path exact, or a pattern for the path without query
@@ -69,18 +69,18 @@ export class Homeserver {
     return this;
   }
 
-  /** Serves an object on the authenticated endpoint and on the legacy ones (both want a token). See `media`. */
+  /** Serves an object on the authenticated and legacy endpoints, which all require a token. See `media`. */
   serve(serverName, mediaId, source, options) {
     const path = new RegExp(`^/_matrix/(client/v1/media|media/(r0|v1|v3))/download/${serverName}/${mediaId}$`);
     return this.on("GET", path, media(source, options)).on("HEAD", path, media(source, options));
   }
 
-  /** Requests that match, for counting. */
+  /** Returns the matching requests, for counting. */
   count({ method, path } = {}) {
     return this.requests.filter((request) => (!method || request.method === method) && (!path || matches(path, request.path))).length;
   }
 
-  /** How many connections are open, in use or kept for the next request. */
+  /** Returns the number of open connections, in use or idle. */
   connections() {
     return new Promise((done, fail) => this.#server.getConnections((error, count) => (error ? fail(error) : done(count))));
   }
@@ -107,7 +107,7 @@ export class Homeserver {
     try {
       await (found?.handler ?? matrixError(404, "M_UNRECOGNIZED", "Unrecognized request"))(exchange);
     } catch (error) {
-      // The other side going away is what many tests are about.
+      // In many tests the other side goes away.
       if (response.destroyed || request.destroyed) return;
       throw error;
     }
@@ -118,7 +118,7 @@ function matches(pattern, path) {
   return typeof pattern === "string" ? pattern === path : pattern.test(path);
 }
 
-/** A request and the means to answer it. */
+/** A request and the means to respond. */
 export class Exchange {
   #tokens;
 
@@ -145,7 +145,7 @@ export class Exchange {
     this.response.writeHead(status, headers);
   }
 
-  /** Sends a piece of the body and waits while the other side does not read. */
+  /** Sends a piece of the body, and waits if the other side does not read. */
   async send(bytes) {
     if (this.response.destroyed) throw new Error("the other side went away");
     const more = this.response.write(bytes);
@@ -157,7 +157,7 @@ export class Exchange {
     this.response.end();
   }
 
-  /** Breaks off after what was sent so far has left: with RST, or in an orderly way (FIN), as a crashed server would. */
+  /** Breaks off after the sent bytes have left: with RST, or in order with FIN, like a crashed server. */
   async breakOff({ reset = true } = {}) {
     await sleep(20);
     if (reset) this.response.socket?.resetAndDestroy();
@@ -178,7 +178,7 @@ function drainedOrClosed(stream) {
 /** @typedef {(exchange: Exchange) => unknown} Handler */
 
 /**
- * A whole answer. An object as body becomes JSON.
+ * Sends a whole response. An object as body becomes JSON.
  * @returns {Handler}
  */
 export function respond(status, headers = {}, body = "") {
@@ -193,7 +193,7 @@ export function respond(status, headers = {}, body = "") {
 }
 
 /**
- * A Matrix error. Like Synapse's, a HEAD gets it without the body.
+ * Sends a Matrix error. Like Synapse, it sends no body on HEAD.
  * @returns {Handler}
  */
 export function matrixError(status, errcode, error, { headers = {}, ...fields } = {}) {
@@ -201,24 +201,24 @@ export function matrixError(status, errcode, error, { headers = {}, ...fields } 
 }
 
 /**
- * An object.
+ * Serves an object.
  *
  * @param {import("./bytes.mjs").Source | Bytes | Buffer | string} source
  * @param {object} [options]
  * @param {string} [options.type] Content-Type, default `application/octet-stream`; null for none
  * @param {string} [options.disposition] Content-Disposition
  * @param {string | null} [options.etag] verbatim, default `1`; null for none
- * @param {boolean} [options.auth] whether a token is wanted, default true
+ * @param {boolean} [options.auth] whether a token is required, default true
  * @param {boolean} [options.range] whether `Range` is honoured, default false
- * @param {number} [options.longestPart] a part is cut to this many bytes, as matrix-media-repo does
+ * @param {number} [options.longestPart] shortens a part to this many bytes, as matrix-media-repo does
  * @param {Record<string, string>} [options.headers] more headers, or other values
- * @param {number} [options.promise] Content-Length says this, whatever is sent; if it is too much, the connection is closed at the end
+ * @param {number} [options.promise] the value of Content-Length, whatever is sent; if it is too large, the connection closes at the end
  * @param {boolean} [options.chunked] no Content-Length
- * @param {boolean} [options.gzip] compressed, although nobody asked for it
- * @param {number} [options.dripBytes] sends this many bytes at a time, each in a packet of its own
+ * @param {boolean} [options.gzip] compresses, although the client did not ask for it
+ * @param {number} [options.dripBytes] sends this many bytes at a time, in separate packets
  * @param {number} [options.dripMs] pause between them, default 0
  * @param {number} [options.delayMs] pause before the status line
- * @param {number} [options.stopAfter] sends this many bytes of the body, then does what `then` says
+ * @param {number} [options.stopAfter] sends this many bytes of the body, then does `then`
  * @param {"stall" | "reset" | "close"} [options.then] default "reset"
  * @returns {Handler}
  */
@@ -242,7 +242,12 @@ export function media(source, options = {}) {
   };
 }
 
-function mediaHeaders({ type = "application/octet-stream", disposition, etag = "1", headers, promise, chunked, gzip }, size, slice, length) {
+function mediaHeaders(
+  { type = "application/octet-stream", disposition, etag = "1", headers, promise, chunked, gzip },
+  size,
+  slice,
+  length,
+) {
   const all = {
     "Content-Type": type,
     "Content-Disposition": disposition,
@@ -255,7 +260,7 @@ function mediaHeaders({ type = "application/octet-stream", disposition, etag = "
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined && value !== null));
 }
 
-// One range of the forms a-b, a- and -n; anything else is no range.
+// Reads one range of the form a-b, a- or -n. Anything else is not a range.
 function requestedSlice(request, size) {
   const [, first, last] = request.headers.range?.match(/^bytes=(\d*)-(\d*)$/) ?? [];
   if (first === undefined || (first === "" && last === "")) return undefined;
@@ -270,7 +275,7 @@ async function sendBody(exchange, body, offset, length, { promise, dripBytes, dr
   if (dripBytes) exchange.response.socket.setNoDelay(true);
   for (const chunk of body.chunks(offset, sent, dripBytes)) {
     await exchange.send(chunk);
-    // A turn of the event loop puts each chunk into a packet of its own.
+    // A turn of the event loop puts each chunk into a separate packet.
     if (dripBytes) await sleep(dripMs);
   }
   if (stopAfter === undefined && promise > length) return exchange.breakOff({ reset: false });
@@ -279,7 +284,7 @@ async function sendBody(exchange, body, offset, length, { promise, dripBytes, dr
 }
 
 /**
- * These bytes as they are, status line and all, then an orderly close: for what Node itself would refuse to send.
+ * Sends exactly these bytes, including the status line, then closes in order. For responses that Node refuses to send.
  * @param {string | Buffer} bytes
  * @returns {Handler}
  */
@@ -290,7 +295,7 @@ export function raw(bytes) {
 }
 
 /**
- * Never answers.
+ * Never responds.
  * @returns {Handler}
  */
 export function silence() {
@@ -298,7 +303,7 @@ export function silence() {
 }
 
 /**
- * Breaks the connection off instead of answering.
+ * Breaks the connection off instead of responding.
  * @returns {Handler}
  */
 export function hangUp() {

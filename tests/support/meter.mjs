@@ -1,4 +1,4 @@
-// A reverse proxy between the Worker and the homeserver that counts what passes. It changes nothing but hop-by-hop headers.
+// A reverse proxy between the Worker and the homeserver that counts requests and bytes. It changes only hop-by-hop headers.
 
 import { once } from "node:events";
 import { Agent, createServer, request as sendRequest } from "node:http";
@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 
 const HOP_BY_HOP = new Set(["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"]);
 
-/** First match names the class of a path. */
+/** Classes of paths; the first match counts. */
 const CLASSES = [
   ["download", /^\/_matrix\/(client\/v1\/media|media\/(r0|v1|v3))\/download\//],
   ["thumbnail", /^\/_matrix\/(client\/v1\/media|media\/(r0|v1|v3))\/thumbnail\//],
@@ -27,7 +27,7 @@ export async function startMeter(target) {
   return meter;
 }
 
-/** Counts requests and the bytes of their answers' bodies. */
+/** Counts requests and the bytes of response bodies. */
 export class Meter {
   #target;
   #server;
@@ -37,8 +37,8 @@ export class Meter {
     this.#target = new URL(target);
     /**
      * `{method, class, path, conditional, ranged, authorization, headers, status, bytesSent, done}` in order. `class` is download, thumbnail,
-     * config, upload, federation, versions, whoami or other; `authorization` is the header as it came (a secret); `done` once the answer is
-     * sent or broken off.
+     * config, upload, federation, versions, whoami or other; `authorization` is the unchanged header (a secret); `done` is set once the response
+     * is sent or broken off.
      */
     this.requests = [];
     this.#server = createServer((request, response) => this.#forward(request, response));
@@ -50,21 +50,21 @@ export class Meter {
     await once(this.#server, "listening");
     this.#server.unref();
     this.port = this.#server.address().port;
-    /** For HOMESERVER_URL. */
+    /** The value for HOMESERVER_URL. */
     this.url = `http://127.0.0.1:${this.port}`;
   }
 
-  /** How many requests have all these properties: `count({method: "HEAD", class: "download", conditional: true})`. */
+  /** Returns the number of requests with all these properties: `count({method: "HEAD", class: "download", conditional: true})`. */
   count(wanted = {}) {
     return this.#matching(wanted).length;
   }
 
-  /** Bytes of the bodies that the homeserver sent for them. */
+  /** Returns the bytes of the response bodies to such requests. */
   bytesSent(wanted = {}) {
     return this.#matching(wanted).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
   }
 
-  /** All of them in words, for comparing at once: `{"HEAD download conditional": 1, "GET download": 2}`. */
+  /** Returns all requests in words, to compare them together: `{"HEAD download conditional": 1, "GET download": 2}`. */
   summary() {
     const counts = {};
     for (const { method, class: kind, conditional } of this.requests) {
@@ -113,7 +113,7 @@ export class Meter {
       headers: withoutHops(request.rawHeaders, headers),
       setHost: false,
     });
-    // Whoever of the two goes away first takes the other along.
+    // When one side closes, close the other.
     response.once("close", () => {
       record.done = true;
       onward.destroy();
@@ -133,7 +133,7 @@ export class Meter {
   }
 }
 
-// Headers in their order and spelling. A body without a known length goes on chunked, as Node does by itself.
+// Keeps the order and spelling of headers. Node sends a body of unknown length in chunks.
 function withoutHops(rawHeaders, { connection = "" }) {
   const named = new Set(connection.toLowerCase().split(/\s*,\s*/));
   const kept = [];

@@ -1,4 +1,4 @@
-// An ordinary Matrix client that knows nothing of Cloakroom: matrix-nio, unmodified.
+// An ordinary Matrix client that knows nothing of Cloakroom: unmodified matrix-nio.
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ const SCRIPT = fileURLToPath(new URL("nio_download.py", import.meta.url));
  * @param {string} mxc
  * @param {{homeserver: string, token: string, thumbnail?: string}} options `thumbnail` is a size, `320x240`
  * @returns {Promise<{bytes?: Buffer, content_type?: string, filename?: string, error?: string, status_code?: string, message?: string}>}
- *   what nio's response object says
+ *   the values of nio's response object
  */
 export async function nioDownload(mxc, { homeserver, token, thumbnail }) {
   const file = join(tempDir("nio"), "media");

@@ -1,4 +1,4 @@
-// Pictures that a homeserver can make thumbnails of, without an image library.
+// Makes pictures without an image library, for the homeserver's thumbnails.
 //
 // PNG (RFC 2083): 8-bit RGB, no interlacing, every line with filter 0. The pixels are noise over a gradient, so they do not compress.
 
@@ -13,7 +13,7 @@ const CHANNELS = 3;
 /**
  * @param {number} width in pixels
  * @param {number} height in pixels
- * @param {string} [name] pictures of different names have different pixels
+ * @param {string} [name] pictures with different names have different pixels
  * @returns {Buffer} about `width * height * 3` bytes
  */
 export function png(width, height, name = "picture") {
@@ -36,7 +36,7 @@ export function png(width, height, name = "picture") {
   return Buffer.concat([SIGNATURE, chunk("IHDR", header), chunk("IDAT", deflateSync(pixels)), chunk("IEND", Buffer.alloc(0))]);
 }
 
-/** Width and height of a PNG. @throws {Error} if it is none */
+/** Returns width and height of a PNG. @throws {Error} if the bytes are not a PNG */
 export function pngSize(bytes) {
   const buffer = Buffer.from(bytes);
   if (!buffer.subarray(0, 8).equals(SIGNATURE)) throw new Error(`not a PNG: it begins with ${buffer.subarray(0, 16).toString("hex")}`);

@@ -1,6 +1,6 @@
-// Child processes of the tests: each in its own process group, its output in a file, gone when the test process is.
+// Child processes of the tests. Each has a process group, writes its output to a file, and ends with the test process.
 //
-// Output goes straight into a file, not through a pipe: it is complete even when the test process dies, and never blocks the child.
+// The output goes directly to a file, not through a pipe: it is complete even if the test process dies, and it never blocks the child.
 
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
@@ -11,17 +11,17 @@ import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-/** The checkout. */
+/** The root of the checkout. */
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
-/** Where all output is kept; `scripts/test` gives each run a folder of its own. */
+/** The folder for all output; `scripts/test` creates one for each run. */
 export const LOG_DIR = resolve(ROOT, process.env.CLOAKROOM_TEST_LOGS ?? "target/test-logs/by-hand");
 
 const groups = new Set();
 const folders = new Set();
 let fileCount = 0;
 
-/** Ends what this test process started. Runs at exit, when nothing asynchronous can. */
+/** Ends all processes of this test process. It runs at exit, where asynchronous code cannot. */
 function cleanUp() {
   for (const group of groups) signalGroup(group, "SIGKILL");
   groups.clear();
@@ -42,13 +42,13 @@ function signalGroup(group, signal) {
     return true;
   } catch (error) {
     if (error.code === "ESRCH") return false;
-    // macOS: EPERM for a group whose processes are all gone but not yet reaped.
+    // macOS returns EPERM for a group whose processes have all ended but are not yet reaped.
     if (error.code === "EPERM") return false;
     throw error;
   }
 }
 
-/** A new, empty folder, removed when the test process ends. */
+/** Creates an empty folder that is removed when the test process ends. */
 export function tempDir(name = "test") {
   const folder = mkdtempSync(join(tmpdir(), `cloakroom-${name}-`));
   folders.add(folder);
@@ -56,8 +56,8 @@ export function tempDir(name = "test") {
 }
 
 /**
- * A port of 127.0.0.1 that nobody listens on at this moment. It lies below those that the system gives to whoever asks for any: between
- * choosing it and listening on it, nothing else takes it by chance.
+ * Returns a free port of 127.0.0.1. It lies below the ports that the system assigns automatically, so that no other process takes it by
+ * chance before the caller listens on it.
  */
 export async function freePort() {
   for (;;) {
@@ -77,10 +77,10 @@ function newLogFile(name) {
 }
 
 /**
- * Starts a process that goes on running.
+ * Starts a process that keeps running.
  *
- * `ready(running)` is called again and again until it returns something true; after `readyMs` milliseconds, or when the process ends first,
- * the process is ended and the error shows the last lines of its output.
+ * It calls `ready(running)` until that returns a true value. After `readyMs` milliseconds, or if the process ends first, it stops the process
+ * and throws an error with the last lines of its output.
  *
  * @param {string} command
  * @param {string[]} args
@@ -98,45 +98,48 @@ export async function start(command, args, { name, cwd = ROOT, env = {}, ready, 
     closeSync(log);
   }
   const running = new Running(name, child, logPath);
-  if (ready) await running.until(`${name} to be ready`, () => ready(running), readyMs).catch(async (error) => {
-    await running.stop();
-    throw error;
-  });
+  if (ready)
+    await running
+      .until(`${name} to be ready`, () => ready(running), readyMs)
+      .catch(async (error) => {
+        await running.stop();
+        throw error;
+      });
   return running;
 }
 
-/** The processes that run while a test needs them. */
+/** A running process group. */
 export class Running {
   #child;
 
   constructor(name, child, logPath) {
     this.#child = child;
     this.name = name;
-    /** Process id, and id of the process group. `undefined` if the program could not be started. */
+    /** The id of the process and its group; `undefined` if the program could not start. */
     this.pid = child.pid;
     this.logPath = logPath;
-    /** Set when the first process has ended: its exit code, signal or the error that kept it from starting. */
+    /** Set when the first process has ended: its exit code, its signal, or the error that prevented its start. */
     this.ended = undefined;
     if (child.pid) groups.add(child.pid);
     this.exited = new Promise((done) => {
       child.once("error", (error) => done((this.ended = { error })));
       child.once("exit", (code, signal) => done((this.ended = { code, signal })));
     });
-    // A process that a test forgot to stop must not keep the test from ending.
+    // A process that a test forgets to stop must not keep the test running.
     child.unref();
   }
 
-  /** Everything it has written so far, stdout and stderr as they came. */
+  /** Returns all output so far, stdout and stderr in order. */
   output() {
     return readFileSync(this.logPath, "utf8");
   }
 
-  /** The last lines of `output()`, for error messages. */
+  /** Returns the last lines of `output()`, for error messages. */
   lastLines(count = 30) {
     return this.output().trimEnd().split("\n").slice(-count).join("\n");
   }
 
-  /** Waits until `condition` returns something true, and returns that. Errors it throws count as "not yet". */
+  /** Waits until `condition` returns a true value, and returns that. An error counts as "not yet". */
   async until(what, condition, limitMs = 10_000) {
     const end = Date.now() + limitMs;
     let lastError;
@@ -162,7 +165,7 @@ export class Running {
     return this.until(`${pattern} in its output`, () => this.output().match(pattern), limitMs);
   }
 
-  /** All processes of the group, as `{pid, rssBytes, args}`. */
+  /** Returns all processes of the group, as `{pid, rssBytes, args}`. */
   async processes() {
     const { stdout } = await run("ps", ["-A", "-o", "pid=,pgid=,rss=,args="], { name: "ps", keepLog: false });
     return stdout
@@ -173,14 +176,14 @@ export class Running {
       .map((match) => ({ pid: Number(match[1]), rssBytes: Number(match[3]) * 1024, args: match[4] }));
   }
 
-  /** Ends the whole group: asks first, after `graceMs` it no longer asks. */
+  /** Ends the whole group with SIGTERM, and after `graceMs` with SIGKILL. */
   async stop({ graceMs = 5_000 } = {}) {
     if (!this.pid) return;
     this.#child.ref();
     const end = Date.now() + graceMs;
     let signal = "SIGTERM";
     while (signalGroup(this.pid, signal)) {
-      // Signal 0 only asks whether anyone is left.
+      // Signal 0 only checks whether a process is left.
       signal = Date.now() > end ? "SIGKILL" : 0;
       await sleep(20);
     }
@@ -204,9 +207,9 @@ function environment(changes) {
 }
 
 /**
- * Runs a program to its end and returns what it wrote. A non-zero exit code is not an error here: the test looks at it.
+ * Runs a program to its end and returns its output. A non-zero exit code is not an error; the caller checks it.
  *
- * What it wrote is kept in `LOG_DIR` too (of stdout the first MiB), so that the search for secrets sees it.
+ * `LOG_DIR` keeps the output too (the first MiB of stdout), so that the search for secrets sees it.
  *
  * @param {string} command
  * @param {string[]} args

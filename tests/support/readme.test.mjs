@@ -1,4 +1,4 @@
-// What the README shows is what is tested.
+// The README shows the tested client.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { ROOT } from "./process.mjs";
 const read = (path) => readFileSync(join(ROOT, path), "utf8");
 
 describe("the README", () => {
-  it("shows the client of docs/examples/client.mjs as it is", () => {
+  it("shows docs/examples/client.mjs unchanged", () => {
     const blocks = [...read("README.md").matchAll(/^```js\n(.*?)^```$/gms)].map(([, block]) => block);
     assert.deepEqual(blocks, [read("docs/examples/client.mjs")]);
   });

@@ -1,6 +1,6 @@
-// Every key, token and access token that a test run uses, and the search for them in everything that was written.
+// Records every key, redirect token and access token of a test run, and searches all output for them.
 //
-// `node tests/support/secrets.mjs` (from `scripts/test`) searches; it names files and kinds, and never prints a secret.
+// `node tests/support/secrets.mjs` (run by `scripts/test`) searches. It names files and kinds, and never prints a secret.
 
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -9,11 +9,11 @@ import { fileURLToPath } from "node:url";
 import { LOG_DIR } from "./process.mjs";
 
 const REGISTRY = "secrets.jsonl";
-// What the runner of the tests writes, ring by ring.
+// The output of the test runner, by ring.
 const RINGS = "rings";
-// Shorter ones would be found by chance.
+// Shorter secrets would match by chance.
 const MIN_LENGTH = 8;
-// Output of the peers that we test against: what they log is not ours. (The scripted homeserver and the meter write nothing.)
+// Logs of other programs that we test against. (The scripted homeserver and the meter write nothing.)
 const PEERS = /^synapse-/;
 
 const known = new Set();
@@ -21,11 +21,11 @@ const known = new Set();
 /**
  * Remembers a secret for the search at the end of the run, and returns it.
  *
- * @param {string} value as it travels: a token, or a key in base64url
- * @param {string} kind what it is, for the message: "access token", "key", "redirect token" ...
+ * @param {string} value as it is sent: a token, or a key in base64url
+ * @param {string} kind its kind, for the message: "access token", "key", "redirect token" ...
  */
 export function secret(value, kind) {
-  if (typeof value !== "string" || value.length < MIN_LENGTH) throw new Error(`a ${kind} of fewer than ${MIN_LENGTH} characters`);
+  if (typeof value !== "string" || value.length < MIN_LENGTH) throw new Error(`this ${kind} has fewer than ${MIN_LENGTH} characters`);
   if (!known.has(value)) {
     known.add(value);
     mkdirSync(LOG_DIR, { recursive: true });
@@ -35,15 +35,14 @@ export function secret(value, kind) {
 }
 
 /**
- * Remembers what a key store holds, when nobody writes to it any more: tokens and keys of all links, also of those that a test never saw
- * because a client asked for them.
+ * Remembers the tokens and keys of all links in a key store that is no longer written to, including links that only a client saw.
  *
  * @param {string} state the folder of KV and cache, `persistTo` of a Worker
- * @returns {{tokens: number, keys: number}} how many there are
+ * @returns {{tokens: number, keys: number}} the number of each
  */
 export function secretsOfKeyStore(state) {
   const [tokens, keys] = [new Set(), new Set()];
-  // The simulator's database holds the names, a file each the records. Both are plain text inside, whatever is around it.
+  // The simulator stores names in a database and each record in a file. Both contain plain text.
   for (const file of filesBelow(join(state, "v3/kv"))) {
     const text = readFileSync(file, "latin1");
     for (const [, token] of text.matchAll(/grant:([\w-]{43})/g)) tokens.add(secret(token, "redirect token"));
@@ -59,7 +58,7 @@ function filesBelow(folder) {
 }
 
 /**
- * Looks for each registered secret, as it is and URL-encoded, in each log of the folder and in what the rings wrote.
+ * Searches each log in the folder and the output of the rings for each registered secret, raw and URL-encoded.
  *
  * @param {string} folder
  * @returns {{secrets: number, files: number, found: {file: string, line: number, kind: string}[]}}
@@ -76,7 +75,7 @@ export function searchSecrets(folder) {
   const files = [...logs, ...filesBelow(join(folder, RINGS)).map((file) => relative(folder, file))];
   const found = [];
   for (const file of files) {
-    // latin1: a byte a character, so that binary output cannot hide anything.
+    // latin1 has one character per byte, so that binary output cannot hide a secret.
     const text = readFileSync(join(folder, file), "latin1");
     for (const [needle, kind] of needles) {
       const at = text.indexOf(needle);
@@ -89,7 +88,7 @@ export function searchSecrets(folder) {
 function main() {
   const folder = process.argv[2] ?? LOG_DIR;
   const { secrets, files, found } = searchSecrets(folder);
-  for (const { file, line, kind } of found) console.error(`${join(folder, file)}:${line}: contains a ${kind}`);
+  for (const { file, line, kind } of found) console.error(`${join(folder, file)}:${line}: contains this secret: ${kind}`);
   if (secrets === 0 || files === 0) {
     console.error(`nothing to search: ${secrets} secrets, ${files} files in ${folder}. The tests must register what they use.`);
   } else {

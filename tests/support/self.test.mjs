@@ -1,4 +1,4 @@
-// The tests' own tools do what the tests rely on: faults really happen, secrets are really found, the second cipher is RFC 8439's.
+// The tools of the tests work: faults really happen, the search finds secrets, and the second cipher follows RFC 8439.
 
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -20,7 +20,7 @@ import { searchSecrets, secretsOfKeyStore } from "./secrets.mjs";
 const NODE = process.execPath;
 
 describe("process", () => {
-  it("ends a whole group, whatever it does against it", async () => {
+  it("ends a whole group, even if it resists", async () => {
     const stubborn = `process.on("SIGTERM", () => {}); require("child_process").spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"]); console.log("up"); setInterval(() => {}, 1e6)`;
     const running = await start(NODE, ["-e", stubborn], { name: "stubborn", ready: (self) => self.output().includes("up") });
     assert.equal((await running.processes()).length, 2);
@@ -28,16 +28,24 @@ describe("process", () => {
     assert.equal((await running.processes()).length, 0);
   });
 
-  it("shows the last lines of what did not become ready", async () => {
+  it("shows the last output of a process that does not become ready", async () => {
     const failing = start(NODE, ["-e", "console.error('the reason'); process.exit(3)"], { name: "failing", ready: () => false });
-    await assert.rejects(failing, /exit code 3[^]*the reason/);
-    const silent = start(NODE, ["-e", "console.log('hm'); setInterval(() => {}, 1e6)"], { name: "silent", ready: () => false, readyMs: 500 });
-    await assert.rejects(silent, /waited 500 ms for silent to be ready[^]*hm/);
+    await assert.rejects(failing, /exit code 3.*the reason/s);
+    const silent = start(NODE, ["-e", "console.log('hm'); setInterval(() => {}, 1e6)"], {
+      name: "silent",
+      ready: () => false,
+      readyMs: 500,
+    });
+    await assert.rejects(silent, /waited 500 ms for silent to be ready.*hm/s);
     await assert.rejects(start("no-such-program", [], { name: "absent", ready: () => false }), /ENOENT/);
   });
 
-  it("returns code, output and input of a program", async () => {
-    const { code, stdout, stderr } = await run(NODE, ["-e", "process.stdin.pipe(process.stdout); console.error('e'); process.exitCode = 4"], { input: "in" });
+  it("returns exit code and output of a program, and passes its input", async () => {
+    const { code, stdout, stderr } = await run(
+      NODE,
+      ["-e", "process.stdin.pipe(process.stdout); console.error('e'); process.exitCode = 4"],
+      { input: "in" },
+    );
     assert.deepEqual([code, stdout.toString(), stderr], [4, "in", "e\n"]);
     await assert.rejects(run(NODE, ["-e", "setInterval(() => {}, 1e6)"], { limitMs: 300 }), /did not end within 300 ms/);
   });
@@ -46,7 +54,7 @@ describe("process", () => {
 describe("cipher", () => {
   const key = Buffer.from([...Array(32).keys()]);
 
-  it("is that of RFC 8439, section 2.4.2", () => {
+  it("matches RFC 8439, section 2.4.2", () => {
     const nonce = Buffer.from("000000000000004a00000000", "hex");
     const plaintext = "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.";
     // The example starts at block 1.
@@ -55,16 +63,22 @@ describe("cipher", () => {
     assert.match(ciphertext, /8eedf2785e42874d$/);
   });
 
-  it("starts anywhere", async () => {
+  it("starts at any offset", async () => {
     const whole = keystream(key, 0, 1000);
-    for (const [offset, length] of [[0, 1], [63, 2], [64, 64], [65, 500], [999, 1]]) {
+    for (const [offset, length] of [
+      [0, 1],
+      [63, 2],
+      [64, 64],
+      [65, 500],
+      [999, 1],
+    ]) {
       assert.deepEqual(keystream(key, offset, length), whole.subarray(offset, offset + length));
     }
     const stream = decryptStream(key, 130);
     assert.deepEqual(stream.update(Buffer.alloc(70)), whole.subarray(130, 200));
   });
 
-  it("opens metadata with the right key only", () => {
+  it("opens metadata only with the right key", () => {
     const sealed = decrypt(key, Buffer.from(JSON.stringify({ size: 5 }).padEnd(1024)), 0, METADATA_NONCE).toString("base64url");
     assert.deepEqual(unsealMetadata(key, sealed), { size: 5 });
     assert.throws(() => unsealMetadata(Buffer.alloc(32), sealed), /not its key/);
@@ -76,7 +90,7 @@ describe("cipher", () => {
 describe("bytes", () => {
   const source = new Source("bytes", 200_000);
 
-  it("gives the same bytes however they are read", async () => {
+  it("returns the same bytes for every way to read them", async () => {
     const whole = source.slice();
     assert.equal(whole.length, source.size);
     assert.deepEqual(Buffer.concat([...source.chunks(0, source.size, 777)]), whole);
@@ -110,22 +124,22 @@ describe("secrets", () => {
     return folder;
   };
 
-  it("are found as they are and URL-encoded, and never printed", async () => {
+  it("are found raw and URL-encoded, and never printed", async () => {
     assert.deepEqual(searchSecrets(write("one\ntwo syt_abc+/=defg\n")).found, [{ file: "worker-1.log", line: 2, kind: "access token" }]);
     const { code, stdout, stderr } = await check(write("GET /?access_token=syt_abc%2B%2F%3Ddefg"));
     assert.equal(code, 1);
-    assert.match(stderr, /worker-1\.log:1: contains a access token/);
+    assert.match(stderr, /worker-1\.log:1: contains this secret: access token/);
     assert.doesNotMatch(stdout + stderr, /syt_abc/);
   });
 
-  it("are found in what the rings wrote too", async () => {
+  it("are found in the output of the rings too", async () => {
     const folder = write("nothing here");
     mkdirSync(join(folder, "rings"));
     writeFileSync(join(folder, "rings/edge.txt"), "one\n\ntwo syt_abc+/=defg");
     assert.deepEqual(searchSecrets(folder).found, [{ file: "rings/edge.txt", line: 3, kind: "access token" }]);
   });
 
-  it("of links are read from the key store, whoever asked for them", () => {
+  it("of all links are read from the key store", () => {
     const state = tempDir("key-store");
     assert.deepEqual(secretsOfKeyStore(state), { tokens: 0, keys: 0 });
     const [token, key] = [Buffer.alloc(32, 3).toString("base64url"), Buffer.alloc(32, 4).toString("base64url")];
@@ -136,7 +150,7 @@ describe("secrets", () => {
     assert.deepEqual(secretsOfKeyStore(state), { tokens: 1, keys: 1 });
   });
 
-  it("that are nowhere are fine, but nothing to search is not", async () => {
+  it("pass the search if they are nowhere, but it fails without anything to search", async () => {
     assert.equal((await check(write("nothing here"))).code, 0);
     assert.equal((await check(write())).code, 1);
     assert.equal((await check(tempDir("secrets"))).code, 1);
@@ -146,11 +160,12 @@ describe("secrets", () => {
 describe("answer", () => {
   const key = Buffer.alloc(32, 1).toString("base64url");
   const token = Buffer.alloc(32, 2).toString("base64url");
-  const good = { url: `https://media.example.net/${token}`, alg: "chacha20", key, expires_ts: Date.now() + 60_000, metadata: { size: 3 } };
+  const url = `https://media.example.net/${token}`;
+  const good = { url, alg: "chacha20", key, expires_ts: Date.now() + 60_000, expires_in_ms: 60_000, metadata: { size: 3 } };
   const headers = { "Content-Type": "application/json", "Cache-Control": "no-store, no-transform", "Org-Matrix-Msc4097-Answer": "json" };
   const answer = (body, more = {}, status = 200) => new Response(JSON.stringify(body), { status, headers: { ...headers, ...more } });
 
-  it("is one by its header only", async () => {
+  it("is recognised only by its header", async () => {
     assert.equal(await readAnswer(new Response(JSON.stringify(good), { headers: { "Content-Type": "application/json" } })), null);
     const read = await readAnswer(answer(good), { edge: "https://media.example.net" });
     assert.deepEqual([read.key.toString("base64url"), read.token, read.alg], [key, token, "chacha20"]);
@@ -158,7 +173,7 @@ describe("answer", () => {
     assert.equal((await readAnswer(redirect)).delivery, "redirect");
   });
 
-  it("is refused for each wrong field", async () => {
+  it("is refused for each invalid field", async () => {
     const wrong = {
       "unknown delivery": answer(good, { "Org-Matrix-Msc4097-Answer": "other" }),
       "with status": answer(good, { "Org-Matrix-Msc4097-Answer": "redirect" }),
@@ -169,6 +184,7 @@ describe("answer", () => {
       "query or fragment": answer({ ...good, url: `${good.url}#${key}` }),
       "token has": answer({ ...good, url: "https://media.example.net/AAAA" }),
       expires_ts: answer({ ...good, expires_ts: Date.now() - 1 }),
+      expires_in_ms: answer({ ...good, expires_in_ms: undefined }),
       "metadata.size": answer({ ...good, metadata: {} }),
       "alg none with a key": answer({ ...good, alg: "none" }),
       "alg rot13": answer({ ...good, alg: "rot13" }),
@@ -179,7 +195,7 @@ describe("answer", () => {
     }
   });
 
-  it("is asked for by query", () => {
+  it("is requested by query parameters", () => {
     assert.equal(optIn("json", { verbatim: true }), "?org.matrix.msc4097.delivery=json&org.matrix.msc4097.verbatim=true");
   });
 });
@@ -191,27 +207,41 @@ describe("homeserver and meter", async () => {
   const token = homeserver.allow("syt_self_test_token");
   const source = new Source("media", 100_000);
 
-  /** Without fetch's helpfulness: what was received, and whether it ended as it should. */
+  /** Returns what was received, without fetch's corrections, and how it ended. */
   const fetchRaw = (path, { method = "GET", headers = {}, limitMs = 5_000, base = homeserver.url } = {}) =>
     new Promise((done) => {
       const chunks = [];
-      const end = (how) => done({ how, body: Buffer.concat(chunks), chunks: chunks.length, status: response?.statusCode, headers: response?.headers });
+      const end = (how) =>
+        done({ how, body: Buffer.concat(chunks), chunks: chunks.length, status: response?.statusCode, headers: response?.headers });
       let response;
-      const request = sendRequest(base + path, { method, agent: false, headers: { Authorization: `Bearer ${token}`, ...headers } }, (received) => {
-        response = received;
-        received.on("data", (chunk) => chunks.push(chunk)).on("end", () => end("complete")).on("error", (error) => end(error.code));
-      });
+      const request = sendRequest(
+        base + path,
+        { method, agent: false, headers: { Authorization: `Bearer ${token}`, ...headers } },
+        (received) => {
+          response = received;
+          received
+            .on("data", (chunk) => chunks.push(chunk))
+            .on("end", () => end("complete"))
+            .on("error", (error) => end(error.code));
+        },
+      );
       request.on("error", (error) => end(error.code)).end();
-      setTimeout(() => (end("timeout"), request.destroy()), limitMs).unref();
+      setTimeout(() => {
+        end("timeout");
+        request.destroy();
+      }, limitMs).unref();
     });
-  const serve = (options) => homeserver.reset() || homeserver.serve("example.org", "abc", source, options);
+  const serve = (options) => {
+    homeserver.reset();
+    homeserver.serve("example.org", "abc", source, options);
+  };
   const path = "/_matrix/client/v1/media/download/example.org/abc";
   const aborted = async () => {
     for (let wait = 0; homeserver.requests[0].ended === undefined && wait < 100; wait += 1) await sleep(20);
     assert.equal(homeserver.requests[0].ended, "aborted");
   };
 
-  it("serves as Synapse does, to the token it allows", async () => {
+  it("serves like Synapse, to an accepted token", async () => {
     serve({ type: "image/png", disposition: "inline" });
     const { status, headers, body } = await fetchRaw(path);
     assert.deepEqual([status, headers["content-length"], headers["content-type"], headers.etag], [200, "100000", "image/png", "1"]);
@@ -221,12 +251,15 @@ describe("homeserver and meter", async () => {
     const head = await fetchRaw(path, { method: "HEAD" });
     assert.deepEqual([head.headers["content-length"], head.body.length], ["100000", 0]);
     assert.equal((await fetchRaw("/else")).status, 404);
-    assert.deepEqual(homeserver.requests.map(({ method, status, bytesSent }) => [method, status, bytesSent].join(" ")).slice(0, 2), ["GET 200 100000", "GET 304 0"]);
+    assert.deepEqual(homeserver.requests.map(({ method, status, bytesSent }) => [method, status, bytesSent].join(" ")).slice(0, 2), [
+      "GET 200 100000",
+      "GET 304 0",
+    ]);
     assert.equal(homeserver.count({ path }), 4);
     assert.deepEqual(homeserver.requests[0].ended, "finished");
   });
 
-  it("honours ranges where told to", async () => {
+  it("honours ranges if told to", async () => {
     serve({ range: true });
     const { status, headers, body } = await fetchRaw(path, { headers: { Range: "bytes=100-199" } });
     assert.deepEqual([status, headers["content-range"], body.equals(source.slice(100, 100))], [206, "bytes 100-199/100000", true]);
@@ -239,8 +272,12 @@ describe("homeserver and meter", async () => {
     assert.deepEqual([chunks, body.toString(), how], [8, "abcdefgh", "complete"]);
   });
 
-  it("stalls, resets and closes in the middle", async () => {
-    for (const [then, how] of [["stall", "timeout"], ["reset", "ECONNRESET"], ["close", "ECONNRESET"]]) {
+  it("stalls, resets and closes in the middle of a body", async () => {
+    for (const [then, how] of [
+      ["stall", "timeout"],
+      ["reset", "ECONNRESET"],
+      ["close", "ECONNRESET"],
+    ]) {
       serve({ stopAfter: 70_000, then });
       const result = await fetchRaw(path, { limitMs: 500 });
       assert.deepEqual([result.how, result.body.length], [how, 70_000], then);
@@ -248,7 +285,7 @@ describe("homeserver and meter", async () => {
     await aborted();
   });
 
-  it("promises another length than it sends", async () => {
+  it("promises a different length than it sends", async () => {
     serve({ promise: 100_010 });
     const tooMuch = await fetchRaw(path);
     assert.deepEqual([tooMuch.how, tooMuch.body.length], ["ECONNRESET", 100_000]);
@@ -259,13 +296,15 @@ describe("homeserver and meter", async () => {
     assert.equal((await fetchRaw(path)).headers["content-length"], undefined);
   });
 
-  it("compresses unasked, answers with odd statuses, or not at all", async () => {
+  it("compresses without being asked, sends invalid statuses, or does not respond", async () => {
     serve({ gzip: true });
     const zipped = await fetchRaw(path);
     assert.equal(zipped.headers["content-encoding"], "gzip");
     assert.ok(gunzipSync(zipped.body).equals(source.slice()));
     homeserver.on("*", "/999", respond(999)).on("*", "/hang-up", hangUp()).on("*", "/silence", silence());
-    homeserver.on("*", "/raw", raw("HTTP/1.1 77 Odd\r\n\r\n")).on("*", "/limit", matrixError(429, "M_LIMIT_EXCEEDED", "Slow down", { headers: { "Retry-After": "1" } }));
+    homeserver
+      .on("*", "/raw", raw("HTTP/1.1 77 Odd\r\n\r\n"))
+      .on("*", "/limit", matrixError(429, "M_LIMIT_EXCEEDED", "Slow down", { headers: { "Retry-After": "1" } }));
     assert.equal((await fetchRaw("/999")).status, 999);
     assert.equal((await fetchRaw("/hang-up")).how, "ECONNRESET");
     assert.equal((await fetchRaw("/silence", { limitMs: 300 })).how, "timeout");
@@ -274,7 +313,7 @@ describe("homeserver and meter", async () => {
     assert.deepEqual([limited.status, limited.headers["retry-after"], JSON.parse(limited.body).errcode], [429, "1", "M_LIMIT_EXCEEDED"]);
   });
 
-  it("is counted by the meter, which changes nothing", async () => {
+  it("is metered without changes", async () => {
     serve({ type: "image/png" });
     const direct = await fetchRaw(path);
     homeserver.requests.length = 0;
@@ -290,10 +329,12 @@ describe("homeserver and meter", async () => {
     assert.equal(meter.count(), 0);
   });
 
-  it("learns when the client goes away", async () => {
+  it("notices when the client leaves", async () => {
     serve({ dripBytes: 1000, dripMs: 20 });
     const headers = { Authorization: `Bearer ${token}` };
-    await new Promise((done) => get(meter.url + path, { headers, agent: false }, (response) => response.once("data", () => done(response.destroy()))));
+    await new Promise((done) =>
+      get(meter.url + path, { headers, agent: false }, (response) => response.once("data", () => done(response.destroy()))),
+    );
     await aborted();
   });
 });
@@ -302,6 +343,9 @@ function rawExchange(port, path) {
   return new Promise((done, fail) => {
     let text = "";
     const socket = connect(port, "127.0.0.1", () => socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`));
-    socket.on("data", (chunk) => (text += chunk)).on("end", () => done(text)).on("error", fail);
+    socket
+      .on("data", (chunk) => (text += chunk))
+      .on("end", () => done(text))
+      .on("error", fail);
   });
 }

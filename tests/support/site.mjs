@@ -1,4 +1,4 @@
-// A whole site: a real Synapse with its accounts, a meter that counts what it is asked, and Cloakroom in front.
+// A whole site: a real Synapse with accounts, a meter that counts its requests, and Cloakroom in front.
 //
 //   client -> Worker (origin and edge) -> meter -> Synapse
 
@@ -18,10 +18,10 @@ const MXC = /^mxc:\/\/([^/]+)\/([^/]+)$/;
 const HELD_LIMIT_MS = 60_000;
 
 /**
- * A homeserver and its people. Its `public_baseurl` is the address that its first site is going to have: a login answer names it, so that clients
- * do not go past Cloakroom.
+ * Starts a homeserver with users. Its `public_baseurl` is the future address of its first site: login responses name it, so that clients do
+ * not bypass Cloakroom.
  *
- * @param {{config?: Record<string, unknown>}} [options] over Synapse's configuration
+ * @param {{config?: Record<string, unknown>}} [options] `config` overrides Synapse's configuration
  * @returns {Promise<{synapse: import("./synapse.mjs").Synapse, alice: object, admin: object, service: object, publicPorts: number[],
  *   stop: () => Promise<void>}>} `alice` is an ordinary user, `service` the edge's account
  */
@@ -35,18 +35,18 @@ export async function startHome({ config } = {}) {
 }
 
 /**
- * Cloakroom in front of a homeserver.
+ * Starts Cloakroom in front of a homeserver.
  *
  * @param {Awaited<ReturnType<typeof startHome>>} home
- * @param {{shape?: string, vars?: Record<string, string | null>, persistTo?: string}} [options] `vars` over those of wrangler.toml
- * @returns {Promise<Site>} with an empty cache unless `persistTo` is that of an earlier one
+ * @param {{shape?: string, vars?: Record<string, string | null>, persistTo?: string}} [options] `vars` override those of wrangler.toml
+ * @returns {Promise<Site>} with an empty cache, unless `persistTo` is that of an earlier site
  */
 export async function startSite(home, { shape = SHAPES[0], vars, persistTo } = {}) {
   const meter = await startMeter(home.synapse.url);
   const shared = { HOMESERVER_URL: meter.url, SERVER_NAME: home.synapse.serverName, ...vars };
   const secrets = { HOMESERVER_TOKEN: home.service.token };
   const port = home.publicPorts?.pop();
-  // As two Workers only the edge has the service account: the origin has no use for it.
+  // With two Workers, only the edge needs the service account.
   const worker =
     shape === SHAPES[1]
       ? await startOriginAndEdge({ vars: shared, edgeOnly: { secrets }, persistTo, port })
@@ -54,17 +54,17 @@ export async function startSite(home, { shape = SHAPES[0], vars, persistTo } = {
   return new Site(home, meter, worker);
 }
 
-/** `/_matrix/client/v1/media/download/…` of a media URI; `query` is an object, or a string from `optIn`. */
+/** Returns `/_matrix/client/v1/media/download/…` for a media URI; `query` is an object, or a string from `optIn`. */
 export function downloadPath(mxc, query) {
   return mediaPath("client/v1/media/download", mxc, query);
 }
 
-/** The same for a thumbnail: `query` holds width and height. */
+/** Returns the same for a thumbnail: `query` has width and height. */
 export function thumbnailPath(mxc, query) {
   return mediaPath("client/v1/media/thumbnail", mxc, query);
 }
 
-/** The same for the legacy endpoint, which authorises nobody. */
+/** Returns the same for the legacy endpoint, which does not authorise. */
 export function legacyPath(mxc, query, version = "v3") {
   return mediaPath(`media/${version}/download`, mxc, query);
 }
@@ -84,7 +84,7 @@ export class Site {
     this.worker = worker;
   }
 
-  /** Uploads through Cloakroom, as clients do. @returns {Promise<string>} the media URI */
+  /** Uploads through Cloakroom, as clients do. @returns {Promise<string>} the mxc URI */
   async upload(bytes, { type = "application/octet-stream", filename } = {}) {
     const query = filename === undefined ? "" : `?${new URLSearchParams({ filename })}`;
     const path = `/_matrix/media/v3/upload${query}`;
@@ -93,13 +93,13 @@ export class Site {
     return (await response.json()).content_uri;
   }
 
-  /** A request to the homeserver's host, as Alice unless told otherwise; `token: null` is nobody. Follows no redirect. */
+  /** Sends a request to the homeserver's host, as Alice by default; `token: null` sends none. Follows no redirect. */
   fetch(path, { token = this.home.alice.token, headers = {}, ...options } = {}) {
     const authorization = token === null ? {} : { Authorization: `Bearer ${token}` };
     return fetch(this.worker.origin + path, { redirect: "manual", headers: { ...authorization, ...headers }, ...options });
   }
 
-  /** The same with the path exactly as it is: no dot segment resolved, nothing encoded. Status and Matrix error only. */
+  /** Sends the path exactly as written, without resolving dot segments or encoding. Returns status and Matrix error only. */
   async fetchRaw(path, { token = this.home.alice.token, method = "GET" } = {}) {
     const headers = { Host: `localhost:${this.worker.port}`, ...(token && { Authorization: `Bearer ${token}` }) };
     const request = sendRequest({ host: "127.0.0.1", port: this.worker.port, method, path, headers, agent: false });
@@ -113,7 +113,7 @@ export class Site {
    * Logs in by password, as a client does.
    *
    * @param {{userId: string, password: string}} user
-   * @returns {Promise<{token: string, base: string | undefined}>} `base` is the homeserver's address in the answer
+   * @returns {Promise<{token: string, base: string | undefined}>} `base` is the homeserver's address in the response
    */
   async login({ userId, password }) {
     const body = JSON.stringify({ type: "m.login.password", identifier: { type: "m.id.user", user: userId }, password });
@@ -123,18 +123,17 @@ export class Site {
     return { token: secret(access_token, "access token"), base: well_known?.["m.homeserver"].base_url };
   }
 
-  /** Opts in and reads the answer; fails where the media came instead. */
+  /** Opts in and reads the answer; fails if it gets plain media instead. */
   async answer(path, { delivery = "json", verbatim, ...options } = {}) {
     const separator = path.includes("?") ? "&" : "?";
     const response = await this.fetch(path + separator + optIn(delivery, { verbatim }).slice(1), options);
     const answer = await readAnswer(response, { edge: this.worker.edge });
-    if (!answer) throw new Error(`opted in to ${delivery}, but no answer came: ${response.status} ${(await response.text()).slice(0, 200)}`);
+    if (!answer) throw new Error(`opted in to ${delivery}, but got no answer: ${response.status} ${(await response.text()).slice(0, 200)}`);
     return answer;
   }
 
   /**
-   * Waits until the cache holds the object: a download of it is then one conditional question and nothing else. Resets the meter unless told to
-   * keep it.
+   * Waits until the object is cached, so that a download of it costs only one conditional HEAD. Resets the meter unless told to keep it.
    */
   async held(path, { keepMeter = false } = {}) {
     const look = async () => {
@@ -148,10 +147,10 @@ export class Site {
     if (!keepMeter) this.meter.reset();
   }
 
-  /** Waits until the homeserver has nothing left to answer, a fill for example. */
+  /** Waits until the homeserver has responded to all requests, for example those of a fill. */
   settled() {
     const idle = () => this.meter.requests.every(({ done }) => done);
-    return this.worker.running.until("the homeserver to have answered everything", idle, HELD_LIMIT_MS);
+    return this.worker.running.until("the homeserver to respond to all requests", idle, HELD_LIMIT_MS);
   }
 
   async stop() {
@@ -168,7 +167,7 @@ function parseErrcode(text) {
   }
 }
 
-/** Makes a token known to the search for secrets and returns it: for tokens that never worked. */
+/** Returns an invalid token, registered for the search for secrets. */
 export function badToken(name = "bad") {
   return secret(`syt_${name}_${"x".repeat(20)}`, "access token");
 }

@@ -1,15 +1,15 @@
-// What the kernel holds of the TCP connections of this machine: bytes that one side has sent and the other has not read yet. With it a
-// test can tell what a process between two sockets keeps to itself. Linux only.
+// Reads how many bytes the kernel buffers for the TCP connections of this machine: sent by one side, not yet read by the other. With this
+// number, a test can tell how much a process between two sockets buffers. Linux only.
 
 import { existsSync, readFileSync } from "node:fs";
 
 const TABLES = ["/proc/net/tcp", "/proc/net/tcp6"];
 
-/** Whether this machine can tell. */
+/** Whether this machine has this information. */
 export const CAN_TELL = existsSync(TABLES[0]);
 
 /**
- * Bytes on their way between two ports of this machine, in either direction: sent and not yet received, or received and not yet read.
+ * Returns the bytes in transit between two ports of this machine, in both directions: sent but not received, or received but not read.
  *
  * @param {number} one
  * @param {number} other

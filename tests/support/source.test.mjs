@@ -1,4 +1,4 @@
-// scripts/check-source.mjs finds what a folder of src/ must not use, and names file and line.
+// scripts/check-source.mjs finds forbidden uses in each folder of src/, with file and line.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -10,7 +10,13 @@ const FORBIDDEN = {
   "src/edge/open.rs": ["use crate::origin::authorise::relay;", "pub use super::origin;"],
   "src/objects/plan.rs": ["use crate::edge::respond;", "let x = crate::origin::y();"],
   "src/edge/tests.rs": ["use crate::origin;"],
-  "src/policy/lookup.rs": ["use worker::Fetch;", "#[wasm_bindgen]", "let url = \"http://x\"; js_sys::Date::now();", "use tokio::time;", "use reqwest::Client;"],
+  "src/policy/lookup.rs": [
+    "use worker::Fetch;",
+    "#[wasm_bindgen]",
+    'let url = "http://x"; js_sys::Date::now();',
+    "use tokio::time;",
+    "use reqwest::Client;",
+  ],
   "src/lib.rs": ["use crate::{edge, origin};"],
   "src/client/request.rs": ["let size: u64 = text.parse().ok()?;", "text.parse::<u16>()", "text.parse::<std::primitive::u8>()"],
   "src/bin/cloakroom/args.rs": ["text.parse::<usize>()"],
@@ -27,9 +33,9 @@ const ALLOWED = {
   "src/protocol/range.rs": ["#[cfg(test)]", "mod tests {", '    "5".parse::<u64>().unwrap()'],
 };
 
-describe("what a folder may use", () => {
+describe("the source check", () => {
   for (const [path, lines] of Object.entries(FORBIDDEN)) {
-    it(`${path} is refused what it must not use, at its line`, () => {
+    it(`finds forbidden uses in ${path}, with their line`, () => {
       for (const line of lines) {
         const found = violations(path, `//! A file.\n\n${line}\n`);
         assert.equal(found.length, 1, line);
@@ -38,7 +44,7 @@ describe("what a folder may use", () => {
     });
   }
 
-  it("finds nothing else", () => {
+  it("accepts everything else", () => {
     for (const [path, lines] of Object.entries(ALLOWED)) assert.deepEqual(violations(path, lines.join("\n")), [], path);
   });
 });

@@ -1,4 +1,4 @@
-// A real Synapse: SQLite, a folder of its own, no federation unless asked for, rate limits out of the way.
+// A real Synapse with SQLite and a separate folder, without rate limits, and by default without federation.
 
 import { createHmac, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -8,21 +8,21 @@ import { join } from "node:path";
 import { freePort, run, start, tempDir } from "./process.mjs";
 import { secret } from "./secrets.mjs";
 
-// The same as in scripts/lib.sh, which installs it.
+// Must equal the version in scripts/lib.sh, which scripts/setup installs.
 const SYNAPSE_VERSION = "1.163.2";
 const CACHE_DIR = process.env.CLOAKROOM_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "cloakroom");
 
-/** The Python with Synapse and matrix-nio in it. */
+/** The Python that has Synapse and matrix-nio. */
 export const PYTHON = join(CACHE_DIR, `synapse-${SYNAPSE_VERSION}/bin/python`);
 
 const UNLIMITED = { per_second: 10_000, burst_count: 10_000 };
 
 /**
  * @param {object} [options]
- * @param {string} [options.serverName] default `localhost`; must be fit for a path of mxc URIs
- * @param {string} [options.publicUrl] `public_baseurl`: where clients reach it. A login answer tells them so; without it the answer has no address
- * @param {Record<string, unknown>} [options.config] over the generated homeserver.yaml, key by key
- * @returns {Promise<Synapse>} answering, after about five seconds
+ * @param {string} [options.serverName] default `localhost`; must be valid in mxc URIs
+ * @param {string} [options.publicUrl] `public_baseurl`: the address for clients, which a login response contains; without it, the response has none
+ * @param {Record<string, unknown>} [options.config] overrides the generated homeserver.yaml, key by key
+ * @returns {Promise<Synapse>} ready, after about five seconds
  */
 export async function startSynapse({ serverName = "localhost", publicUrl, config = {} } = {}) {
   if (!existsSync(PYTHON)) throw new Error(`Synapse ${SYNAPSE_VERSION} is not installed: run scripts/setup --synapse`);
@@ -32,7 +32,7 @@ export async function startSynapse({ serverName = "localhost", publicUrl, config
   const registrationSecret = secret(randomBytes(24).toString("base64url"), "registration secret");
   const configPath = join(folder, "homeserver.yaml");
   const logConfigPath = join(folder, "log.yaml");
-  // JSON is YAML.
+  // JSON is valid YAML.
   writeFileSync(logConfigPath, JSON.stringify(logConfig()));
   const generated = homeserverConfig({ serverName, publicUrl, port, folder, logConfigPath, registrationSecret });
   writeConfig(configPath, { ...generated, ...config });
@@ -65,10 +65,10 @@ export class Synapse {
   constructor(running, { serverName, url, port, folder, configPath, registrationSecret }) {
     this.running = running;
     this.serverName = serverName;
-    /** Its own address, with nothing in front. */
+    /** Its direct address, with nothing in front. */
     this.url = url;
     this.port = port;
-    /** Configuration, database and media store. */
+    /** The folder with configuration, database and media store. */
     this.folder = folder;
     this.#configPath = configPath;
     this.#registrationSecret = registrationSecret;
@@ -95,36 +95,36 @@ export class Synapse {
     return account(await this.#json("POST", "/_matrix/client/v3/register?kind=guest", { body: {} }));
   }
 
-  /** Logs a token out: from now on it is unknown. */
+  /** Logs a token out, which makes it unknown. */
   async logout(token) {
     await this.#json("POST", "/_matrix/client/v3/logout", { token, body: {} });
   }
 
   /**
-   * Uploads media, straight to Synapse.
+   * Uploads media directly to Synapse.
    *
    * @param {string} token
    * @param {Uint8Array | string} bytes
-   * @param {{type?: string, filename?: string}} [options] without a type the header is left out
+   * @param {{type?: string, filename?: string}} [options] without a type, the header is omitted
    * @returns {Promise<{mxc: string, mediaId: string}>}
    */
   async upload(token, bytes, { type, filename } = {}) {
     const query = filename === undefined ? "" : `?${new URLSearchParams({ filename })}`;
     const { content_uri } = await this.#json("POST", `/_matrix/media/v3/upload${query}`, {
       token,
-      // A Buffer, since fetch gives strings a type of its own.
+      // A Buffer, because fetch adds a Content-Type to strings.
       raw: Buffer.from(bytes),
       headers: type === undefined ? {} : { "Content-Type": type },
     });
     return { mxc: content_uri, mediaId: content_uri.split("/").at(-1) };
   }
 
-  /** Quarantines media, as an admin: from now on it is 404 for everybody. */
+  /** Quarantines media as an admin, which makes them 404 for everybody. */
   async quarantine(adminToken, mediaId) {
     await this.#json("POST", `/_synapse/admin/v1/media/quarantine/${this.serverName}/${mediaId}`, { token: adminToken, body: {} });
   }
 
-  /** Starts it anew, at the same address and with all that it holds, as after an edit of its configuration. */
+  /** Restarts it at the same address with the same data, as after a change to its configuration. */
   async restart(config) {
     await this.stop();
     writeConfig(this.#configPath, { ...JSON.parse(readFileSync(this.#configPath, "utf8")), ...config });
@@ -161,7 +161,7 @@ function homeserverConfig({ serverName, publicUrl, port, folder, logConfigPath, 
         port,
         bind_addresses: ["127.0.0.1"],
         type: "http",
-        // As behind any reverse proxy: the client's address is what X-Forwarded-For says.
+        // As behind any reverse proxy, X-Forwarded-For gives the client's address.
         x_forwarded: true,
         resources: [{ names: ["client", "federation"], compress: false }],
       },
@@ -177,7 +177,7 @@ function homeserverConfig({ serverName, publicUrl, port, folder, logConfigPath, 
     max_pending_media_uploads: 10_000,
     allow_guest_access: true,
     registration_shared_secret: registrationSecret,
-    // The weakest hash that bcrypt knows: passwords here protect nothing.
+    // The weakest bcrypt hash, because these passwords protect nothing.
     bcrypt_rounds: 4,
     trusted_key_servers: [],
     federation_domain_whitelist: [],

@@ -1,6 +1,6 @@
-// TLS on loopback: a certificate authority for one test, and an HTTPS server that relays or answers by itself.
+// TLS on loopback: a certificate authority for one test, and an HTTPS server that relays requests or responds itself.
 //
-// Needs `openssl` (3.0 or later): Node uses certificates but cannot sign them.
+// It needs `openssl` (3.0 or later): Node uses certificates but cannot sign them.
 
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -12,14 +12,14 @@ import { pipeline } from "node:stream";
 import { run, tempDir } from "./process.mjs";
 
 const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-// Certificates outlive a test run and no more.
+// Certificates are valid a little longer than a test run.
 const VALID_DAYS = "2";
 
 /**
- * A certificate authority and one server certificate signed by it.
+ * Creates a certificate authority and a server certificate signed by it.
  *
- * `caFile` is what to trust: Synapse by `federation_custom_ca_list: [caFile]`, a Worker's own fetches by `startWorker({ caFile })`,
- * `httpsGet` below by `ca`.
+ * To trust it, give `caFile` to Synapse (`federation_custom_ca_list: [caFile]`) and to a Worker (`startWorker({ caFile })`), and `ca` to
+ * `httpsGet` below.
  *
  * @param {string[]} [names] host names and IPv4 addresses of the certificate
  * @returns {Promise<{caFile: string, ca: Buffer, cert: Buffer, key: Buffer}>}
@@ -43,7 +43,7 @@ async function openssl(...args) {
   if (code !== 0) throw new Error(`openssl ${args[0]} failed:\n${stderr}`);
 }
 
-/** An HTTPS server on 127.0.0.1 that remembers what it was asked. */
+/** An HTTPS server on 127.0.0.1 that remembers its requests. */
 export class TlsServer {
   #server;
 
@@ -68,13 +68,13 @@ export class TlsServer {
     await once(this.#server, "listening");
     this.#server.unref();
     this.port = this.#server.address().port;
-    /** A Matrix server name with an explicit port that leads here. */
+    /** The Matrix server name of this server, with an explicit port. */
     this.serverName = `localhost:${this.port}`;
     this.url = `https://${this.serverName}`;
     return this;
   }
 
-  /** How many requests had this path, exactly or by pattern. */
+  /** Returns the number of requests for this path, exact or by pattern. */
   count(path) {
     return this.requests.filter((request) => (typeof path === "string" ? request.path === path : path.test(request.path))).length;
   }
@@ -86,7 +86,7 @@ export class TlsServer {
 }
 
 /**
- * An HTTPS server that answers by itself: a scripted peer.
+ * Starts an HTTPS server that responds itself: a scripted remote homeserver.
  *
  * @param {{cert: Buffer, key: Buffer}} certificates
  * @param {http.RequestListener} handler
@@ -97,13 +97,13 @@ export function tlsServer(certificates, handler) {
 }
 
 /**
- * TLS in front of plain HTTP on loopback, as a reverse proxy ends it: method, path, headers (`Host` too), body and status pass as they are;
- * nothing is followed, decoded or buffered, and a body that breaks off breaks off here too.
+ * Starts a reverse proxy that terminates TLS in front of plain HTTP on loopback. Method, path, headers (including `Host`), body and status pass
+ * unchanged. It follows, decodes and buffers nothing, and breaks off when the server behind it does.
  *
- * `route` is asked per request, so a server can be put behind a name that had to be known before it started.
+ * It calls `route` for each request, so a server may start after its name is known.
  *
  * @param {{cert: Buffer, key: Buffer}} certificates
- * @param {(path: string) => string | undefined} route the base URL (`http://127.0.0.1:8008`) for a path; undefined answers 502
+ * @param {(path: string) => string | undefined} route the base URL (`http://127.0.0.1:8008`) for a path; undefined gives 502
  * @returns {Promise<TlsServer>}
  */
 export function tlsProxy(certificates, route) {
@@ -128,7 +128,7 @@ function refuse(response, reason) {
 }
 
 /**
- * `GET` of an https URL on loopback. (Node's fetch takes no authority of one's own.) Redirects are not followed.
+ * Sends a `GET` to an https URL on loopback. (Node's fetch accepts no custom authority.) Does not follow redirects.
  *
  * @param {string} url
  * @param {{ca: Buffer, token?: string, headers?: Record<string, string>}} options

@@ -1,4 +1,4 @@
-// What follows a trap of the program, in the JavaScript of the platform. tests/edge/traps.test.mjs has the real Worker.
+// How the platform's JavaScript handles a trap of the program. tests/edge/traps.test.mjs tests the real Worker.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
@@ -15,7 +15,7 @@ import { drive, never, taskOf, turns } from "./fake-task.mjs";
 const trap = () => new WebAssembly.RuntimeError("unreachable");
 const RESTARTED = /^Error: the program was restarted$/;
 
-/** Counts restarts, and keeps what is logged of them out of the output. */
+/** Counts restarts, and keeps their log lines out of the output. */
 let restarts = 0;
 beforeEach(() => {
   restarts = 0;
@@ -27,7 +27,7 @@ beforeEach(() => {
 });
 afterEach(() => mock.restoreAll());
 
-test("a trap rejects its request, ends every task of the instance at once, and drops those that are idle", async () => {
+test("a trap rejects its request, ends every task of the instance at once, and drops idle tasks", async () => {
   dropIdleDrivers();
   const [idle, waiting, later] = [taskOf([]), taskOf([[never, 1000]]), taskOf([])];
   await drive(idle);
@@ -46,14 +46,14 @@ test("a trap rejects its request, ends every task of the instance at once, and d
   assert.deepEqual([waiting.came, begun.mock.callCount()], [[], 0], "nothing enters the old instance");
   assert.equal(idleDriver(), undefined);
   meet(error);
-  assert.equal(restarts, 1, "a trap is met once");
+  assert.equal(restarts, 1, "a trap is handled once");
   meet(new Error("an error"));
-  assert.equal(restarts, 1, "an error is no trap");
+  assert.equal(restarts, 1, "an error is not a trap");
   meet(trap());
-  assert.equal(restarts, 2, "one that only the runtime saw is a trap too");
+  assert.equal(restarts, 2, "an overflow that only the runtime saw is a trap too");
 });
 
-test("nothing that settles after a trap resumes a task of the old instance", async () => {
+test("a promise that settles after a trap does not resume a task of the old instance", async () => {
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
   try {
     let give;
@@ -71,45 +71,54 @@ test("nothing that settles after a trap resumes a task of the old instance", asy
   }
 });
 
-test("a stack that overflows is a trap; an error of the program's own is not", () => {
+test("a stack overflow is a trap; the program's own error is not", () => {
   const overflow = () => overflow();
   assert.throws(() => enter(overflow), RangeError);
   assert.equal(restarts, 1);
-  assert.throws(() => enter(() => { throw new Error("too much"); }), /too much/);
+  assert.throws(
+    () =>
+      enter(() => {
+        throw new Error("too much");
+      }),
+    /too much/,
+  );
   assert.equal(restarts, 1);
-  assert.equal(enter(() => 5), 5);
+  assert.equal(
+    enter(() => 5),
+    5,
+  );
 });
 
-test("what the garbage collector took costs no memory for ever", async () => {
+test("collected tasks do not use memory for ever", async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc");
   const refs = [];
-  const { WeakRef } = globalThis;
-  globalThis.WeakRef = class extends WeakRef {
+  const { WeakRef: Original } = globalThis;
+  globalThis.WeakRef = class extends Original {
     constructor(piece) {
       super(piece);
-      refs.push(new WeakRef(this));
+      refs.push(new Original(this));
     }
   };
   try {
     for (let count = 0; count < 1000; count++) endWithInstance({ abort() {} });
     await setImmediate();
     collect();
-    // The next ones sort them out.
+    // The next tasks clean them up.
     for (let count = 0; count < 1000; count++) endWithInstance({ abort() {} });
     await setImmediate();
     collect();
     const left = refs.slice(0, 1000).filter((ref) => ref.deref() !== undefined).length;
     assert.equal(left, 0);
   } finally {
-    globalThis.WeakRef = WeakRef;
+    globalThis.WeakRef = Original;
   }
 });
 
-/** 4 bytes in a buffer as long as those that streams share. */
+/** Returns 4 bytes in a buffer of the length that streams share. */
 const chunk = () => ({ value: new Uint8Array(new ArrayBuffer(256 * 1024), 0, 4) });
 
-/** A stream of the program's, from a source that gives 4 bytes when it is asked. */
+/** Returns a stream of the program, from a source that gives 4 bytes on each pull. */
 function streamOf({ push, read = async () => chunk() }) {
   const reader = { readAtLeast: read, cancel: mock.fn(async () => {}) };
   const end = mock.fn();
@@ -117,7 +126,7 @@ function streamOf({ push, read = async () => chunk() }) {
   return { stream, end, reader };
 }
 
-test("a trap in a body aborts it and restarts the program; too much from a source aborts it only", async () => {
+test("a trap in a body aborts it and restarts the program; too many bytes from a source only abort it", async () => {
   const error = trap();
   const trapped = streamOf({
     push: () => {
@@ -151,7 +160,7 @@ test("a trap aborts bodies that wait, for a client or for their source", async (
   for (const { end, reader } of [reading, idle]) assert.deepEqual([end.mock.callCount(), reader.cancel.mock.callCount()], [0, 1]);
 });
 
-test("a body whose chunk comes after a trap never enters the old instance", async () => {
+test("a chunk that arrives after a trap never enters the old instance", async () => {
   let give;
   const push = mock.fn((chunk) => chunk.slice());
   const { stream } = streamOf({ push, read: () => new Promise((resolve) => (give = resolve)) });
@@ -163,8 +172,8 @@ test("a body whose chunk comes after a trap never enters the old instance", asyn
   assert.equal(push.mock.callCount(), 0);
 });
 
-/** The program as `handlers` has it: `serve` begins tasks that wait for `wait`. */
-function programOf({ wait = Promise.resolve(), serve = () => {}, renew = () => {} } = {}) {
+/** The program as `handlers` sees it: `serve` starts tasks that wait for `wait`. */
+function programOf({ wait = Promise.resolve(), serve = (_request) => {}, renew = () => {} } = {}) {
   dropIdleDrivers();
   const program = { made: 0, renew: mock.fn(renew), state: { criticalError: false } };
   program.Task = class {
@@ -180,9 +189,16 @@ function programOf({ wait = Promise.resolve(), serve = () => {}, renew = () => {
   return program;
 }
 
+/**
+ * The handler of requests, which these tests call without the other arguments of the runtime.
+ *
+ * @returns {any}
+ */
+const fetchOf = (program) => handlers(program).fetch;
+
 test("requests share tasks, until a trap", async () => {
   const program = programOf();
-  const { fetch } = handlers(program);
+  const fetch = fetchOf(program);
   assert.deepEqual([await fetch("a"), await fetch("b"), program.made], ["a", "b", 1]);
   assert.deepEqual([await Promise.all([fetch("c"), fetch("d")]), program.made], [["c", "d"], 2]);
   program.state.criticalError = true;
@@ -190,14 +206,14 @@ test("requests share tasks, until a trap", async () => {
   assert.deepEqual([program.renew.mock.callCount(), program.state.criticalError, program.made], [1, false, 3]);
 });
 
-test("a trap before a task waits is met too", async () => {
+test("a trap before a task waits is handled too", async () => {
   let next;
   const program = programOf({
     serve: () => {
       if (next) throw next;
     },
   });
-  const { fetch } = handlers(program);
+  const fetch = fetchOf(program);
   next = trap();
   assert.throws(() => fetch("a"), next);
   next = undefined;
@@ -210,7 +226,7 @@ test("an instance that cannot be replaced is not entered; the next request tries
     if (full) throw new RangeError("out of memory");
   };
   const serve = mock.fn();
-  const { fetch } = handlers(programOf({ renew, serve }));
+  const fetch = fetchOf(programOf({ renew, serve }));
   assert.throws(() => restart(), /out of memory/);
   assert.throws(() => fetch("a"), /out of memory/);
   assert.equal(serve.mock.callCount(), 0);

@@ -1,4 +1,4 @@
-// What `startWorker` starts: wrangler.toml's own settings with a test's changes, over a copy of build/.
+// Prepares the Workers that `startWorker` starts: the settings of wrangler.toml with a test's changes, and a copy of build/.
 
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { secret } from "./secrets.mjs";
 const BUILD_DIR = join(ROOT, "build");
 
 /**
- * One Worker as it is to be started; the names are wrangler's.
+ * One Worker to start; the names are wrangler's.
  *
  * @typedef {object} Description
  * @property {string} name
@@ -22,24 +22,27 @@ const BUILD_DIR = join(ROOT, "build");
  * @property {{binding: string, service: string}[]} [services]
  */
 
-/** Copies build/, so that a rebuild does not reload a Worker under a test. Returns the copy's folder. */
+/** Copies build/, so that a rebuild does not reload a Worker during a test. Returns the copy's folder. */
 export function copyBuild(folder) {
-  if (!existsSync(join(BUILD_DIR, "index.js"))) throw new Error("there is no build/index.js: run scripts/build first");
+  if (!existsSync(join(BUILD_DIR, "index.js"))) throw new Error("build/index.js does not exist: run scripts/build first");
   const copy = join(folder, "build");
   cpSync(BUILD_DIR, copy, { recursive: true, filter: (path) => !path.includes("/build/.") });
   return copy;
 }
 
 /**
- * Cloakroom itself.
+ * Describes Cloakroom.
  *
  * @param {object} base an environment of wrangler.toml, from `readConfig`
  * @param {{build: string, port: number, vars?: Record<string, string | null>, secrets?: Record<string, string>}} options
  * @returns {Description}
  */
-export function cloakroom({ name, compatibility_date, compatibility_flags, kv_namespaces, services, vars: configured }, { build, port, vars, secrets = {} }) {
+export function cloakroom(
+  { name, compatibility_date, compatibility_flags, kv_namespaces, services, vars: configured },
+  { build, port, vars, secrets = {} },
+) {
   const all = { ...configured, EDGE_URL: `http://127.0.0.1:${port}`, ...vars };
-  // A bad value on purpose may be too short to search for.
+  // An intentionally bad value may be too short to search for.
   for (const [kind, value] of Object.entries(secrets)) if (value.length >= 8) secret(value, kind);
   return {
     name,
@@ -48,14 +51,14 @@ export function cloakroom({ name, compatibility_date, compatibility_flags, kv_na
     compatibility_flags,
     vars: Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null)),
     secrets,
-    // The same id is the same namespace, whatever the placeholder says.
+    // Workers with the same id share a namespace, so the placeholder does not matter.
     kv_namespaces: kv_namespaces.map(({ binding }) => ({ binding, id: binding })),
     services,
   };
 }
 
 /**
- * Stands for the platform's routing: Host 127.0.0.1 leads to the Worker `edge`, any other to `origin`.
+ * Describes a Worker that simulates the platform's routing: Host 127.0.0.1 leads to the Worker `edge`, any other to `origin`.
  *
  * @returns {Description}
  */
@@ -75,8 +78,8 @@ export function router(folder, { compatibility_date }) {
 }
 
 /**
- * Stands for a key store in which everything fails that is named: a Worker with the methods of a KV namespace, for a service binding of that
- * name. The rest of it works.
+ * Describes a key store in which the named operations fail and the others work. It is a Worker with the methods of a KV namespace, used through
+ * a service binding.
  *
  * @param {("get" | "put")[]} fails
  * @returns {Description}
@@ -106,7 +109,7 @@ export default class extends WorkerEntrypoint {
   return { name: "key-store", main, compatibility_date };
 }
 
-/** Writes a description as a configuration of wrangler, in a folder of its own; returns its path. Secrets go into a file beside it. */
+/** Writes a description as a wrangler configuration in a new folder; returns its path. Secrets go into a file beside it. */
 export function writeForWrangler(folder, { secrets = {}, ...config }) {
   const own = join(folder, config.name);
   mkdirSync(own, { recursive: true, mode: 0o700 });
@@ -116,7 +119,7 @@ export function writeForWrangler(folder, { secrets = {}, ...config }) {
     if (/['\n\r]/.test(value)) throw new Error(`${name} cannot be written to a .dev.vars file: it contains a quote or a line break`);
     return `${name}='${value}'\n`;
   });
-  // Written even when empty: then wrangler looks no further.
+  // Write the file even if it is empty, so that wrangler uses no other.
   writeFileSync(join(own, ".dev.vars"), lines.join(""), { mode: 0o600 });
   return path;
 }
@@ -128,7 +131,7 @@ export function writeForHost(folder, { port, state, workers }) {
   return path;
 }
 
-/** An environment of wrangler.toml, or its top level. wrangler needs a second to read it: once per content is enough. */
+/** Reads an environment of wrangler.toml, or its top level. wrangler needs a second for it, so each content is read once. */
 export async function readConfig(env) {
   const toml = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
   const cache = join(LOG_DIR, `wrangler-${env ?? "top"}.json`);

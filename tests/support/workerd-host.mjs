@@ -1,9 +1,9 @@
 // The child process of `startWorker({ direct: true })`: Workers on workerd with KV and cache, and nothing in front of them.
 //
-//   node tests/support/workerd-host.mjs FILE      the file holds {port, state, workers}, as worker.mjs writes it
+//   node tests/support/workerd-host.mjs FILE      FILE has {port, state, workers}, as worker.mjs writes it
 //
-// It is the same workerd, and the same simulator of KV and cache (Miniflare), that `wrangler dev` starts. The first Worker answers on
-// 127.0.0.1:port. All levels of the Workers' console go to stdout. Runs until it is ended.
+// `wrangler dev` starts the same workerd and the same simulator of KV and cache (Miniflare). The first Worker listens on 127.0.0.1:port. All
+// levels of the Workers' console go to stdout. It runs until it is stopped.
 
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -13,7 +13,7 @@ import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
 const { port, state, workers } = JSON.parse(readFileSync(process.argv[2], "utf8"));
 
 const options = {
-  // The simulator's own entry, which nobody asks.
+  // The simulator's entry, which is not used.
   host: "127.0.0.1",
   port: 0,
   cf: false,
@@ -35,7 +35,7 @@ const options = {
 const miniflare = new Miniflare(convertV4MiniflareOptions(options));
 await miniflare.ready;
 
-// What scripts/build makes: one module of JavaScript, and the WebAssembly that it imports.
+// The output of scripts/build: one JavaScript module, and the WebAssembly that it imports.
 function modulesOf(main) {
   const code = readFileSync(main, "utf8");
   const wasm = [...code.matchAll(/from\s*"\.\/([\w.]+\.wasm)"/g)].map(([, name]) => name);

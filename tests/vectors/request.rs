@@ -1,13 +1,13 @@
 //! Vectors of requests: identifiers, paths, opting in, ranges (`cases-request.mjs`).
 
 use cloakroom::protocol::{
-    Endpoint, MediaRequest, MxcUri, OptIn, OptInKind, Query, Requested, Route, SessionId, SessionOptIn,
+    Endpoint, MediaRequest, MxcUri, OptIn, OptInKind, PlainReason, Query, Requested, Route, SessionId, SessionOptIn,
     Variant,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Outcome, header_map, with_some};
+use super::{Outcome, header_map, specification, with_some};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,6 +79,16 @@ pub fn opt_in(input: &OptInInput) -> Outcome {
         }
     };
     ("opted_in", output)
+}
+
+/// Checks that the specification lists the reasons that this crate gives, in their order, and no others.
+pub fn reasons_are_listed() -> Result<(), String> {
+    let text = specification()?;
+    let rows = text.lines().skip_while(|line| !line.starts_with("| reason | why |")).skip(2);
+    let words = rows.map_while(|row| row.strip_prefix("| `")?.split_once('`'));
+    let listed: Vec<&str> = words.map(|(word, _)| word).collect();
+    let given = PlainReason::ALL.map(PlainReason::as_str);
+    if listed == given { Ok(()) } else { Err(format!("listed are {listed:?}, given {given:?}")) }
 }
 
 #[derive(Deserialize)]

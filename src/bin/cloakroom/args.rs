@@ -13,7 +13,7 @@ use cloakroom::protocol::{
 
 use super::failure::Failure;
 
-/// Download Matrix media by encrypted links
+/// Download Matrix media through encrypted links
 #[derive(Debug, Parser)]
 #[command(name = "cloakroom", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
@@ -40,84 +40,84 @@ const EXAMPLES: &str = "\
 Examples:
   export CLOAKROOM_HOMESERVER=https://matrix.example.org
   cloakroom get --token-file ~/.config/cloakroom/token mxc://example.org/AbCdEf
-      Save it here, under the name that its sender gave it.
+      Save the file in this folder, under the name that its sender chose.
   cloakroom get mxc://example.org/AbCdEf -o picture.png
-      With the access token in the environment variable CLOAKROOM_TOKEN.
+      Read the access token from the environment variable CLOAKROOM_TOKEN.
   cloakroom get mxc://example.org/AbCdEf -o - | mpv -
-      Decrypt to standard output.
+      Write the decrypted media to standard output.
   cloakroom get mxc://example.org/AbCdEf --range 0-1023 -o head.bin
-      The first KiB only.";
+      Download the first KiB only.";
 
 const TOKEN_FILE: &str =
-    "File that holds the access token [default: the environment variable CLOAKROOM_TOKEN]";
+    "Read the access token from this file [default: the environment variable CLOAKROOM_TOKEN]";
 
 const EXIT_CODES: &str = "\
-The access token comes from --token-file or from the environment variable CLOAKROOM_TOKEN, never
-from the command line, where other users can read it. It is sent to the homeserver and to nobody
-else. The media arrive complete or not at all: they are saved under a temporary name first.
+The access token comes from --token-file or the environment variable CLOAKROOM_TOKEN, never from
+the command line, where other users can read it. Only the homeserver receives it. A file appears
+under its name when it is complete; until then it has a temporary name.
 
-Requests go through the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names, except to the hosts
-in NO_PROXY. Requests to this machine (localhost, 127.0.0.1, [::1]) never do.
+Requests go through the proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, except to the hosts in
+NO_PROXY and to this machine (localhost, 127.0.0.1, [::1]).
 
-Encrypted delivery is confidential only, not authenticated; TLS carries integrity. Attachments of
-encrypted rooms come as they are stored: their keys are in their events, not in this protocol.
+Encrypted delivery provides confidentiality only; TLS provides integrity. Attachments of encrypted
+rooms are saved as ciphertext: their keys are in the room's events.
 
 Exit codes:
-  0    saved
-  2    usage: an option, the token file or the range is not as it should be
-  3    the homeserver refused (401, 403 and other 4xx)
-  4    no such media, or not uploaded yet
-  5    network: nobody there, a stall, a server error (5xx), too many requests (429)
-  6    protocol violation: an answer that was not asked for, a key that does not fit
-  7    cut off, or another object than the one that was promised
-  8    local file error; the file exists already
-  130  interrupted (129: the terminal was closed, 143: terminated)
-  141  nobody reads standard output any more, as in: cloakroom get ... -o - | head -c 10";
+  0    the media were saved
+  2    usage error: invalid option, access token or range
+  3    the homeserver refused the request (401, 403 and other 4xx)
+  4    the media do not exist, or are not uploaded yet
+  5    network error: unreachable server, stall, server error (5xx), too many requests (429)
+  6    protocol violation, such as an answer that was not asked for or a key that does not fit
+  7    the download was cut off, or is not the promised object
+  8    a file cannot be written, or already exists
+  130  interrupted (129: terminal closed, 143: terminated)
+  141  the reader closed standard output, as in: cloakroom get ... -o - | head -c 10";
 
 /// Download media: ask the homeserver, follow the link, decrypt while saving
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub struct GetArgs {
-    /// The media: mxc://<server name>/<media id>
+    /// Media to download: mxc://<server name>/<media id>
     #[arg(value_name = "MXC_URI", value_parser = MxcUri::parse)]
     pub media: MxcUri,
 
     #[command(flatten)]
     pub account: Account,
 
-    /// File or folder to save to, - for standard output [default: the media's own name, here]
+    /// Save to this file or folder, or - for standard output [default: the sender's file name]
     #[arg(short, long, value_name = "PATH")]
     pub output: Option<PathBuf>,
 
-    /// Overwrite an existing file; write to a terminal
+    /// Overwrite an existing file, or write media to a terminal
     #[arg(short, long)]
     pub force: bool,
 
-    /// Only these bytes: START-END (both included), START- or -SUFFIX
+    /// Download only these bytes: START-END (inclusive), START-, or -COUNT for the last ones
     #[arg(long, allow_hyphen_values = true, requires = "output")]
     pub range: Option<RangeRequest>,
 
-    /// A thumbnail of about this many pixels instead of the original
+    /// Download a thumbnail of about this size in pixels instead of the original
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size)]
     pub thumbnail: Option<(u32, u32)>,
 
-    /// How the thumbnail is made to fit
+    /// Fit the thumbnail to its size by cropping or scaling
     #[arg(long, requires = "thumbnail", value_parser = method_parser())]
     pub method: Option<ThumbnailMethod>,
 
-    /// How the homeserver is asked for link and key
+    /// Ask the homeserver for the link and key by this delivery
     #[arg(long, default_value = "redirect", value_parser = delivery_parser())]
     pub delivery: Delivery,
 
-    /// The media are ciphertext already (an encrypted room's attachment): accept them as stored
+    /// Accept media that are already ciphertext (attachments of encrypted rooms) as stored
     #[arg(long)]
     pub verbatim: bool,
 
-    /// Do not ask for encrypted delivery: download from the homeserver
+    /// Download plain media: do not ask for encrypted delivery
     #[arg(long, conflicts_with_all = ["delivery", "verbatim"])]
     pub plain: bool,
 
-    /// Give up when nothing arrives for so long; there is no limit on the whole
+    /// Abort after this many seconds without data (no overall limit)
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
     pub stall_timeout: Duration,
 
@@ -129,39 +129,39 @@ const LINK_EXAMPLES: &str = "\
 Examples:
   export CLOAKROOM_HOMESERVER=https://matrix.example.org
   cloakroom link mxc://example.org/AbCdEf
-      With the access token in the environment variable CLOAKROOM_TOKEN.
+      Read the access token from the environment variable CLOAKROOM_TOKEN.
   cloakroom link mxc://example.org/AbCdEf | xclip
-      The link and nothing else: all that is said about it goes to standard error.";
+      Copy the link. Only the link goes to standard output; messages go to standard error.";
 
 const LINK_EXIT_CODES: &str = "\
-The link is the media's address on your homeserver's legacy endpoint, which asks for no account. It
-is printed only if it works: if the homeserver's policy (m.media.unauthenticated) is not against it,
-and the media came when they were asked for without the access token. A policy can change.
+The link is the media's URL on your homeserver's legacy endpoint, which needs no account. It is
+printed only if it works: the homeserver's policy (m.media.unauthenticated) must not forbid it, and
+a request without the access token must get the media. The policy can change later.
 
 Exit codes:
-  0    a link was printed, and works
-  2    usage: an option or the token file is not as it should be
-  3    the homeserver refused (401, 403 and other 4xx)
-  4    no such media, or not uploaded yet
-  5    network: nobody there, a stall, a server error (5xx), too many requests (429)
-  6    protocol violation: the homeserver does not say who you are
-  8    standard output could not be written
-  9    no link works without an account: a policy or the homeserver itself is against it
-  130  interrupted (129: the terminal was closed, 143: terminated)
-  141  nobody reads standard output any more";
+  0    a link that works was printed
+  2    usage error: invalid option or access token
+  3    the homeserver refused the request (401, 403 and other 4xx)
+  4    the media do not exist, or are not uploaded yet
+  5    network error: unreachable server, stall, server error (5xx), too many requests (429)
+  6    protocol violation, such as a homeserver that does not say who you are
+  8    standard output cannot be written
+  9    no link works without an account: a policy or the homeserver forbids it
+  130  interrupted (129: terminal closed, 143: terminated)
+  141  the reader closed standard output";
 
-/// Print a link that works without an account, or say why there is none
+/// Print a link that works without an account, or explain why none does
 #[derive(Debug, Args)]
 #[command(after_help = LINK_EXAMPLES, after_long_help = format!("{LINK_EXAMPLES}\n\n{LINK_EXIT_CODES}"))]
 pub struct LinkArgs {
-    /// The media: mxc://<server name>/<media id>
+    /// Media to link to: mxc://<server name>/<media id>
     #[arg(value_name = "MXC_URI", value_parser = MxcUri::parse)]
     pub media: MxcUri,
 
     #[command(flatten)]
     pub account: Account,
 
-    /// Give up when nothing arrives for so long
+    /// Abort after this many seconds without data
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
     pub stall_timeout: Duration,
 
@@ -172,7 +172,7 @@ pub struct LinkArgs {
 /// Who asks whom.
 #[derive(Debug, Args)]
 pub struct Account {
-    /// Your homeserver: the one that the access token is from
+    /// URL of your homeserver, which issued the access token
     #[arg(long, value_name = "URL", env = "CLOAKROOM_HOMESERVER", hide_env_values = true)]
     #[arg(value_parser = HomeserverUrl::parse)]
     homeserver: Option<HomeserverUrl>,
@@ -185,20 +185,20 @@ pub struct Account {
 impl Account {
     /// Returns the homeserver, which the user must give as an option or in the environment.
     pub fn homeserver(&self) -> Result<HomeserverUrl, Failure> {
-        let hint = "give --homeserver https://matrix.example.org, or set CLOAKROOM_HOMESERVER: your own \
-                    homeserver, not the one in the mxc URI";
-        self.homeserver.clone().ok_or_else(|| Failure::usage("no homeserver", hint))
+        let hint = "name your own homeserver, not the one in the mxc URI: --homeserver \
+                    https://matrix.example.org, or CLOAKROOM_HOMESERVER";
+        self.homeserver.clone().ok_or_else(|| Failure::usage("no homeserver given", hint))
     }
 }
 
 /// How much is said on standard error.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct Talk {
-    /// Say nothing but errors
+    /// Print only errors
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Say what is asked of whom, and why
+    /// Print each request and the reason for it
     #[arg(short, long)]
     pub verbose: bool,
 }
@@ -218,12 +218,13 @@ impl GetArgs {
             object: Object { server_name, media_id, variant },
             opt_in: (!self.plain).then_some(opt_in),
             range: self.range.clone(),
+            size_bytes: None,
         }
     }
 }
 
 fn parse_size(text: &str) -> Result<(u32, u32), &'static str> {
-    let expected = "expected WIDTHxHEIGHT in pixels: 320x240";
+    let expected = "expected WIDTHxHEIGHT in pixels, for example 320x240";
     let (width, height) = text.split_once('x').ok_or(expected)?;
     let pixels = |text: &str| decimal::<u32>(text).filter(|pixels| *pixels > 0).ok_or(expected);
     Ok((pixels(width)?, pixels(height)?))
@@ -231,7 +232,9 @@ fn parse_size(text: &str) -> Result<(u32, u32), &'static str> {
 
 fn parse_seconds(text: &str) -> Result<Duration, &'static str> {
     let seconds = decimal::<u32>(text).filter(|seconds| *seconds > 0);
-    seconds.map(|seconds| Duration::from_secs(seconds.into())).ok_or("expected whole seconds, at least 1")
+    seconds
+        .map(|seconds| Duration::from_secs(seconds.into()))
+        .ok_or("expected a whole number of seconds, at least 1")
 }
 
 fn delivery_parser() -> impl clap::builder::TypedValueParser<Value = Delivery> {

@@ -35,13 +35,13 @@ pub enum Failure {
     #[error("cannot write {}: {folder}", .path.display())]
     NoFolder { path: PathBuf, folder: NoFolder },
     /// The reader of a pipe has closed it, as `head` does.
-    #[error("nobody reads {what} any more")]
+    #[error("the reader of {what} has closed it")]
     ReaderLeft { what: String },
     /// The target file exists.
-    #[error("{} exists already", .0.display())]
+    #[error("{} already exists", .0.display())]
     Exists(PathBuf),
     /// The homeserver does not return the user's id.
-    #[error("the homeserver knows the access token, but names no user for it")]
+    #[error("the homeserver accepted the access token but named no user")]
     Nobody,
     /// The media have no public link.
     #[error("no link to {media} works without an account: {why}")]
@@ -121,31 +121,43 @@ impl Failure {
             Self::Usage { hint, .. } => hint,
             Self::Client(ClientError::Homeserver(refusal)) => return refusal_hint(refusal),
             Self::Client(ClientError::Edge(status)) if status.is_server_error() => {
-                "try again, or go without the edge: --plain"
+                "try again, or use --plain to download without the edge"
             }
-            Self::Client(ClientError::Elsewhere(_)) => "try again: such addresses end after a while",
-            Self::Client(ClientError::Body(BodyError::RangeIgnored)) => "download the whole, without --range",
+            Self::Client(ClientError::Elsewhere { .. }) => "try again: redirects expire",
+            Self::Client(ClientError::Body(BodyError::RangeIgnored)) => {
+                "download the whole file: leave out --range"
+            }
+            Self::Client(ClientError::Body(BodyError::ShorterRange { sent, .. })) => {
+                let (first, last) = (sent.start(), sent.end() - 1);
+                return Some(format!(
+                    "download this part with --range {first}-{last}, then the rest, or the whole file without --range"
+                ));
+            }
+            Self::Client(
+                ClientError::TooManyRedirects(_) | ClientError::BadRedirect | ClientError::InsecureRedirect,
+            ) => "report it to the homeserver's administrator",
             Self::Client(error) => match error.class() {
-                Class::Changed => "what was received is not complete and not to be used: try again",
+                Class::Changed => "do not use what was received; try again",
                 Class::Violation => {
-                    "nothing was saved: tell whoever runs the homeserver; --plain goes without the edge"
+                    "nothing was saved; report it to the homeserver's administrator, or use --plain to download \
+                     without the edge"
                 }
                 _ => return None,
             },
-            Self::Unreachable { .. } => "check the address and the connection",
+            Self::Unreachable { .. } => "check the address and your network connection",
             Self::Proxy { .. } => {
-                "check the proxy, which HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names; NO_PROXY lists hosts to \
-                 reach without it"
+                "check the proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; list hosts to reach without it in \
+                 NO_PROXY"
             }
-            Self::Stalled { .. } => "try again; --stall-timeout allows longer pauses",
+            Self::Stalled { .. } => "try again, or allow longer pauses with --stall-timeout",
             Self::NoFolder { folder: NoFolder::Missing(_), .. } => {
-                "make the folder first, or name another place"
+                "create the folder first, or choose another path with --output"
             }
-            Self::NoFolder { folder: NoFolder::NotFolder(_), .. } => "--output names another place",
-            Self::Exists(_) => "--force overwrites it, --output names another",
-            Self::Nobody => "is this the client-server API of a Matrix homeserver?",
+            Self::NoFolder { folder: NoFolder::NotFolder(_), .. } => "choose another path with --output",
+            Self::Exists(_) => "overwrite it with --force, or choose another path with --output",
+            Self::Nobody => "check that the address is that of a Matrix homeserver's client-server API",
             Self::NoPublicLink { .. } => {
-                "share the mxc URI with people who have an account; to others send the file itself"
+                "share the mxc URI with people who have an account, and send the file itself to others"
             }
             Self::Local { .. } | Self::ReaderLeft { .. } | Self::Interrupted { .. } => return None,
         };
@@ -166,14 +178,16 @@ pub fn root_cause(error: &reqwest::Error) -> String {
 fn refusal_hint(refusal: &Refusal) -> Option<String> {
     let hint = match (refusal.errcode.as_str(), refusal.status.as_u16()) {
         ("M_UNKNOWN_TOKEN" | "M_MISSING_TOKEN", _) => {
-            "the access token is not valid, or no longer: log in again and store the new one"
+            "the access token is invalid or expired: log in again and store the new token"
         }
         ("M_UNRECOGNIZED", _) => {
-            "the homeserver does not know authenticated media (Matrix 1.11): is its address right?"
+            "the homeserver does not support authenticated media (Matrix 1.11): check its address"
         }
-        ("M_NOT_YET_UPLOADED", _) => "its sender has not uploaded it yet: try again later",
-        (_, 403) => "this account may not have these media",
-        (_, 404) => "check the mxc URI; the media may be deleted, or their homeserver cannot be reached",
+        ("M_NOT_YET_UPLOADED", _) => "the sender has not uploaded the media yet: try again later",
+        (_, 403) => "this account may not read these media",
+        (_, 404) => {
+            "check the mxc URI; the media may have been deleted, or their homeserver may be unreachable"
+        }
         (_, 429) => {
             let pause = refusal.retry_after_secs.map_or("a while".to_owned(), |secs| format!("{secs} s"));
             return Some(format!("too many requests: try again in {pause}"));

@@ -67,7 +67,7 @@ async fn save(incoming: Incoming, target: Target, args: &GetArgs, say: &Say) -> 
     let Media { mut body, content_type, content_disposition, delivered_by, plain_reason } = media;
     if let Some(reason) = plain_reason {
         let reason = safe_text(&reason, None, MAX_REASON_CHARS);
-        say.step(format_args!("the homeserver serves it without encryption: {reason}"));
+        say.step(format_args!("the homeserver sent the media unencrypted: {reason}"));
     }
     let name = safe_file_name(content_disposition.as_deref(), &args.media.media_id);
     let mut output = target.open(&name, args.force).await?;
@@ -79,9 +79,9 @@ async fn save(incoming: Incoming, target: Target, args: &GetArgs, say: &Say) -> 
     let place = output.finish().await?;
     let content_type = safe_text(&content_type, None, MAX_TYPE_CHARS);
     let by = match delivered_by {
-        DeliveredBy::Encrypted(alg) => format!("by an encrypted link ({})", alg.as_str()),
-        DeliveredBy::Verbatim => "by a link, as stored".to_owned(),
-        DeliveredBy::Plain => "from the homeserver, plain".to_owned(),
+        DeliveredBy::Encrypted(alg) => format!("via an encrypted link ({})", alg.as_str()),
+        DeliveredBy::Verbatim => "via a link, as stored".to_owned(),
+        DeliveredBy::Plain => format!("plain, from {party}"),
     };
     say.note(format_args!("{place}: {bytes} bytes, {content_type}, {by}"));
     Ok(())

@@ -2,8 +2,8 @@
 
 use std::io::Write as _;
 
+use cloakroom::client::HomeserverUrl;
 use cloakroom::client::public_link::{PublicLink, assess, locality};
-use cloakroom::client::{ClientError, HomeserverUrl};
 use cloakroom::policy::Locality;
 use cloakroom::protocol::{AccessToken, MxcUri, Object, Variant};
 use http::StatusCode;
@@ -29,9 +29,9 @@ pub async fn link(args: LinkArgs, say: &Say) -> Result<(), Failure> {
     let link = homeserver.join(&object.legacy_path());
     writeln!(std::io::stdout(), "{link}").map_err(|error| Failure::write("standard output", error))?;
     say.note(if promised {
-        "works without an account, as the homeserver's policy says"
+        "works without an account: the homeserver's policy promises it"
     } else {
-        "works without an account now; the homeserver does not promise that it will tomorrow"
+        "works without an account now; the homeserver does not promise that it will keep working"
     });
     Ok(())
 }
@@ -64,7 +64,7 @@ async fn whose(
     say: &Say,
 ) -> Result<Locality, Failure> {
     say.step("asking the homeserver who you are");
-    let whoami = user.get(&homeserver.join(WHOAMI)).await?.map_err(ClientError::Homeserver)?;
+    let whoami = user.get(&homeserver.join(WHOAMI)).await??;
     locality(&whoami, &object.server_name).ok_or(Failure::Nobody)
 }
 
@@ -77,23 +77,23 @@ async fn media_config(
 ) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     say.step("asking the homeserver for its policy");
     let url = homeserver.join(CONFIG);
-    let refusal = match user.get(&url).await? {
+    let refused = match user.get(&url).await? {
         Ok(config) => return Ok(Some(config)),
-        Err(refusal) => refusal,
+        Err(refused) => refused,
     };
-    match refusal.status {
+    match refused.status() {
         StatusCode::NOT_FOUND => {}
         StatusCode::FORBIDDEN => {
-            say.step(format_args!("refused ({refusal}): asking without an account"));
+            say.step(format_args!("asking without an account: {refused}"));
             match user.anonymous().get(&url).await? {
                 Ok(config) => return Ok(Some(config)),
-                Err(refusal) if passes(refusal.status) => return Err(ClientError::Homeserver(refusal).into()),
+                Err(refused) if passes(refused.status()) => return Err(refused.into()),
                 Err(_) => {}
             }
         }
-        _ => return Err(ClientError::Homeserver(refusal).into()),
+        _ => return Err(refused.into()),
     }
-    say.step(format_args!("the homeserver tells this account no policy: {refusal}"));
+    say.step(format_args!("this account cannot read the homeserver's policy: {refused}"));
     Ok(None)
 }
 
@@ -112,14 +112,13 @@ async fn is_served(
 ) -> Result<bool, Failure> {
     let anonymous = user.anonymous();
     say.step("asking for the media without an account");
-    let Err(refusal) = anonymous.serves(&homeserver.join(&object.legacy_path())).await? else {
+    let Err(refused) = anonymous.serves(&homeserver.join(&object.legacy_path())).await? else {
         return Ok(true);
     };
-    if passes(refusal.status) {
-        return Err(ClientError::Homeserver(refusal).into());
+    if passes(refused.status()) {
+        return Err(refused.into());
     }
-    say.step(format_args!("refused ({refusal}): asking for them with an account"));
-    let with_account = user.serves(&homeserver.join(&object.client_path())).await?;
-    with_account.map_err(ClientError::Homeserver)?;
+    say.step(format_args!("asking for the media with your account: {refused}"));
+    user.serves(&homeserver.join(&object.client_path())).await??;
     Ok(false)
 }

@@ -58,7 +58,7 @@ impl Network {
             if origin.as_ref().is_some_and(WebOrigin::is_loopback) { &self.local } else { &self.remote };
         let proxy = origin.as_ref().and_then(|origin| self.proxy_to(origin));
         if let Some(proxy) = proxy.as_ref().filter(|proxy| !proxy.name.starts_with("http")) {
-            return Err(proxy.failure(party, "only http and https proxies are known".to_owned()));
+            return Err(proxy.failure(party, "only http and https proxies are supported".to_owned()));
         }
         let sent = client.request(method, url).headers(headers).send().await;
         let response = sent.map_err(|error| match &proxy {
@@ -70,7 +70,7 @@ impl Network {
         match proxy {
             // Without TLS, a proxy's error cannot be distinguished from a server's.
             Some(proxy) if !proxy.is_tunnel && is_proxy_error(response.status()) => {
-                Err(proxy.failure(party, format!("the answer is {}", response.status().as_u16())))
+                Err(proxy.failure(party, format!("it returned {}", response.status().as_u16())))
             }
             _ => Ok(response),
         }
@@ -113,7 +113,7 @@ fn is_proxy_error(status: StatusCode) -> bool {
 fn explained(cause: String) -> String {
     match cause.strip_prefix("tunnel error: ") {
         Some("proxy authorization required") => "the proxy asks for a user name and password".to_owned(),
-        Some("unsuccessful") => "the proxy does not connect to it".to_owned(),
+        Some("unsuccessful") => "the proxy did not open a connection".to_owned(),
         _ => cause,
     }
 }

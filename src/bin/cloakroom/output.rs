@@ -147,8 +147,11 @@ async fn open_device(path: PathBuf, force: bool) -> Result<Output, Failure> {
 
 fn refuse_terminal(is_terminal: bool, label: &str, force: bool) -> Result<(), Failure> {
     if is_terminal && !force {
-        let what = format!("{label} is a terminal, which media would garble");
-        return Err(Failure::usage(what, "redirect it, name a file with --output, or insist with --force"));
+        let what = format!("{label} is a terminal, and media would garble it");
+        return Err(Failure::usage(
+            what,
+            "redirect it, choose a file with --output, or write there anyway with --force",
+        ));
     }
     Ok(())
 }

@@ -38,11 +38,13 @@ impl NoToken {
     /// Returns a hint for the user.
     fn hint(self) -> &'static str {
         match self {
-            Self::Quotes => "remove the quotes: the token stands there alone",
-            Self::Bearer => "remove that word: the token stands there alone",
-            Self::Json => "keep the value of \"access_token\", without quotes",
-            Self::NotText => "save it as plain text in UTF-8, with the token and nothing else",
-            Self::Empty | Self::TooLong | Self::NotOneWord => "it must hold the token and nothing else",
+            Self::Quotes => "remove the quotes: store only the token there",
+            Self::Bearer => "remove everything before the token",
+            Self::Json => "keep only the value of \"access_token\", without quotes",
+            Self::NotText => "save only the token, as plain text in UTF-8",
+            Self::Empty | Self::TooLong | Self::NotOneWord => {
+                "store the access token there, and nothing else"
+            }
         }
     }
 }
@@ -55,8 +57,8 @@ pub fn read(file: Option<&Path>, say: &Say) -> Result<AccessToken, Failure> {
         None => (read_variable(), format!("the environment variable {VARIABLE}")),
     };
     if file.is_none() && bytes.trim_ascii().is_empty() {
-        let hint = "put it into a file that only you can read and give --token-file, or set CLOAKROOM_TOKEN";
-        return Err(Failure::usage("no access token", hint));
+        let hint = "save it in a file that only you can read and pass --token-file, or set CLOAKROOM_TOKEN";
+        return Err(Failure::usage("no access token given", hint));
     }
     let token = parse(&bytes)
         .map_err(|why| Failure::usage(format!("{place} does not hold an access token: {why}"), why.hint()))?;
@@ -106,7 +108,7 @@ fn read_variable() -> Zeroizing<Vec<u8>> {
 fn read_file(path: &Path, say: &Say) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let cannot = |error: std::io::Error| {
         let what = format!("cannot read the token file {}: {error}", path.display());
-        Failure::usage(what, "it is a text file that holds the access token and nothing else")
+        Failure::usage(what, "--token-file names a text file that holds only the access token")
     };
     let file = File::open(path).map_err(cannot)?;
     warn_if_others_can_read(&file, path, say);
@@ -125,7 +127,7 @@ fn warn_if_others_can_read(file: &File, path: &Path, say: &Say) {
     };
     if file.metadata().is_ok_and(open) {
         let path = path.display();
-        say.note(format_args!("warning: other users may read the access token: chmod 600 {path}"));
+        say.note(format_args!("warning: other users can read the access token; run: chmod 600 {path}"));
     }
 }
 

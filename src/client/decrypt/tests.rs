@@ -32,9 +32,10 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     headers
 }
 
-/// Returns the headers of the edge: `pairs` and the sealed metadata.
+/// Returns the headers of the edge: the mark, `pairs` and the sealed metadata.
 fn edge(pairs: &[(&'static str, &str)]) -> HeaderMap {
     let mut headers = headers(pairs);
+    headers.insert(header::LINK, "encrypted".parse().unwrap());
     headers.insert(header::METADATA, Metadata::seal(&metadata().to_json(), &key()).unwrap());
     headers
 }
@@ -85,11 +86,13 @@ fn the_range_is_cut_out_of_a_200() {
 fn an_empty_object_is_whole_for_every_range() {
     let empty = Metadata { size: 0, ..metadata() };
     let sealed = Metadata::seal(&empty.to_json(), &key()).unwrap();
-    let encrypted: HeaderMap = [(header::METADATA, sealed)].into_iter().collect();
+    let mut encrypted = edge(&[]);
+    encrypted.insert(header::METADATA, sealed);
+    let verbatim = headers(&[("org-matrix-msc4097-link", "verbatim")]);
     for range in [None, Some("0-"), Some("-5"), Some("0-0"), Some("7-9")] {
         let range: Option<RangeRequest> = range.map(|range| range.parse().unwrap());
         let link = Body::encrypted(StatusCode::OK, &encrypted, &key(), &empty, range.as_ref());
-        let stored = Body::verbatim(StatusCode::OK, &headers(&[]), &empty, range.as_ref());
+        let stored = Body::verbatim(StatusCode::OK, &verbatim, &empty, range.as_ref());
         let plain = headers(&[("content-length", "0")]);
         let plain = Body::plain(StatusCode::OK, &plain, range.as_ref());
         for mut body in [link.unwrap(), stored.unwrap(), plain.unwrap()] {
@@ -113,7 +116,8 @@ fn nothing_is_released_unless_the_metadata_matches() {
         (Some(sealed(&metadata(), &Key::chacha20([8; 32]))), BodyError::Metadata(MetadataError::WrongKey)),
         (Some(sealed(&other, &key())), BodyError::OtherMetadata),
     ] {
-        let mut headers = headers(&[("content-length", "1000")]);
+        let mut headers = edge(&[("content-length", "1000")]);
+        headers.remove(header::METADATA);
         headers.extend(value.map(|value| (header::METADATA, value)));
         assert_eq!(open(200, &headers, None).unwrap_err(), expected);
     }
@@ -127,9 +131,10 @@ fn sealed_metadata_must_not_come_twice() {
 }
 
 #[test]
-fn a_mark_must_name_the_promised_kind() {
+fn a_link_is_marked_with_the_promised_kind() {
     let marked = |kinds: &[&str]| {
         let mut headers = edge(&[("content-length", "1000")]);
+        headers.remove(header::LINK);
         for kind in kinds {
             headers.append(header::LINK, kind.parse().unwrap());
         }
@@ -137,8 +142,16 @@ fn a_mark_must_name_the_promised_kind() {
     };
     assert!(open(200, &marked(&["encrypted"]), None).is_ok());
     let stored = |headers| Body::verbatim(StatusCode::OK, &headers, &metadata(), None);
-    assert!(stored(marked(&["verbatim"])).is_ok() && stored(marked(&[])).is_ok());
-    for kinds in [&["plain"][..], &["Encrypted"], &[""], &["encrypted", "plain"], &["encrypted, encrypted"]] {
+    assert!(stored(marked(&["verbatim"])).is_ok());
+    for kinds in [
+        &[][..],
+        &["plain"],
+        &["Encrypted"],
+        &[""],
+        &["encrypted", "encrypted"],
+        &["verbatim", "verbatim"],
+        &["encrypted, encrypted"],
+    ] {
         let error = open(200, &marked(kinds), None).unwrap_err();
         assert_eq!(error, BodyError::OtherLink { promised: "encrypted" }, "{kinds:?}");
         let error = stored(marked(kinds)).unwrap_err();
@@ -171,6 +184,23 @@ fn wrong_lengths_and_ranges_are_refused() {
 }
 
 #[test]
+fn a_homeserver_may_send_less_of_a_range_than_was_asked_for() {
+    let plain = |content_range, asked: &str| {
+        let asked = asked.parse().unwrap();
+        Body::plain(StatusCode::PARTIAL_CONTENT, &headers(&[("content-range", content_range)]), Some(&asked))
+    };
+    let asked = ByteRange::new(10, 30).unwrap();
+    let error = plain("bytes 10-19/1000", "10-29").unwrap_err();
+    assert_eq!(error, BodyError::ShorterRange { sent: ByteRange::new(10, 20).unwrap(), asked });
+    let said = "the server offers only the bytes 10-19 of the requested bytes 10-29";
+    assert_eq!(error.to_string(), said);
+    assert_eq!(plain("bytes 10-29/1000", "10-29").unwrap().length(), Some(20));
+    for other in ["bytes 9-29/1000", "bytes 11-29/1000", "bytes 10-30/1000", "bytes 40-49/1000"] {
+        assert_eq!(plain(other, "10-29").unwrap_err(), BodyError::OtherRange, "{other}");
+    }
+}
+
+#[test]
 fn too_few_and_too_many_bytes() {
     let truncated = |got_bytes| Err(BodyError::Truncated { got_bytes, promised_bytes: Some(SIZE) });
     let mut body = open(200, &edge(&[]), None).unwrap();
@@ -184,8 +214,8 @@ fn too_few_and_too_many_bytes() {
 #[test]
 fn an_object_beyond_the_keystream_is_refused() {
     let huge = Metadata { size: KEYSTREAM_BYTES, ..metadata() };
-    let headers: HeaderMap =
-        [(header::METADATA, Metadata::seal(&huge.to_json(), &key()).unwrap())].into_iter().collect();
+    let mut headers = edge(&[]);
+    headers.insert(header::METADATA, Metadata::seal(&huge.to_json(), &key()).unwrap());
     assert_eq!(
         Body::encrypted(StatusCode::OK, &headers, &key(), &huge, None).unwrap_err(),
         BodyError::TooLong { size_bytes: KEYSTREAM_BYTES }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::cipher::Key;
 use crate::client::{Class, Credential};
-use crate::protocol::{Metadata, MxcUri, Protection, Thumbnail, ThumbnailMethod, Variant};
+use crate::protocol::{Delivery, Metadata, MxcUri, Protection, Thumbnail, ThumbnailMethod, Variant, header};
 
 const HOMESERVER: &str = "https://hs.example";
 const EDGE: &str = "https://m.example";
@@ -37,9 +37,14 @@ fn marked(delivery: &str) -> Vec<(&'static str, String)> {
     vec![("org-matrix-msc4097-answer", delivery.to_owned())]
 }
 
+/// The headers of a link with a key.
 fn sealed() -> Vec<(&'static str, String)> {
-    let sealed = Metadata::seal(&metadata().to_json(), &key()).unwrap();
-    vec![("org-matrix-msc4097-metadata", sealed.to_str().unwrap().to_owned())]
+    sealed_about(&metadata())
+}
+
+fn sealed_about(metadata: &Metadata) -> Vec<(&'static str, String)> {
+    let sealed = Metadata::seal(&metadata.to_json(), &key()).unwrap().to_str().unwrap().to_owned();
+    vec![("org-matrix-msc4097-link", "encrypted".to_owned()), ("org-matrix-msc4097-metadata", sealed)]
 }
 
 fn to(location: &str) -> Vec<(&'static str, String)> {
@@ -49,7 +54,8 @@ fn to(location: &str) -> Vec<(&'static str, String)> {
 fn download(opt_in: impl Into<Option<OptIn>>, range: Option<&str>) -> DownloadRequest {
     let MxcUri { server_name, media_id } = MxcUri::parse("mxc://a.example/AbC").unwrap();
     let object = Object { server_name, media_id, variant: Variant::Original };
-    DownloadRequest { object, opt_in: opt_in.into(), range: range.map(|range| range.parse().unwrap()) }
+    let range = range.map(|range| range.parse().unwrap());
+    DownloadRequest { object, opt_in: opt_in.into(), range, size_bytes: None }
 }
 
 fn by(delivery: Delivery) -> OptIn {
@@ -289,11 +295,48 @@ fn after_a_foreign_link_the_config_is_read_again_once() {
 }
 
 #[test]
+fn a_download_gets_two_answers_at_most() {
+    let (gone, foreign) =
+        (answer_json('a', Some(key())), answer_json('b', Some(key())).replace(EDGE, "https://new.example"));
+    let (requests, end) = play_opted_in(&[
+        (307, marked("redirect"), &gone),
+        (404, vec![], ""),
+        (307, marked("redirect"), &foreign),
+        (200, vec![], ""),
+    ]);
+    assert_eq!(end.unwrap().delivered_by, DeliveredBy::Plain);
+    assert_eq!(requests[3], format!("token {MEDIA}"));
+}
+
+#[test]
+fn objects_that_get_no_link_are_asked_for_plainly() {
+    let config = CONFIG.replace("}}", r#","min_size":100,"max_size":200}}"#);
+    for (size_bytes, reason) in [
+        (Some(99), Some("asking for plain media: the homeserver gives no links to objects below 100 bytes")),
+        (Some(201), Some("asking for plain media: the homeserver gives no links to objects above 200 bytes")),
+        (Some(100), None),
+        (Some(200), None),
+        (None, None),
+    ] {
+        let download = DownloadRequest { size_bytes, ..download(by(Delivery::Json), None) };
+        let asked = start(HomeserverUrl::parse(HOMESERVER).unwrap(), download);
+        let NextStep::Read(document) = asked.receive(StatusCode::OK, &HeaderMap::new()).unwrap() else {
+            panic!()
+        };
+        let asked = document.read(config.as_bytes()).unwrap();
+        assert_eq!(asked.request().url().contains("delivery=json"), reason.is_none(), "{size_bytes:?}");
+        let reason = reason.unwrap_or("asking for encrypted delivery");
+        assert_eq!(asked.reason().to_string(), reason);
+    }
+}
+
+#[test]
 fn verbatim_accepts_a_link_without_a_key() {
     let opt_in = OptIn { verbatim: true, ..by(Delivery::Json) };
     let answer = answer_json('a', None);
     let replies = |length: &str| {
-        let length = vec![("content-length", length.to_owned())];
+        let length =
+            vec![("org-matrix-msc4097-link", "verbatim".to_owned()), ("content-length", length.to_owned())];
         [(200, vec![], CONFIG), (200, marked("json"), answer.as_str()), (200, length, "")]
     };
     let (requests, end) = play(download(opt_in, None), &replies("100"));
@@ -339,7 +382,7 @@ fn the_homeservers_errors_are_returned() {
     let error = failure(&[(429, vec![("retry-after", "7".to_owned())], body)]);
     let ClientError::Homeserver(refusal) = &error else { panic!("{error:?}") };
     assert_eq!((refusal.errcode.as_str(), refusal.retry_after_secs), ("M_LIMIT_EXCEEDED", Some(7)));
-    assert_eq!(error.to_string(), "the homeserver answered 429 M_LIMIT_EXCEEDED: Too many");
+    assert_eq!(error.to_string(), "the homeserver returned 429 M_LIMIT_EXCEEDED: Too many");
 }
 
 #[test]
@@ -368,7 +411,7 @@ fn refused_redirects() {
     for location in ["http://hs.example/", "http://s3.example/"] {
         assert_eq!(failure(&[(307, to(location), "")]), ClientError::InsecureRedirect, "{location}");
     }
-    for location in ["", "x", "//s3.example/", "ftp://s3.example/", "https://me@s3.example/"] {
+    for location in ["ftp://s3.example/", "https://me@s3.example/", "https://", "//"] {
         assert_eq!(failure(&[(307, to(location), "")]), ClientError::BadRedirect, "{location}");
     }
     assert_eq!(failure(&[(307, vec![], "")]), ClientError::BadRedirect);
@@ -379,7 +422,8 @@ fn refused_redirects() {
     assert!(play_opted_in(&arrived).1.is_ok());
     // An error of a foreign server never counts as the homeserver's.
     let error = failure(&[away, (403, vec![], r#"{"errcode":"M_UNKNOWN_TOKEN"}"#)]);
-    assert_eq!(error, ClientError::Elsewhere(StatusCode::FORBIDDEN));
+    let origin = WebOrigin::of("https://s3.example/").unwrap();
+    assert_eq!(error, ClientError::Elsewhere { origin, status: StatusCode::FORBIDDEN });
 }
 
 #[test]
@@ -421,13 +465,11 @@ fn after_a_416_for_empty_media_the_client_asks_without_range() {
     let protection = Protection::Encrypted(key());
     let answer =
         Answer { url, protection, expires_ts: 1, expires_in_ms: None, metadata: about.clone() }.to_json();
-    let sealed = Metadata::seal(&about.to_json(), &key()).unwrap().to_str().unwrap().to_owned();
-    let sealed = vec![("org-matrix-msc4097-metadata", sealed)];
     let replies = [
         (200, vec![], CONFIG),
         (307, marked("redirect"), answer.as_str()),
         (416, vec![], ""),
-        (200, sealed, ""),
+        (200, sealed_about(&about), ""),
     ];
     let (requests, end) = play(download(by(Delivery::Redirect), Some("-5")), &replies);
     assert_eq!(end.unwrap().body.length(), Some(0));
@@ -464,7 +506,7 @@ fn reasons_are_readable_and_debug_shows_no_link() {
     let NextStep::Send(again) = linked.receive(StatusCode::NOT_FOUND, &HeaderMap::new()).unwrap() else {
         panic!()
     };
-    assert_eq!(again.reason().to_string(), "asking for a new answer: the link gave 404");
+    assert_eq!(again.reason().to_string(), "asking for a new answer: the link returned 404");
     let shown = format!("{:?}", again.request());
     insta::assert_snapshot!(shown, @r#"Request { party: Homeserver, range: None, .. }"#);
 }

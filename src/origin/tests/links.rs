@@ -32,7 +32,7 @@ fn an_opted_in_client_gets_an_answer_and_the_homeserver_sends_no_bytes() {
         let answer = parse_answer(&read(reply).unwrap());
         assert_eq!(location.is_some(), delivery == "redirect");
         assert!(location.is_none_or(|location| location == *answer.url));
-        assert_eq!(answer.expires_ts, 1_000_000 + 300_000);
+        assert_eq!((answer.expires_ts, answer.expires_in_ms), (1_000_000 + 300_000, Some(300_000)));
 
         let (token, record) = fakes.only_grant().unwrap();
         assert!(answer.url.ends_with(&token));

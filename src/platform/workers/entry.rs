@@ -30,7 +30,7 @@ thread_local! {
 async fn serve(request: web_sys::Request, env: worker::Env, context: Context) -> Result<Response, JsValue> {
     // `fetch` resolves dot segments, so we must decide by the URL without them.
     let Ok(line) = glue::request_line(&request) else {
-        let error = MatrixError::new(StatusCode::BAD_REQUEST, "M_UNKNOWN", "The URL is not valid");
+        let error = MatrixError::new(StatusCode::BAD_REQUEST, "M_UNKNOWN", "Invalid URL");
         // The host is unknown, so it may be the edge's, which has the stricter rules.
         return response::send(None, dispatch::finish(Reply::error(&error), Host::Edge, &Method::GET)).await;
     };

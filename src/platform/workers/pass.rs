@@ -28,7 +28,7 @@ pub(super) async fn through(
     match response.status() {
         // 101 is an upgrade, whose socket is part of the response object.
         101 | 200..600 => without_marks(response).map_err(|_| unreachable()),
-        odd => Err(bad_gateway(&format!("the homeserver answered with the status {odd}, which is none"))),
+        odd => Err(bad_gateway(&format!("the homeserver sent the invalid status {odd}"))),
     }
 }
 

@@ -2,13 +2,23 @@
 
 import { endWithInstance, enter } from "./instance.js";
 
-/** Returns the promise itself. Its rejection no longer counts as unhandled. */
+/**
+ * Returns the promise itself. Its rejection no longer counts as unhandled.
+ *
+ * @template T
+ * @param {Promise<T>} promise
+ */
 export function handled(promise) {
   promise.catch(() => {});
   return promise;
 }
 
-/** Reads a stream of at most `limit` bytes. Returns undefined if the stream is longer. */
+/**
+ * Reads a stream of at most `limit` bytes. Returns undefined if the stream is longer.
+ *
+ * @param {ReadableStream<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer>[]} stream
+ * @param {number} limit
+ */
 export async function readAtMost(stream, limit) {
   const chunks = [];
   let length = 0;
@@ -24,7 +34,11 @@ export async function readAtMost(stream, limit) {
 const FIRST_READ_BYTES = 16 * 1024;
 const READ_BYTES = 256 * 1024;
 
-/** Buffers that no stream is reading into. They are plain memory, so the streams of an isolate can share them. */
+/**
+ * Buffers that no stream is reading into. They are plain memory, so the streams of an isolate can share them.
+ *
+ * @type {ArrayBuffer[]}
+ */
 const idleBuffers = [];
 const MAX_IDLE_BUFFERS = 4;
 
@@ -37,18 +51,27 @@ const MAX_IDLE_BUFFERS = 4;
  *
  * With a `cipher`, `push` may return a part of the chunk itself, which the cipher then encrypts. `misalignment` is the number of bytes by which the
  * source starts after the start of a block of that cipher. All reads but the first then start with a block.
+ *
+ * @param {ReadableStream<Uint8Array>} source
+ * @param {number} length
+ * @param {(chunk: Uint8Array) => Uint8Array<ArrayBuffer>} push
+ * @param {(reason: string | undefined) => void} end
+ * @param {import("./aes_ctr.js").AesCtr} [cipher]
+ * @param {number} [misalignment]
  */
 export function bodyStream(source, length, push, end, cipher, misalignment = 0) {
   const reader = source.getReader({ mode: "byob" });
   let left = length;
   let readBytes = FIRST_READ_BYTES - misalignment;
+  /** @type {Uint8Array<ArrayBuffer> | undefined} */
   let sent;
   let ended = false;
 
   // A trap in another request must not touch this request's streams. It rejects a promise, whose reaction runs in this request.
-  const { promise: aborted, reject } = Promise.withResolvers();
+  const { promise: aborted, reject } = /** @type {PromiseWithResolvers<never>} */ (Promise.withResolvers());
   const life = {
     aborted: false,
+    /** @param {Error} error */
     abort(error) {
       life.aborted = true;
       reject(error);
@@ -56,6 +79,7 @@ export function bodyStream(source, length, push, end, cipher, misalignment = 0) 
   };
   endWithInstance(life);
 
+  /** @param {string | undefined} reason */
   const finish = (reason) => {
     ended = true;
     if (!life.aborted) enter(() => end(reason));
@@ -66,9 +90,13 @@ export function bodyStream(source, length, push, end, cipher, misalignment = 0) 
     const buffer = idleBuffers.pop() ?? new ArrayBuffer(READ_BYTES);
     const { value } = await reader.readAtLeast(readBytes, new Uint8Array(buffer, 0, readBytes));
     readBytes = READ_BYTES;
-    return value?.byteLength > 0 ? value : undefined;
+    return value?.byteLength ? value : undefined;
   };
 
+  /**
+   * @param {ReadableStreamDefaultController} controller
+   * @param {unknown} reason
+   */
   const fail = async (controller, reason) => {
     if (ended) return; // the client has left: its cancel made the read fail
     finish(String(reason));
@@ -76,6 +104,7 @@ export function bodyStream(source, length, push, end, cipher, misalignment = 0) 
     await reader.cancel(reason).catch(() => {});
   };
 
+  /** @param {ReadableStreamDefaultController} controller */
   const pull = async (controller) => {
     // The runtime asks for the next chunk when it is done with the last one, whose memory we free now instead of at a later garbage collection.
     // If the runtime still needed that chunk, the response would be short and be aborted.

@@ -14,15 +14,27 @@ let sweepAt = 64;
 
 let replace = () => {};
 let broken = false;
-/** The trap that caused the last restart. */
+/**
+ * The trap that caused the last restart.
+ *
+ * @type {unknown}
+ */
 let met;
 
-/** Sets the function that replaces the present instance by a new one. */
+/**
+ * Sets the function that replaces the present instance by a new one.
+ *
+ * @param {() => void} how
+ */
 export function replaceBy(how) {
   replace = how;
 }
 
-/** Aborts `piece` when the present instance ends. `abort` may run within another request, so it may settle promises and nothing else. */
+/**
+ * Aborts `piece` when the present instance ends. `abort` may run within another request, so it may settle promises and nothing else.
+ *
+ * @param {{abort: (error: Error) => void}} piece
+ */
 export function endWithInstance(piece) {
   if (work.size >= sweepAt) {
     for (const held of work) if (held.deref() === undefined) work.delete(held);
@@ -31,7 +43,11 @@ export function endWithInstance(piece) {
   work.add(new WeakRef(piece));
 }
 
-/** Ends all work of the present instance and replaces it by a new one. `trap` is the error that broke the old one, if known. */
+/**
+ * Ends all work of the present instance and replaces it by a new one. `trap` is the error that broke the old one, if known.
+ *
+ * @param {unknown} [trap]
+ */
 export function restart(trap) {
   met = trap;
   const pieces = [...work];
@@ -45,7 +61,11 @@ export function restart(trap) {
   console.warn('{"event":"program_restarted"}');
 }
 
-/** Restarts the program if `error` is a trap that has not caused a restart yet. */
+/**
+ * Restarts the program if `error` is a trap that has not caused a restart yet.
+ *
+ * @param {unknown} error
+ */
 export function meet(error) {
   if (error instanceof WebAssembly.RuntimeError && error !== met) restart(error);
 }
@@ -58,6 +78,10 @@ export function ensureInstance() {
 /**
  * Calls a function of the program and restarts the program if it traps. A RangeError counts as a trap: it means a stack overflow or
  * exhausted memory, and it interrupts the program's functions in the middle. Rethrows every error.
+ *
+ * @template T
+ * @param {() => T} call
+ * @returns {T}
  */
 export function enter(call) {
   try {

@@ -13,6 +13,10 @@ export class Pump {
   #writer;
   #buffer = new ArrayBuffer(READ_BYTES);
 
+  /**
+   * @param {ReadableStream<Uint8Array>} source
+   * @param {WritableStream<Uint8Array>} sink
+   */
   constructor(source, sink) {
     this.#reader = source.getReader({ mode: "byob" });
     this.#writer = sink.getWriter();
@@ -23,7 +27,7 @@ export class Pump {
   /** Copies a chunk. Resolves to false at the end of the source. */
   async step() {
     const { value } = await this.#reader.readAtLeast(STEP_BYTES, new Uint8Array(this.#buffer));
-    if (!(value?.byteLength > 0)) {
+    if (!value?.byteLength) {
       await this.#writer.close();
       return false;
     }
@@ -32,7 +36,11 @@ export class Pump {
     return true;
   }
 
-  /** Aborts both streams. */
+  /**
+   * Aborts both streams.
+   *
+   * @param {unknown} reason
+   */
   abort(reason) {
     this.#reader.cancel(reason).catch(() => {});
     this.#writer.abort(reason).catch(() => {});

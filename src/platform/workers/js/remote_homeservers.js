@@ -3,6 +3,11 @@ import { readAtMost } from "./body.js";
 /**
  * Fetches a short document from an untrusted server. Returns undefined unless the whole response arrives within `timeoutMs` and has at most `limit`
  * bytes.
+ *
+ * @param {string} url
+ * @param {RequestInit} init
+ * @param {number} timeoutMs
+ * @param {number} limit
  */
 export async function fetchDocument(url, init, timeoutMs, limit) {
   const controller = new AbortController();
@@ -19,7 +24,11 @@ export async function fetchDocument(url, init, timeoutMs, limit) {
   }
 }
 
-/** Resolves after `ms` milliseconds. */
+/**
+ * Resolves after `ms` milliseconds.
+ *
+ * @param {number} ms
+ */
 export function sleep(ms) {
   return new Promise((done) => setTimeout(done, ms));
 }
