@@ -176,7 +176,24 @@ function optIns() {
     input: { query: query(parameters) },
     output: { plain: "not-supported" },
   });
+  /** The client has a session. */
+  const session = (name, comment, parameters, alg, id) => ({
+    kind: "opt-in",
+    name,
+    comment,
+    expect: "opted_in",
+    input: { query: query(`p.delivery=session&${parameters}`) },
+    output: { delivery: "session", alg, session: id },
+  });
+  const id = "A".repeat(60);
   return [
+    session("session", "a redirect without an answer", `p.session=${id}&p.alg=a256ctr`, "a256ctr", id),
+    session("session-default-alg", "chacha20 where none is named", `p.session=${id}`, "chacha20", id),
+    session("session-without-id", "no session, which is stale", "p.alg=a256ctr", "a256ctr", null),
+    session("session-malformed-id", "a malformed id is a stale session", "p.session=x&p.alg=a256ctr", "a256ctr", null),
+    session("session-verbatim", "verbatim means nothing with a session", `p.session=${id}&p.alg=a256ctr&p.verbatim=true`, "a256ctr", id),
+    plainly("session-two-algs", "no answer could name the algorithm", `p.delivery=session&p.session=${id}&p.alg=a256ctr,chacha20`),
+    plainly("session-twice", "given twice, and which one is meant is open", `p.delivery=session&p.session=${id}&p.session=${id}`),
     yes("redirect", "the algorithm is chacha20 where none is named", "p.delivery=redirect", "redirect"),
     yes("json", "the other delivery", "p.delivery=json&p.alg=chacha20", "json"),
     yes("unknown-alg-first", "the first algorithm that the origin knows", "p.delivery=json&p.alg=future,chacha20", "json"),

@@ -111,12 +111,30 @@ export function seal(key, json, alg = "chacha20") {
   return base64url(xor(key, "metadata", 0, padded, alg));
 }
 
+/**
+ * HKDF-SHA256.
+ *
+ * @param {Uint8Array} secret
+ * @param {string} salt
+ * @param {string | Uint8Array} info
+ * @param {number} length in bytes
+ */
 const derive = (secret, salt, info, length) => Buffer.from(hkdfSync("sha256", secret, salt, info, length));
 
-/** The key of the link whose redirect token has this name. */
+/**
+ * The key of the link whose redirect token has this name.
+ *
+ * @param {Uint8Array} secret
+ * @param {string} name
+ * @param {string} alg
+ */
 export const sessionKey = (secret, name, alg) => derive(secret, name, `org.matrix.msc4097/object/${alg}`, 32);
 
-/** The id of a session, for an access token: 45 bytes. */
+/**
+ * The id of a session, for an access token: 45 bytes.
+ *
+ * @param {{ master: Uint8Array, token: string, expires_ts: number, random: Uint8Array, version?: number }} session
+ */
 export function sessionId({ master, token, expires_ts, random, version = 1 }) {
   const expiry = Buffer.alloc(8);
   expiry.writeBigUInt64BE(BigInt(expires_ts));
@@ -127,5 +145,10 @@ export function sessionId({ master, token, expires_ts, random, version = 1 }) {
   return Buffer.concat([head, hmac.digest().subarray(0, 16)]);
 }
 
-/** The secret of the session with this id. */
+/**
+ * The secret of the session with this id.
+ *
+ * @param {Uint8Array} master
+ * @param {Uint8Array} id
+ */
 export const sessionSecret = (master, id) => derive(master, "", Buffer.concat([Buffer.from("org.matrix.msc4097/session"), id]), 32);

@@ -4,12 +4,13 @@
 use http::StatusCode;
 use serde_json::{Map, Value};
 
+use super::opt_in::{ClientOptIn, ClientSession, How, OptedIn};
 use crate::cipher::KEYSTREAM_BYTES;
-use crate::protocol::{OptIn, PREFIX, WebOrigin};
+use crate::protocol::{PREFIX, WebOrigin};
 
 /// The member `org.matrix.msc4097` of `GET /_matrix/client/v1/media/config`:
 /// `{"deliveries": ["redirect", "json"], "algs": ["chacha20"], "edge": "https://media.example.net", "min_size": 65536}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Advertised {
     edge: WebOrigin,
     /// `None` allows any delivery. The homeserver's response then shows whether it serves that delivery.
@@ -17,6 +18,7 @@ pub struct Advertised {
     algs: Option<Vec<Value>>,
     min_bytes: u64,
     max_bytes: u64,
+    session: Option<ClientSession>,
 }
 
 /// The reason why a client asks for plain media although its user wants to opt in. If several reasons apply, it is the
@@ -45,6 +47,9 @@ pub enum NotAdvertised {
     /// The homeserver does not offer the algorithm that the client uses.
     #[error("the homeserver offers no algorithm that this client supports")]
     Algorithm,
+    /// The media config has no session, although the client asked for one.
+    #[error("the homeserver's media config has no session")]
+    Session,
     /// The homeserver would serve the object plainly.
     #[error("the homeserver gives no links to objects below {min_bytes} bytes")]
     TooSmall {
@@ -71,13 +76,14 @@ impl Advertised {
         if json.len() > Self::MAX_CONFIG_BYTES {
             return Err(NotAdvertised::Malformed);
         }
-        let config: Map<String, Value> =
+        let mut config: Map<String, Value> =
             serde_json::from_slice(json).map_err(|_| NotAdvertised::Malformed)?;
-        let about = match config.get(PREFIX) {
+        let about = match config.get_mut(PREFIX) {
             None | Some(Value::Null) => return Err(NotAdvertised::Absent),
             Some(Value::Object(about)) => about,
             Some(_) => return Err(NotAdvertised::Malformed),
         };
+        let session = ClientSession::take_from(about);
         let Some(Value::String(edge)) = about.get("edge") else { return Err(NotAdvertised::Malformed) };
         let (deliveries, algs) = (names(about.get("deliveries"))?, names(about.get("algs"))?);
         let edge = WebOrigin::canonical(edge).ok_or(NotAdvertised::Edge)?;
@@ -86,7 +92,7 @@ impl Advertised {
         }
         let min_bytes = limit(about.get("min_size")).unwrap_or(0);
         let max_bytes = limit(about.get("max_size")).unwrap_or(KEYSTREAM_BYTES - 1);
-        Ok(Self { edge, deliveries, algs, min_bytes, max_bytes })
+        Ok(Self { edge, deliveries, algs, min_bytes, max_bytes, session })
     }
 
     /// Returns the edge's web origin, if the homeserver offers the delivery and the algorithm of `opt_in`, and a link to an
@@ -94,18 +100,39 @@ impl Advertised {
     ///
     /// # Errors
     /// The reason why the client does not opt in.
-    pub fn edge_for(self, opt_in: OptIn, size_bytes: Option<u64>) -> Result<WebOrigin, NotAdvertised> {
+    pub fn edge_for(
+        &self,
+        opt_in: ClientOptIn,
+        size_bytes: Option<u64>,
+    ) -> Result<&WebOrigin, NotAdvertised> {
         let offers = |offered: &Option<Vec<Value>>, wanted: &str| {
             offered.as_ref().is_none_or(|offered| offered.iter().any(|word| word == wanted))
         };
-        if !offers(&self.deliveries, opt_in.delivery.as_str()) {
+        if !offers(&self.deliveries, opt_in.delivery()) {
             return Err(NotAdvertised::Delivery);
         }
-        if !offers(&self.algs, opt_in.alg.as_str()) {
+        if !offers(&self.algs, opt_in.alg().as_str()) {
             return Err(NotAdvertised::Algorithm);
         }
         size_bytes.map_or(Ok(()), |size_bytes| self.links(size_bytes))?;
-        Ok(self.edge)
+        Ok(&self.edge)
+    }
+
+    /// Returns what the client needs to opt in, under the same conditions as [`Advertised::edge_for`].
+    ///
+    /// # Errors
+    /// The reason why the client does not opt in.
+    pub(super) fn opted_in(
+        self,
+        opt_in: ClientOptIn,
+        size_bytes: Option<u64>,
+    ) -> Result<OptedIn, NotAdvertised> {
+        let edge = self.edge_for(opt_in, size_bytes)?.clone();
+        let how = match opt_in {
+            ClientOptIn::Answer(opt_in) => How::Answer(opt_in),
+            ClientOptIn::Session(alg) => How::Session(self.session.ok_or(NotAdvertised::Session)?, alg),
+        };
+        Ok(OptedIn { edge, how })
     }
 
     /// Decides whether it is worth asking for a link to an object of `size_bytes`: the homeserver would serve it
@@ -136,13 +163,12 @@ fn limit(value: Option<&Value>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Algorithm, Delivery};
+    use crate::protocol::{Algorithm, Delivery, OptIn};
 
     fn edge(about: &str) -> Result<String, NotAdvertised> {
         let config = format!(r#"{{"m.upload.size":1,"org.matrix.msc4097":{about}}}"#);
         let opt_in = OptIn { delivery: Delivery::Redirect, alg: Algorithm::ChaCha20, verbatim: false };
-        let edge = Advertised::from_config(config.as_bytes())?.edge_for(opt_in, None)?;
-        Ok(edge.to_string())
+        Ok(Advertised::from_config(config.as_bytes())?.edge_for(opt_in.into(), None)?.to_string())
     }
 
     #[test]

@@ -122,14 +122,35 @@ impl Body {
         metadata: &Metadata,
         range: Option<&RangeRequest>,
     ) -> Result<Self, BodyError> {
-        check_link(headers, "encrypted")?;
-        let mut sealed = headers.get_all(header::METADATA).iter();
-        let first = sealed.next().ok_or(BodyError::NoMetadata)?;
-        // With two values, nobody can tell which one counts.
-        let only = first.to_str().ok().filter(|_| sealed.next().is_none());
-        if Metadata::unseal(only.ok_or(MetadataError::Malformed)?, key)? != *metadata {
+        if unseal(headers, key)? != *metadata {
             return Err(BodyError::OtherMetadata);
         }
+        Self::sealed(status, headers, key, metadata, range)
+    }
+
+    /// Opens the body of the edge's 200 or 206 for a link with a key that the client derived. Returns also the metadata, which
+    /// only the link tells.
+    ///
+    /// # Errors
+    /// The first broken rule of `spec/msc4097.md`, section 9.4, without rule 5.
+    pub fn of_session(
+        status: StatusCode,
+        headers: &HeaderMap,
+        key: &Key,
+        range: Option<&RangeRequest>,
+    ) -> Result<(Self, Metadata), BodyError> {
+        let metadata = unseal(headers, key)?;
+        let body = Self::sealed(status, headers, key, &metadata, range)?;
+        Ok((body, metadata))
+    }
+
+    fn sealed(
+        status: StatusCode,
+        headers: &HeaderMap,
+        key: &Key,
+        metadata: &Metadata,
+        range: Option<&RangeRequest>,
+    ) -> Result<Self, BodyError> {
         if metadata.size >= KEYSTREAM_BYTES {
             return Err(BodyError::TooLong { size_bytes: metadata.size });
         }
@@ -258,6 +279,16 @@ impl Body {
             WindowError::Keystream(end) => BodyError::TooLong { size_bytes: end.offset },
         }
     }
+}
+
+/// Returns the sealed metadata of a link that the edge marks as encrypted.
+fn unseal(headers: &HeaderMap, key: &Key) -> Result<Metadata, BodyError> {
+    check_link(headers, "encrypted")?;
+    let mut sealed = headers.get_all(header::METADATA).iter();
+    let first = sealed.next().ok_or(BodyError::NoMetadata)?;
+    // With two values, nobody can tell which one counts.
+    let only = first.to_str().ok().filter(|_| sealed.next().is_none());
+    Ok(Metadata::unseal(only.ok_or(MetadataError::Malformed)?, key)?)
 }
 
 /// Checks that the edge marks the link, exactly once, as `promised`.

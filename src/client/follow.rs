@@ -15,11 +15,15 @@
 use http::{HeaderMap, HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
+use super::opt_in::{ClientOptIn, How, OptedIn};
 use super::request::Trail;
 use super::response::{self, Meaning};
 use super::{Advertised, Body, BodyError, ClientError, HomeserverUrl, NotAdvertised, Party};
 use super::{RangeRequest, Reason, Refusal, Request};
-use crate::protocol::{Algorithm, Answer, AnswerError, Object, ObjectInfo, OptIn, Protection, WebOrigin};
+use crate::cipher::Key;
+use crate::protocol::{
+    Algorithm, Answer, AnswerError, Metadata, Object, ObjectInfo, OptIn, Protection, WebOrigin,
+};
 
 /// The maximum number of answers in a download. After that the client asks without opting in.
 const MAX_ANSWERS: u8 = 2;
@@ -28,6 +32,7 @@ const MAX_ANSWERS: u8 = 2;
 const MAX_CONFIGS: u8 = 2;
 
 const CONFIG_PATH: &str = "/_matrix/client/v1/media/config";
+const SESSION_QUERY: &str = "?org.matrix.msc4097.session=true";
 
 /// The media that a user wants.
 #[derive(Clone, Debug)]
@@ -35,7 +40,7 @@ pub struct DownloadRequest {
     /// The media.
     pub object: Object,
     /// The opt-in; `None` for plain media. With `verbatim`, the client accepts a link without a key.
-    pub opt_in: Option<OptIn>,
+    pub opt_in: Option<ClientOptIn>,
     /// The part of the media; `None` for the whole.
     pub range: Option<RangeRequest>,
     /// The object's length, if the client knows it: from an event, for one. The client does not opt in if the
@@ -82,8 +87,8 @@ pub struct Document {
 
 #[derive(Debug)]
 enum DocumentKind {
-    Config(OptIn),
-    Answer(OptedIn),
+    Config(ClientOptIn),
+    Answer { opt_in: OptIn, opted_in: OptedIn },
     Refusal { status: StatusCode, retry_after_secs: Option<u64> },
 }
 
@@ -123,19 +128,21 @@ struct Plan {
     configs: u8,
 }
 
-/// An opt-in, and the only edge whose links the client follows. Without an edge a client does not opt in.
-#[derive(Clone, Debug)]
-struct OptedIn {
-    opt_in: OptIn,
-    edge: WebOrigin,
+/// A link, and what the client needs to read it.
+#[derive(Debug)]
+enum Link {
+    /// The link of an answer.
+    Answered(Box<Answer>),
+    /// The link to which the homeserver redirected a client with a session.
+    Session { url: Zeroizing<String>, key: Key },
 }
 
 /// The kind of a request, which decides how its response is read.
 #[derive(Debug)]
 enum Asked {
-    Config(OptIn),
+    Config(ClientOptIn),
     Media { opted_in: Option<OptedIn>, origin: WebOrigin, hops: u8 },
-    Link { answer: Box<Answer>, opted_in: OptedIn },
+    Link { link: Link, opted_in: OptedIn },
 }
 
 impl Exchange {
@@ -161,7 +168,7 @@ impl Exchange {
                 let trail = Trail { url: request.url, party: request.party, origin, hops };
                 plan.media_came(opted_in, trail, status, headers)
             }
-            Asked::Link { answer, opted_in } => plan.link_came(answer, opted_in, status, headers),
+            Asked::Link { link, opted_in } => plan.link_came(link, opted_in, status, headers),
         }
     }
 }
@@ -180,19 +187,21 @@ impl Document {
         match kind {
             DocumentKind::Config(opt_in) => {
                 let size_bytes = plan.download.size_bytes;
-                match Advertised::from_config(body).and_then(|about| about.edge_for(opt_in, size_bytes)) {
-                    Ok(edge) => Ok(plan.ask(Some(OptedIn { opt_in, edge }), Reason::Advertised)),
+                match Advertised::from_config(body).and_then(|about| about.opted_in(opt_in, size_bytes)) {
+                    Ok(opted_in) => Ok(plan.ask(Some(opted_in), Reason::Advertised)),
                     Err(reason) => Ok(plan.ask(None, Reason::NotAdvertised(reason))),
                 }
             }
-            DocumentKind::Answer(opted_in) => {
+            DocumentKind::Answer { opt_in, opted_in } => {
                 plan.answers += 1;
-                match Answer::from_json(body, &opted_in.edge, &opted_in.opt_in) {
-                    Ok(answer) => Ok(plan.follow(Box::new(answer), opted_in, Reason::Answered)),
+                match Answer::from_json(body, &opted_in.edge, &opt_in) {
+                    Ok(answer) => {
+                        Ok(plan.follow(Link::Answered(Box::new(answer)), opted_in, Reason::Answered))
+                    }
                     Err(AnswerError::ForeignUrl)
                         if plan.configs < MAX_CONFIGS && plan.answers < MAX_ANSWERS =>
                     {
-                        Ok(plan.ask_for_config(opted_in.opt_in, Reason::OtherEdge))
+                        Ok(plan.ask_for_config(opt_in.into(), Reason::OtherEdge))
                     }
                     Err(error) => Ok(plan.ask(None, Reason::AnswerRefused(error))),
                 }
@@ -205,14 +214,17 @@ impl Document {
 }
 
 impl Plan {
-    fn ask_for_config(mut self, opt_in: OptIn, reason: Reason) -> Exchange {
+    fn ask_for_config(mut self, opt_in: ClientOptIn, reason: Reason) -> Exchange {
         self.configs += 1;
-        let url = Zeroizing::new(self.homeserver.join(CONFIG_PATH));
+        let mut url = Zeroizing::new(self.homeserver.join(CONFIG_PATH));
+        if matches!(opt_in, ClientOptIn::Session(_)) {
+            url.push_str(SESSION_QUERY);
+        }
         let request = Request { url, party: Party::Homeserver, range: None };
         Exchange { plan: self, asked: Asked::Config(opt_in), request, reason }
     }
 
-    fn config_came(self, opt_in: OptIn, status: StatusCode) -> NextStep {
+    fn config_came(self, opt_in: ClientOptIn, status: StatusCode) -> NextStep {
         if status == StatusCode::OK {
             return NextStep::Read(Document { plan: self, kind: DocumentKind::Config(opt_in) });
         }
@@ -221,11 +233,9 @@ impl Plan {
 
     fn ask(self, opted_in: Option<OptedIn>, reason: Reason) -> Exchange {
         let mut url = self.homeserver.join(&self.download.object.client_path());
-        if let Some(OptedIn { opt_in, .. }) = &opted_in {
+        if let Some(OptedIn { how, .. }) = &opted_in {
             url.push(if url.contains('?') { '&' } else { '?' });
-            let query =
-                form_urlencoded::Serializer::new(String::new()).extend_pairs(opt_in.to_query()).finish();
-            url.push_str(&query);
+            url.push_str(&how.to_query());
         }
         let origin = self.homeserver.origin().clone();
         let trail = Trail { url: Zeroizing::new(url), party: Party::Homeserver, origin, hops: 0 };
@@ -238,9 +248,13 @@ impl Plan {
         Exchange { plan: self, asked: Asked::Media { opted_in, origin, hops }, request, reason }
     }
 
-    fn follow(self, answer: Box<Answer>, opted_in: OptedIn, reason: Reason) -> Exchange {
-        let request = Request { url: answer.url.clone(), party: Party::Edge, range: self.range_header() };
-        let asked = Asked::Link { answer, opted_in };
+    fn follow(self, link: Link, opted_in: OptedIn, reason: Reason) -> Exchange {
+        let url = match &link {
+            Link::Answered(answer) => answer.url.clone(),
+            Link::Session { url, .. } => url.clone(),
+        };
+        let request = Request { url, party: Party::Edge, range: self.range_header() };
+        let asked = Asked::Link { link, opted_in };
         Exchange { plan: self, asked, request, reason }
     }
 
@@ -256,17 +270,26 @@ impl Plan {
     }
 
     fn media_came(
-        self,
+        mut self,
         opted_in: Option<OptedIn>,
         trail: Trail,
         status: StatusCode,
         headers: &HeaderMap,
     ) -> Result<NextStep, ClientError> {
-        let delivery = opted_in.as_ref().map(|opted_in| opted_in.opt_in.delivery);
-        let asked = response::Asked { delivery, range: self.download.range.as_ref() };
+        let answer = opted_in.as_ref().and_then(|opted_in| match opted_in.how {
+            How::Answer(opt_in) => Some(opt_in),
+            How::Session(..) => None,
+        });
+        let asked = response::Asked {
+            opted_in: opted_in.is_some(),
+            delivery: answer.map(|opt_in| opt_in.delivery),
+            range: self.download.range.as_ref(),
+        };
+        let is_homeserver = trail.party == Party::Homeserver;
         match response::understand(asked, trail, status, headers)? {
             Meaning::Answer => {
-                let kind = opted_in.map(DocumentKind::Answer).ok_or(ClientError::UnaskedAnswer)?;
+                let (opt_in, opted_in) = answer.zip(opted_in).ok_or(ClientError::UnaskedAnswer)?;
+                let kind = DocumentKind::Answer { opt_in, opted_in };
                 Ok(NextStep::Read(Document { plan: self, kind }))
             }
             Meaning::Media { body, plain_reason } => {
@@ -279,7 +302,18 @@ impl Plan {
                     plain_reason,
                 })))
             }
-            Meaning::Redirect(next) => Ok(NextStep::Send(self.get(opted_in, next, Reason::Redirected))),
+            Meaning::Redirect(next) => {
+                let key = opted_in
+                    .as_ref()
+                    .filter(|_| is_homeserver)
+                    .and_then(|opted_in| opted_in.key_of(&next.url));
+                if let Some((key, opted_in)) = key.zip(opted_in.clone()) {
+                    self.answers += 1;
+                    let link = Link::Session { url: next.url, key };
+                    return Ok(NextStep::Send(self.follow(link, opted_in, Reason::SessionRedirect)));
+                }
+                Ok(NextStep::Send(self.get(opted_in, next, Reason::Redirected)))
+            }
             Meaning::Empty(trail) => Ok(NextStep::Send(self.whole().get(opted_in, trail, Reason::Empty))),
             Meaning::Error { retry_after_secs } => {
                 let kind = DocumentKind::Refusal { status, retry_after_secs };
@@ -290,26 +324,34 @@ impl Plan {
 
     fn link_came(
         self,
-        answer: Box<Answer>,
+        link: Link,
         opted_in: OptedIn,
         status: StatusCode,
         headers: &HeaderMap,
     ) -> Result<NextStep, ClientError> {
-        let Answer { protection, metadata, .. } = &*answer;
         match status {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
                 let range = self.download.range.as_ref();
-                let (body, delivered_by) = match protection {
-                    Protection::Encrypted(key) => (
-                        Body::encrypted(status, headers, key, metadata, range)?,
-                        DeliveredBy::Encrypted(key.alg()),
-                    ),
-                    Protection::None => {
-                        (Body::verbatim(status, headers, metadata, range)?, DeliveredBy::Verbatim)
+                let (body, metadata, delivered_by) = match link {
+                    Link::Answered(answer) => {
+                        let Answer { protection, metadata, .. } = *answer;
+                        let (body, delivered_by) = match &protection {
+                            Protection::Encrypted(key) => (
+                                Body::encrypted(status, headers, key, &metadata, range)?,
+                                DeliveredBy::Encrypted(key.alg()),
+                            ),
+                            Protection::None => {
+                                (Body::verbatim(status, headers, &metadata, range)?, DeliveredBy::Verbatim)
+                            }
+                        };
+                        (body, metadata, delivered_by)
+                    }
+                    Link::Session { key, .. } => {
+                        let (body, metadata) = Body::of_session(status, headers, &key, range)?;
+                        (body, metadata, DeliveredBy::Encrypted(key.alg()))
                     }
                 };
-                let content_type = metadata.content_type.clone();
-                let content_disposition = metadata.content_disposition.clone();
+                let Metadata { content_type, content_disposition, .. } = metadata;
                 Ok(NextStep::Save(Box::new(Media {
                     body,
                     content_type,
@@ -327,14 +369,22 @@ impl Plan {
             StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
                 Ok(NextStep::Send(self.ask(None, Reason::EdgeFailed(status))))
             }
-            StatusCode::RANGE_NOT_SATISFIABLE if self.download.range.is_some() => match metadata.size {
-                0 => Ok(NextStep::Send(self.whole().follow(answer, opted_in, Reason::Empty))),
-                size => Err(BodyError::BeyondEnd { size_bytes: Some(size) }.into()),
-            },
+            StatusCode::RANGE_NOT_SATISFIABLE if self.download.range.is_some() => {
+                let size_bytes = match &link {
+                    Link::Answered(answer) => Some(answer.metadata.size),
+                    Link::Session { .. } => response::size_of_unsatisfied(headers),
+                };
+                match size_bytes {
+                    Some(0) => Ok(NextStep::Send(self.whole().follow(link, opted_in, Reason::Empty))),
+                    size_bytes => Err(BodyError::BeyondEnd { size_bytes }.into()),
+                }
+            }
             status => Err(ClientError::Edge(status)),
         }
     }
 }
 
+#[cfg(test)]
+mod session_tests;
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@
 //! let MxcUri { server_name, media_id } = MxcUri::parse("mxc://example.org/AbC")?;
 //! let download = DownloadRequest {
 //!     object: Object { server_name, media_id, variant: Variant::Original },
-//!     opt_in: Some(OptIn { delivery: Delivery::Json, alg: Algorithm::ChaCha20, verbatim: false }),
+//!     opt_in: Some(OptIn { delivery: Delivery::Json, alg: Algorithm::ChaCha20, verbatim: false }.into()),
 //!     range: None,
 //!     size_bytes: None,
 //! };
@@ -38,6 +38,7 @@ mod decrypt;
 mod error;
 mod file_name;
 pub mod follow;
+mod opt_in;
 pub mod public_link;
 mod range_request;
 mod reason;
@@ -51,6 +52,7 @@ pub use decrypt::{Body, BodyError};
 pub use error::{Class, ClientError, Refusal};
 pub use file_name::safe_file_name;
 pub use follow::{DeliveredBy, Document, DownloadRequest, Exchange, Media, NextStep};
+pub use opt_in::ClientOptIn;
 pub use range_request::{RangeRequest, RangeRequestError};
 pub use reason::Reason;
 pub use request::{Credential, MAX_REDIRECTS, Party, Request};

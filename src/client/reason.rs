@@ -23,6 +23,9 @@ pub enum Reason {
     /// The response was an answer.
     #[error("following the answer's link")]
     Answered,
+    /// The homeserver redirected a client with a session to a link.
+    #[error("following the redirect to the link")]
+    SessionRedirect,
     /// The link gave 404 or 409.
     #[error("asking for a new answer: the link returned {}", .0.as_u16())]
     LinkGone(StatusCode),

@@ -10,7 +10,9 @@ use crate::protocol::{Delivery, decimal, field_text, header};
 /// What a request for media asked for.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
-    /// How the client opted in, if it did.
+    /// Whether the client opted in.
+    pub opted_in: bool,
+    /// The delivery of the answer that the client asked for.
     pub delivery: Option<Delivery>,
     pub range: Option<&'a RangeRequest>,
 }
@@ -51,7 +53,7 @@ pub(super) fn understand(
     }
     match status {
         StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
-            let said = headers.get(header::PLAIN).filter(|_| is_homeserver && asked.delivery.is_some());
+            let said = headers.get(header::PLAIN).filter(|_| is_homeserver && asked.opted_in);
             Ok(Meaning::Media {
                 body: Body::plain(status, headers, asked.range)?,
                 plain_reason: said.map(|said| field_text(said).into_owned()),
@@ -81,7 +83,7 @@ fn is_answer(delivery: Delivery, status: StatusCode, headers: &HeaderMap) -> boo
 }
 
 /// Returns the object's length as a 416 tells it: `Content-Range: bytes */1234`.
-fn size_of_unsatisfied(headers: &HeaderMap) -> Option<u64> {
+pub(super) fn size_of_unsatisfied(headers: &HeaderMap) -> Option<u64> {
     let range = headers.get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
     range.and_then(|range| range.rsplit_once('/')).and_then(|(_, size)| decimal(size))
 }

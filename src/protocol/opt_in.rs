@@ -65,12 +65,16 @@ pub struct SessionOptIn {
     pub alg: Algorithm,
 }
 
+/// Returns the parameters, name and value, of a client with a session. To clients the id is opaque text.
+pub fn session_parameters(id: &str, alg: Algorithm) -> [(&'static str, &str); 3] {
+    [(DELIVERY, SESSION_DELIVERY), (ALG, alg.as_str()), (SESSION, id)]
+}
+
 impl SessionOptIn {
     /// Returns the parameters, name and value, as a client sends them.
     pub fn to_query(self) -> Vec<(&'static str, Cow<'static, str>)> {
-        let mut query = vec![(DELIVERY, SESSION_DELIVERY.into()), (ALG, self.alg.as_str().into())];
-        query.extend(self.session.map(|id| (SESSION, id.to_text().into())));
-        query
+        let id = self.session.map(SessionId::to_text).unwrap_or_default();
+        session_parameters(&id, self.alg).map(|(name, value)| (name, value.to_owned().into())).to_vec()
     }
 }
 

@@ -39,7 +39,8 @@ pub struct SessionMasters {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SessionId([u8; SessionId::BYTES]);
 
-/// The secret of one session: 32 bytes.
+/// The secret of one session: 32 bytes, wiped on drop.
+#[derive(Clone)]
 pub struct SessionSecret(Zeroizing<[u8; 32]>);
 
 /// A session that has just begun.

@@ -2,8 +2,8 @@
 //! (`cases-homeserver.mjs`). Both are asked of the client itself, by the exchanges of a download.
 
 use cloakroom::client::{
-    Advertised, BodyError, ClientError, Credential, DownloadRequest, Exchange, HomeserverUrl, NextStep,
-    NotAdvertised, Reason, follow,
+    Advertised, BodyError, ClientError, ClientOptIn, Credential, DownloadRequest, Exchange, HomeserverUrl,
+    NextStep, NotAdvertised, Reason, follow,
 };
 use cloakroom::protocol::{Algorithm, Delivery, MxcUri, Object, OptIn, Variant};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -39,7 +39,7 @@ pub fn media_config(input: &MediaConfigInput) -> Result<Outcome, String> {
     let word = match asked.reason() {
         Reason::Advertised => {
             let edge = Advertised::from_config(input.config.as_bytes())
-                .and_then(|about| about.edge_for(opt_in, input.size))
+                .and_then(|about| about.edge_for(opt_in.into(), input.size).cloned())
                 .map_err(|error| error.to_string())?;
             return Ok(("opt_in", json!({ "edge": edge.as_str() })));
         }
@@ -51,6 +51,7 @@ pub fn media_config(input: &MediaConfigInput) -> Result<Outcome, String> {
             NotAdvertised::InsecureEdge => "insecure_edge",
             NotAdvertised::Delivery => "delivery",
             NotAdvertised::Algorithm => "algorithm",
+            NotAdvertised::Session => "session",
             NotAdvertised::TooSmall { .. } => "too_small",
             NotAdvertised::TooLarge { .. } => "too_large",
         },
@@ -138,5 +139,5 @@ fn download(opt_in: Option<OptIn>, range: Option<&str>) -> Result<DownloadReques
     let object = Object { server_name: uri.server_name, media_id: uri.media_id, variant: Variant::Original };
     let range = range.map(|range| range.trim_start_matches("bytes=").parse()).transpose();
     let range = range.map_err(|error: cloakroom::client::RangeRequestError| error.to_string())?;
-    Ok(DownloadRequest { object, opt_in, range, size_bytes: None })
+    Ok(DownloadRequest { object, opt_in: opt_in.map(ClientOptIn::from), range, size_bytes: None })
 }

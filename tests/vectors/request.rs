@@ -1,8 +1,8 @@
 //! Vectors of requests: identifiers, paths, opting in, ranges (`cases-request.mjs`).
 
 use cloakroom::protocol::{
-    Endpoint, MediaRequest, MxcUri, OptIn, OptInKind, PlainReason, Query, Requested, Route, SessionId, SessionOptIn,
-    Variant,
+    Endpoint, MediaRequest, MxcUri, OptIn, OptInKind, PlainReason, Query, Requested, Route, SessionId,
+    SessionOptIn, Variant,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};

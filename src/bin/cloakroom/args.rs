@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
-use cloakroom::client::{DownloadRequest, HomeserverUrl, RangeRequest};
+use cloakroom::client::{ClientOptIn, DownloadRequest, HomeserverUrl, RangeRequest};
 use cloakroom::protocol::{
-    Algorithm, Delivery, MxcUri, Object, OptIn, Thumbnail, ThumbnailMethod, Variant, decimal,
+    Algorithm, Delivery, MxcUri, Object, OptIn, SESSION_DELIVERY, Thumbnail, ThumbnailMethod, Variant,
+    decimal,
 };
 
 use super::failure::Failure;
@@ -107,14 +108,18 @@ pub struct GetArgs {
 
     /// Ask the homeserver for the link and key by this delivery
     #[arg(long, default_value = "redirect", value_parser = delivery_parser())]
-    pub delivery: Delivery,
+    pub delivery: CliDelivery,
+
+    /// Encrypt with this algorithm
+    #[arg(long, default_value = "chacha20", value_parser = alg_parser())]
+    pub alg: Algorithm,
 
     /// Accept media that are already ciphertext (attachments of encrypted rooms) as stored
     #[arg(long)]
     pub verbatim: bool,
 
     /// Download plain media: do not ask for encrypted delivery
-    #[arg(long, conflicts_with_all = ["delivery", "verbatim"])]
+    #[arg(long, conflicts_with_all = ["delivery", "alg", "verbatim"])]
     pub plain: bool,
 
     /// Abort after this many seconds without data (no overall limit)
@@ -213,7 +218,12 @@ impl GetArgs {
             }
             None => Variant::Original,
         };
-        let opt_in = OptIn { delivery: self.delivery, alg: Algorithm::ChaCha20, verbatim: self.verbatim };
+        let opt_in = match self.delivery {
+            CliDelivery::Answer(delivery) => {
+                ClientOptIn::Answer(OptIn { delivery, alg: self.alg, verbatim: self.verbatim })
+            }
+            CliDelivery::Session => ClientOptIn::Session(self.alg),
+        };
         DownloadRequest {
             object: Object { server_name, media_id, variant },
             opt_in: (!self.plain).then_some(opt_in),
@@ -237,9 +247,25 @@ fn parse_seconds(text: &str) -> Result<Duration, &'static str> {
         .ok_or("expected a whole number of seconds, at least 1")
 }
 
-fn delivery_parser() -> impl clap::builder::TypedValueParser<Value = Delivery> {
-    PossibleValuesParser::new(Delivery::ALL.map(Delivery::as_str))
-        .try_map(|word| Delivery::parse(&word).ok_or("unknown delivery"))
+/// The value of `--delivery`.
+#[derive(Clone, Copy, Debug)]
+pub enum CliDelivery {
+    Answer(Delivery),
+    Session,
+}
+
+fn delivery_parser() -> impl clap::builder::TypedValueParser<Value = CliDelivery> {
+    let words = Delivery::ALL.map(Delivery::as_str).into_iter().chain([SESSION_DELIVERY]);
+    PossibleValuesParser::new(words).try_map(|word| match Delivery::parse(&word) {
+        Some(delivery) => Ok(CliDelivery::Answer(delivery)),
+        None if word == SESSION_DELIVERY => Ok(CliDelivery::Session),
+        None => Err("unknown delivery"),
+    })
+}
+
+fn alg_parser() -> impl clap::builder::TypedValueParser<Value = Algorithm> {
+    PossibleValuesParser::new(Algorithm::ALL.map(Algorithm::as_str))
+        .try_map(|word| Algorithm::parse(&word).ok_or("unknown algorithm"))
 }
 
 fn method_parser() -> impl clap::builder::TypedValueParser<Value = ThumbnailMethod> {

@@ -5,20 +5,20 @@ use crate::cipher::Key;
 use crate::client::{Class, Credential};
 use crate::protocol::{Delivery, Metadata, MxcUri, Protection, Thumbnail, ThumbnailMethod, Variant, header};
 
-const HOMESERVER: &str = "https://hs.example";
-const EDGE: &str = "https://m.example";
+pub(super) const HOMESERVER: &str = "https://hs.example";
+pub(super) const EDGE: &str = "https://m.example";
 const CONFIG: &str = r#"{"m.upload.size":1,"org.matrix.msc4097":{"edge":"https://m.example"}}"#;
-const MEDIA: &str = "https://hs.example/_matrix/client/v1/media/download/a.example/AbC";
+pub(super) const MEDIA: &str = "https://hs.example/_matrix/client/v1/media/download/a.example/AbC";
 const OPT_IN: &str = "?org.matrix.msc4097.delivery=redirect&org.matrix.msc4097.alg=chacha20";
 
 /// A response: status, headers, body.
-type Reply<'a> = (u16, Vec<(&'static str, String)>, &'a str);
+pub(super) type Reply<'a> = (u16, Vec<(&'static str, String)>, &'a str);
 
 fn key() -> Key {
     Key::chacha20([5; 32])
 }
 
-fn metadata() -> Metadata {
+pub(super) fn metadata() -> Metadata {
     Metadata {
         size: 100,
         content_type: "image/png".to_owned(),
@@ -47,15 +47,19 @@ fn sealed_about(metadata: &Metadata) -> Vec<(&'static str, String)> {
     vec![("org-matrix-msc4097-link", "encrypted".to_owned()), ("org-matrix-msc4097-metadata", sealed)]
 }
 
-fn to(location: &str) -> Vec<(&'static str, String)> {
+pub(super) fn to(location: &str) -> Vec<(&'static str, String)> {
     vec![("location", location.to_owned())]
 }
 
 fn download(opt_in: impl Into<Option<OptIn>>, range: Option<&str>) -> DownloadRequest {
+    download_as(opt_in.into().map(ClientOptIn::from), range)
+}
+
+pub(super) fn download_as(opt_in: Option<ClientOptIn>, range: Option<&str>) -> DownloadRequest {
     let MxcUri { server_name, media_id } = MxcUri::parse("mxc://a.example/AbC").unwrap();
     let object = Object { server_name, media_id, variant: Variant::Original };
     let range = range.map(|range| range.parse().unwrap());
-    DownloadRequest { object, opt_in: opt_in.into(), range, size_bytes: None }
+    DownloadRequest { object, opt_in, range, size_bytes: None }
 }
 
 fn by(delivery: Delivery) -> OptIn {
@@ -63,7 +67,10 @@ fn by(delivery: Delivery) -> OptIn {
 }
 
 /// Runs a conversation. Returns the requests as `[token ]url[ range]`, and the outcome.
-fn play(download: DownloadRequest, replies: &[Reply<'_>]) -> (Vec<String>, Result<Media, ClientError>) {
+pub(super) fn play(
+    download: DownloadRequest,
+    replies: &[Reply<'_>],
+) -> (Vec<String>, Result<Media, ClientError>) {
     let mut exchange = start(HomeserverUrl::parse(HOMESERVER).unwrap(), download);
     let mut requests = Vec::new();
     for (status, headers, body) in replies {
