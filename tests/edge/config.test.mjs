@@ -21,6 +21,7 @@ const RULES = {
   REDIRECT_MIN_BYTES: ["64k", /number of bytes/],
   REDIRECT_MAX_BYTES: ["68719476736", /up to 68719476735/],
   PLAIN_REDIRECT: ["yes", /'on' or 'off'/],
+  SESSION_TTL_SECS: ["59", /from 60 to 604800/],
   ENCRYPTED_MEDIA: ["", /'reencrypt' or 'verbatim'/],
   CACHE_MAX_BYTES: ["600000000", /number of bytes/],
   CACHE_TTL_SECS: ["0", /from 1 to/],
