@@ -18,7 +18,7 @@ import { SHAPES, badToken, downloadPath, startHome, startSite, thumbnailPath } f
 const SMALL_BYTES = 100_000;
 const LARGE_BYTES = 3_000_000;
 const BELOW_LINKS_BYTES = 10_000;
-const DELIVERIES = ["redirect", "json"];
+const DELIVERIES = ["redirect", "json", "session"];
 // The smallest allowed GRANT_TTL_SECS.
 const SHORTEST_TTL_SECS = "10";
 
@@ -39,6 +39,7 @@ function assertSaved(result, bytes, way) {
 }
 
 const ENCRYPTED = /encrypted link \(chacha20\)/;
+const AES = /encrypted link \(a256ctr\)/;
 const VERBATIM = /as stored/;
 const PLAIN = /plain/;
 
@@ -63,6 +64,14 @@ for (const shape of SHAPES) {
           await site.held(downloadPath(mxc));
           assertSaved(await as(site, mxc, ["--delivery", delivery]), bytes, ENCRYPTED);
         }
+      });
+
+      it(`${delivery}: --alg a256ctr`, async () => {
+        const bytes = randomBytes(LARGE_BYTES);
+        const mxc = await site.upload(bytes, { type: "image/png" });
+        assertSaved(await as(site, mxc, ["--delivery", delivery, "--alg", "a256ctr"]), bytes, AES);
+        const part = await as(site, mxc, ["--delivery", delivery, "--alg", "a256ctr", "--range", "70001-1000016"]);
+        assertSaved(part, bytes.subarray(70_001, 1_000_017), AES);
       });
 
       it(`${delivery}: an uploaded file that looks exactly like an answer is saved as a file`, async () => {

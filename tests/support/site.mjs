@@ -4,6 +4,8 @@
 
 import { request as sendRequest } from "node:http";
 
+import { randomBytes } from "node:crypto";
+
 import { optIn, readAnswer } from "./answer.mjs";
 import { startMeter } from "./meter.mjs";
 import { freePort } from "./process.mjs";
@@ -44,13 +46,14 @@ export async function startHome({ config } = {}) {
 export async function startSite(home, { shape = SHAPES[0], vars, persistTo } = {}) {
   const meter = await startMeter(home.synapse.url);
   const shared = { HOMESERVER_URL: meter.url, SERVER_NAME: home.synapse.serverName, ...vars };
+  const sessions = { SESSION_SECRET: secret(randomBytes(32).toString("hex"), "session secret") };
   const secrets = { HOMESERVER_TOKEN: home.service.token };
   const port = home.publicPorts?.pop();
-  // With two Workers, only the edge needs the service account.
+  // With two Workers, only the edge needs the service account, and only the origin makes sessions.
   const worker =
     shape === SHAPES[1]
-      ? await startOriginAndEdge({ vars: shared, edgeOnly: { secrets }, persistTo, port })
-      : await startWorker({ vars: shared, secrets, persistTo, port });
+      ? await startOriginAndEdge({ vars: shared, originOnly: { secrets: sessions }, edgeOnly: { secrets }, persistTo, port })
+      : await startWorker({ vars: shared, secrets: { ...secrets, ...sessions }, persistTo, port });
   return new Site(home, meter, worker);
 }
 
