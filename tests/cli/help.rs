@@ -37,7 +37,7 @@ fn usage_errors_say_what_is_expected() {
         (&["get", MXC, "--thumbnail", "+320x240"], "expected WIDTHxHEIGHT"),
         (&["get", MXC, "--thumbnail", "320x240 "], "expected WIDTHxHEIGHT"),
         (&["get", MXC, "--method", "crop"], "--thumbnail <WIDTHxHEIGHT>"),
-        (&["get", MXC, "--delivery", "session"], "[possible values: redirect, json]"),
+        (&["get", MXC, "--delivery", "pigeon"], "[possible values: redirect, json, session]"),
         (&["get", MXC, "--plain", "--verbatim"], "cannot be used with"),
         (&["get", MXC, "--stall-timeout", "0"], "expected a whole number of seconds"),
         (&["get", MXC, "--stall-timeout", "+5"], "expected a whole number of seconds"),

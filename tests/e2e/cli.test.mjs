@@ -137,7 +137,8 @@ describe("cloakroom get, E2EE attachments", () => {
       for (const delivery of DELIVERIES) {
         assertSaved(await as(site, mxc, ["--delivery", delivery]), ciphertext, ENCRYPTED);
         const result = await as(site, mxc, ["--delivery", delivery, "--verbatim"]);
-        assertSaved(result, ciphertext, way);
+        // No answer could tell the client that the object is served as stored.
+        assertSaved(result, ciphertext, delivery === "session" ? ENCRYPTED : way);
         assert.ok(hashFits(file, result.bytes));
         assert.ok(decryptAttachment(file, result.bytes).equals(plaintext));
       }

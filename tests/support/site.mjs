@@ -2,9 +2,8 @@
 //
 //   client -> Worker (origin and edge) -> meter -> Synapse
 
-import { request as sendRequest } from "node:http";
-
 import { randomBytes } from "node:crypto";
+import { request as sendRequest } from "node:http";
 
 import { optIn, readAnswer } from "./answer.mjs";
 import { startMeter } from "./meter.mjs";
