@@ -245,7 +245,7 @@ impl Config {
                 redirect_max_bytes: redirect_max_bytes?,
                 plain_redirect: plain_redirect?,
                 encrypted_media: encrypted_media?,
-                sessions: sessions?,
+                sessions: sessions.ok()?,
                 cache_max_bytes: cache_max_bytes?,
                 cache_ttl_secs: cache_ttl_secs?,
                 unauthenticated: unauthenticated?,
@@ -295,6 +295,9 @@ impl Config {
         Ok(())
     }
 }
+
+/// A variable is wrong; the reader has the error.
+struct Refused;
 
 struct Reader<F> {
     variable: F,
@@ -377,37 +380,34 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         token
     }
 
-    /// Reads a secret of the delivery `session`. `Some(None)`: it is not set. `None`: it is wrong.
-    fn session_master(&mut self, name: &'static str) -> Option<Option<SessionMaster>> {
-        let Some(text) = (self.variable)(name).map(Zeroizing::new) else { return Some(None) };
-        let master = SessionMaster::from_hex(&text);
-        if master.is_none() {
-            self.refuse_secret(name, "set as a secret to 64 hexadecimal digits: openssl rand -hex 32");
-        }
-        master.map(Some)
+    /// Reads a secret of the delivery `session`, if it is set.
+    fn session_master(&mut self, name: &'static str) -> Result<Option<SessionMaster>, Refused> {
+        let Some(text) = (self.variable)(name).map(Zeroizing::new) else { return Ok(None) };
+        let expected = "set as a secret to 64 hexadecimal digits: openssl rand -hex 32";
+        SessionMaster::from_hex(&text).map(Some).ok_or_else(|| self.refuse_secret(name, expected))
     }
 
-    /// Reads how sessions are made. `Some(None)`: the delivery `session` is not served. `None`: a variable is wrong.
-    fn sessions(&mut self) -> Option<Option<Sessions>> {
+    /// Reads how sessions are made, if the delivery `session` is served.
+    fn sessions(&mut self) -> Result<Option<Sessions>, Refused> {
         let ttl_secs = self.number("SESSION_TTL_SECS", 86_400, 60, 7 * 86_400);
         let present = self.session_master("SESSION_SECRET");
         let name = "SESSION_SECRET_PREVIOUS";
         let previous = self.session_master(name);
         let (present, previous) = (present?, previous?);
         if previous.is_some() && present.is_none() {
-            self.refuse_secret(name, "absent as long as SESSION_SECRET is not set");
-            return None;
+            return Err(self.refuse_secret(name, "absent as long as SESSION_SECRET is not set"));
         }
         if previous.is_some() && previous == present {
-            self.refuse_secret(name, "the secret that was used before, not the same as SESSION_SECRET");
-            return None;
+            let expected = "the secret that was used before, not the same as SESSION_SECRET";
+            return Err(self.refuse_secret(name, expected));
         }
-        let ttl_secs = ttl_secs?;
-        Some(present.map(|present| Sessions { masters: SessionMasters { present, previous }, ttl_secs }))
+        let ttl_secs = ttl_secs.ok_or(Refused)?;
+        Ok(present.map(|present| Sessions { masters: SessionMasters { present, previous }, ttl_secs }))
     }
 
-    fn refuse_secret(&mut self, variable: &'static str, expected: &'static str) {
+    fn refuse_secret(&mut self, variable: &'static str, expected: &'static str) -> Refused {
         self.errors.push(ConfigError { variable, was: None, expected });
+        Refused
     }
 }
 

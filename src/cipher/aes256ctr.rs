@@ -1,6 +1,6 @@
 //! `a256ctr`: the `aes` and `ctr` crates.
 //!
-//! On the Worker only the sealed metadata passes through here: WebCrypto encrypts bodies, several times faster.
+//! On the Worker only the sealed metadata passes through here: `WebCrypto` encrypts bodies, several times faster.
 
 use aes::Aes256;
 use ctr::Ctr32BE;

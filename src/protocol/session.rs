@@ -93,7 +93,7 @@ impl SessionMaster {
     }
 
     fn session_secret(&self, id: &SessionId) -> SessionSecret {
-        SessionSecret(derive(&*self.secret, None, "org.matrix.msc4097/session", &id.0))
+        SessionSecret(derive(&self.secret, None, "org.matrix.msc4097/session", &id.0))
     }
 }
 
@@ -195,7 +195,7 @@ impl SessionSecret {
     /// Derives the key of the link whose redirect token has this name.
     pub fn key(&self, alg: Algorithm, name: &str) -> Key {
         let bytes: Zeroizing<[u8; 32]> =
-            derive(&*self.0, Some(name.as_bytes()), "org.matrix.msc4097/object/", alg.as_str().as_bytes());
+            derive(&self.0, Some(name.as_bytes()), "org.matrix.msc4097/object/", alg.as_str().as_bytes());
         Key::new(alg, *bytes)
     }
 }

@@ -61,7 +61,7 @@ pub fn answer_about(about: &Metadata, delivery: &str, edge: &str, n: usize) -> R
 fn answer_of(key: Option<Key>, metadata: Metadata, delivery: &str, edge: &str, n: usize) -> Reply {
     let answer = Answer {
         url: Zeroizing::new(format!("{edge}{}", link_path(n))),
-        protection: key.map_or(Protection::None, |key| Protection::Encrypted(key)),
+        protection: key.map_or(Protection::None, Protection::Encrypted),
         expires_ts: 4_000_000_000_000,
         expires_in_ms: None,
         metadata,

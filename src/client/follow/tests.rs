@@ -29,7 +29,7 @@ pub(super) fn metadata() -> Metadata {
 /// Returns the JSON of an answer. Another `n` makes another link.
 fn answer_json(n: char, key: Option<Key>) -> String {
     let url = Zeroizing::new(format!("{EDGE}/{}", n.to_string().repeat(42) + "A"));
-    let protection = key.map_or(Protection::None, |key| Protection::Encrypted(key));
+    let protection = key.map_or(Protection::None, Protection::Encrypted);
     Answer { url, protection, expires_ts: 1, expires_in_ms: None, metadata: metadata() }.to_json().to_string()
 }
 
