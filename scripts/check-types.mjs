@@ -2,7 +2,7 @@
 //
 //   node scripts/check-types.mjs
 //
-// What runs in production, and the specification's reference, are checked strictly. Everything else is checked loosely: the tests have few
+// The production code and the specification's reference are checked strictly. Everything else is checked loosely: the tests have few
 // annotations, and tsc takes the objects that they build for narrower than they are. So of those files only the faults below count.
 
 import { spawnSync } from "node:child_process";

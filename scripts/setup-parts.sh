@@ -165,7 +165,7 @@ check_synapse() {
     "$SYNAPSE_VENV/bin/python" -c 'pass' && echo "$synapse_packages"
 }
 
-# python_packages VENV PIP_ARGUMENTS...: installs packages into a virtual environment, which it makes where there is none that works.
+# python_packages VENV PIP_ARGUMENTS...: installs packages into a virtual environment, which it creates unless a working one exists.
 python_packages() {
   local venv=$1
   shift

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Ring lint of scripts/test: what guards the text of the repository, beside rustfmt and clippy.
+# Ring lint of scripts/test: checks of dependencies, shell scripts, JavaScript and spelling.
 
 # Each check is a function lint_NAME; all of them run, and the ring fails if any does.
 lints=(rust_versions dependencies shellcheck javascript types spelling)

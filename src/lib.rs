@@ -1,4 +1,4 @@
-//! Cloakroom: a Matrix media edge.
+//! Cloakroom: serves Matrix media from a CDN through encrypted links.
 //!
 //! Cloakroom stands in front of a homeserver's media endpoints. The homeserver authorises every download.
 //! Cloakroom mints a key, injects it into the CDN under a redirect token, and redirects the client. The CDN
@@ -12,7 +12,7 @@
 //! 2. [`dispatch`] decides by host, path and method who serves the request: the origin, the edge, or the
 //!    homeserver itself. Every reply of ours leaves through [`dispatch::finish()`].
 //! 3. [`policy`] may refuse a request without a token, or a request for media of a remote homeserver that
-//!    lets nobody else have them. Policies only narrow what the homeserver allows.
+//!    withholds it from everybody else. Policies only narrow what the homeserver allows.
 //! 4. [`origin`] serves the request for media: *authorise* (the homeserver decides) → *mint* (a key, a token
 //!    and a grant) → *inject* (the grant into the key store) → *redirect* (the answer). A client that did not
 //!    opt in gets *plain* delivery.
@@ -35,7 +35,7 @@
 //!
 //! # Example
 //!
-//! The edge and the client do the same operation, and it can begin at any byte:
+//! Encryption and decryption are the same operation, which can begin at any byte:
 //!
 //! ```
 //! use cloakroom::cipher::{Key, Keystream, Window};
@@ -59,7 +59,7 @@
 //!
 //! # Limits
 //!
-//! The cipher is confidential only, not authenticated; TLS provides integrity. The CDN sees plaintext, and so
+//! The cipher provides confidentiality only; TLS provides integrity. The CDN sees plaintext, and so
 //! does everybody to whom a client gives its key. The length of an object is visible.
 
 pub mod cipher;

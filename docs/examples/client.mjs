@@ -8,7 +8,7 @@ const KEY = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
 const TOKEN = /^(?=.{43,2048}$)[\w-]{42}[AEIMQUYcgkosw048](\.([\w-]{4})*([\w-]{4}|[\w-]{2}[AEIMQUYcgkosw048]|[\w-][AQgw]))?$/;
 const SEALED_METADATA = /^[\w-]{1365}[AQgw]$/;
 
-/** Downloads media. An uploader chose their type and file name: execute nothing, and use no name as a path. */
+/** Downloads media. The uploader chose its type and file name: never execute it, and never use the name as a path. */
 export async function download(homeserver, accessToken, mxc) {
   const [, id] = mxc.match(MXC) ?? fail("this is not an mxc URI");
   const authorized = { headers: { Authorization: `Bearer ${accessToken}` } };
@@ -30,18 +30,18 @@ export async function download(homeserver, accessToken, mxc) {
       continue;
     }
     if (answer.alg !== "chacha20" || !KEY.test(answer.key ?? "")) break;
-    // No access token. A browser leaves Accept-Encoding out, which a script may not set.
+    // No access token. Browsers ignore this Accept-Encoding, because scripts may not set it.
     const link = await fetch(answer.url, { credentials: "omit", redirect: "error", headers: { "Accept-Encoding": "identity" } });
     if (link.status === 502 || link.status === 504) break; // the edge cannot get the media
     if (link.status !== 404 && link.status !== 409) return decrypted(link, answer); // else the link is gone
   }
-  // Nothing is advertised, the answer is refused, or no link works: as any client would.
+  // Nothing is advertised, the answer is refused, or no link works: ask as a client that does not opt in.
   const response = await get(`download/${id}`);
   if (deliveryOf(response) !== null) fail("an answer came that was not asked for");
   return plain(response);
 }
 
-/** The advertised edge; undefined if there is none to opt in for. */
+/** Returns the advertised edge, or undefined if the client cannot opt in. */
 async function edgeOf(config) {
   const json = config.status === 200 ? jsonOf(await read(config, 65_536)) : undefined;
   const { edge, deliveries, algs } = json?.["org.matrix.msc4097"] ?? {};
@@ -76,7 +76,7 @@ async function plain(response) {
   return { bytes: new Uint8Array(await response.arrayBuffer()), type, disposition };
 }
 
-// Optional members may be absent or null, and members that are not known are ignored.
+// Optional members may be absent or null, and unknown members are ignored.
 const isAnswer = (it) =>
   [it?.url, it?.alg, it?.key ?? ""].every((text) => typeof text === "string") &&
   [it.expires_ts, it.expires_in_ms ?? 0].every((ms) => isWhole(ms, 2 ** 53)) &&
@@ -89,7 +89,7 @@ const isMetadata = (it) =>
 
 const isWhole = (number, end) => Number.isInteger(number) && number >= 0 && number < end;
 
-/** The body; undefined if it has more bytes than `limit`. */
+/** Returns the body, or undefined if it is longer than `limit` bytes. */
 async function read(response, limit) {
   const reader = response.body.getReader();
   const chunks = [];
@@ -104,7 +104,7 @@ async function read(response, limit) {
   return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 
-/** The JSON value; undefined for bytes that are none. */
+/** Returns the JSON value, or undefined if the bytes are not valid JSON. */
 function jsonOf(bytes) {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));

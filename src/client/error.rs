@@ -18,7 +18,7 @@ pub enum ClientError {
     /// The edge sent a status that ends the download (`spec/msc4097.md`, section 9.5).
     #[error("the edge returned {}", .0.as_u16())]
     Edge(StatusCode),
-    /// The homeserver redirected to a server that sent an error.
+    /// The homeserver redirected to another server, which sent an error.
     #[error("the redirect target {origin} returned {}", .status.as_u16())]
     Elsewhere {
         /// The server's web origin.
@@ -49,7 +49,7 @@ pub enum ClientError {
 pub enum Class {
     /// The homeserver refuses the request: 401, 403 and other 4xx.
     Refused,
-    /// The media do not exist, or not yet.
+    /// The media does not exist, or is not uploaded yet.
     NotFound,
     /// A server cannot serve the request at the moment: 429, 5xx.
     Unavailable,
@@ -102,7 +102,7 @@ pub struct Refusal {
     pub status: StatusCode,
     /// The error code, `M_…`; empty if the body is not a Matrix error.
     pub errcode: String,
-    /// The message for people; empty if there is none.
+    /// The message for people; empty if the body has no message.
     pub error: String,
     /// The `Retry-After` header, in seconds, if there is one.
     pub retry_after_secs: Option<u64>,

@@ -101,7 +101,7 @@ pub struct Media {
     pub content_type: String,
     /// The disposition and file name, as in the header `Content-Disposition`.
     pub content_disposition: Option<String>,
-    /// The way in which the media travel.
+    /// The way in which the media travels.
     pub delivered_by: DeliveredBy,
     /// The origin's reason for serving the media plainly although the client opted in, such as `too-small`.
     /// The text comes from outside: pass it through [`safe_text()`](super::safe_text()) before you show it.
@@ -113,7 +113,7 @@ pub struct Media {
 pub enum DeliveredBy {
     /// Through a link, encrypted.
     Encrypted(Algorithm),
-    /// Through a link, as stored, because the media are ciphertext already.
+    /// Through a link, as stored, because the media is ciphertext already.
     Verbatim,
     /// As any homeserver serves them.
     Plain,

@@ -4,9 +4,9 @@
 //! integrity. Before the client releases a byte, it checks that the answer's key opens the sealed metadata,
 //! and that the metadata equals the answer's. It also checks the length of the body.
 //!
-//! - [`follow`] decides which request comes next, and reads the head of each response.
+//! - [`follow`] decides which request comes next, and reads the status and headers of each response.
 //! - [`Body`] decrypts the body of the media in place, chunk by chunk.
-//! - [`public_link::assess`] decides whether media have a link that works without an account.
+//! - [`public_link::assess`] decides whether media has a link that works without an account.
 //! - [`safe_text()`] makes text from outside safe to show.
 //!
 //! The command line client (`src/bin/cloakroom/`) adds sockets, files and the terminal. End-to-end encrypted

@@ -21,7 +21,7 @@ pub enum PublicLink {
     },
 }
 
-/// The reason why media have no public link.
+/// The reason why media has no public link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoPublicLink {
     /// The homeserver's policy forbids it. The policy is never `Unset` or `Unspecified`, which forbid
@@ -30,16 +30,16 @@ pub enum NoPublicLink {
     Policy(Unauthenticated),
     /// No policy forbids it, but an anonymous request did not get the media.
     #[error(
-        "the homeserver serves them only to people with an account, which is the rule for new media since \
+        "the homeserver serves it only to people with an account, which is the rule for new media since \
          Matrix 1.11"
     )]
     AccountsOnly,
 }
 
-/// Decides whether media have a public link.
+/// Decides whether media has a public link.
 ///
 /// - `config` is the body of the media config, or `None` if the user may not read it (guests).
-/// - `locality` says whether the media belong to the user's homeserver, see [`locality`].
+/// - `locality` says whether the media belongs to the user's homeserver, see [`locality`].
 /// - `served` says whether an anonymous request on the legacy endpoint got the media. Call first with `None`,
 ///   and make the request only if the result is [`PublicLink::Untested`].
 ///
@@ -63,7 +63,7 @@ pub fn assess(
     }
 }
 
-/// Returns whether media of `server` belong to the homeserver of the user. `whoami` is the body of
+/// Returns whether media of `server` belongs to the homeserver of the user. `whoami` is the body of
 /// `GET /_matrix/client/v3/account/whoami`: `{"user_id":"@alice:example.org"}`. Returns `None` if it has no
 /// valid user id.
 pub fn locality(whoami: &[u8], server: &ServerName) -> Option<Locality> {
@@ -82,7 +82,7 @@ fn meaning(policy: Unauthenticated) -> &'static str {
     match policy {
         Unauthenticated::Nothing => "it serves nothing to people without an account",
         Unauthenticated::Local => {
-            "it serves only its own users' media to people without an account, and these belong to another server"
+            "it serves only its own users' media to people without an account, and this belongs to another server"
         }
         Unauthenticated::Cached => {
             "it serves only what is in its cache to people without an account, so a link would work for \
@@ -148,10 +148,10 @@ mod tests {
         let reasons = Unauthenticated::ALL.map(NoPublicLink::Policy).map(|reason| reason.to_string());
         insta::assert_snapshot!(reasons[1..].join("\n"), @r"
         the homeserver's policy is m.cached: it serves only what is in its cache to people without an account, so a link would work for some people, some of the time
-        the homeserver's policy is m.local: it serves only its own users' media to people without an account, and these belong to another server
+        the homeserver's policy is m.local: it serves only its own users' media to people without an account, and this belongs to another server
         the homeserver's policy is m.unspecified: it forbids nothing
         the homeserver's policy is m.none: it serves nothing to people without an account
         ");
-        insta::assert_snapshot!(NoPublicLink::AccountsOnly.to_string(), @"the homeserver serves them only to people with an account, which is the rule for new media since Matrix 1.11");
+        insta::assert_snapshot!(NoPublicLink::AccountsOnly.to_string(), @"the homeserver serves it only to people with an account, which is the rule for new media since Matrix 1.11");
     }
 }

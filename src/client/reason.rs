@@ -44,7 +44,7 @@ pub enum Reason {
     /// The response was a plain redirect.
     #[error("following a redirect")]
     Redirected,
-    /// The response was 416, and the media have no bytes at all.
+    /// The response was 416, and the media has no bytes at all.
     #[error("asking without the range: the media is empty")]
     Empty,
 }

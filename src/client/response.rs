@@ -27,9 +27,9 @@ pub(super) enum Meaning {
         /// The origin's reason for plain media, if it gives one to a client that opted in.
         plain_reason: Option<String>,
     },
-    /// The media are elsewhere.
+    /// The media is elsewhere.
     Redirect(Trail),
-    /// The media have no bytes, and so no range: ask the same server without it.
+    /// The media has no bytes, and so no range: ask the same server without it.
     Empty(Trail),
     /// The body is the homeserver's error.
     Error { retry_after_secs: Option<u64> },

@@ -257,7 +257,7 @@ impl<P: Platform> Visit<'_, P> {
         }
     }
 
-    /// Returns why media of `size` bytes are served plainly. A `HEAD` gets the reason that its `GET` would
+    /// Returns why media of `size` bytes is served plainly. A `HEAD` gets the reason that its `GET` would
     /// get, as far as we can tell without minting.
     fn reason_for(&self, wanted: &Wanted, size: Option<u64>) -> Option<PlainReason> {
         match wanted {

@@ -1,4 +1,4 @@
-//! Step 0, for remote media: checks whether the policy of the media's own homeserver lets us fetch them.
+//! Step 0, for remote media: checks whether the policy of the media's own homeserver lets us fetch it.
 //!
 //! The order of the steps protects remote homeservers from us. First we look at what we remember. Then the
 //! homeserver vouches for the client's token. Only then may the request cause a lookup. A request with a bad
@@ -96,7 +96,7 @@ pub(crate) async fn whoami<P: Platform>(visit: &Visit<'_, P>) -> Result<(), Deni
 }
 
 /// Looks up the remote homeserver's policy, after the homeserver has vouched for the client, and remembers
-/// the verdict. If the key store fails, there will be another lookup, but the media are served. If we may not
+/// the verdict. If the key store fails, there will be another lookup, but the media is served. If we may not
 /// ask the remote homeserver, this sends no request at all.
 async fn find_out<P: Platform>(
     visit: &Visit<'_, P>,

@@ -29,12 +29,12 @@ pub enum Token {
     Presented,
 }
 
-/// Whether media belong to our own server name.
+/// Whether media belongs to our own server name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Locality {
-    /// The media belong to our own server name.
+    /// The media belongs to our own server name.
     Local,
-    /// The media belong to a remote homeserver.
+    /// The media belongs to a remote homeserver.
     Remote,
 }
 
@@ -45,7 +45,7 @@ pub struct Asked {
     pub endpoint: Endpoint,
     /// Whether the request has a token.
     pub token: Token,
-    /// Whether the media are our own.
+    /// Whether the media is our own.
     pub locality: Locality,
     /// Whether our cache has the complete object. See [`Unauthenticated::depends_on_cache`].
     pub cached: bool,

@@ -1,4 +1,4 @@
-//! `Content-Disposition` (RFC 6266, RFC 8187): whether a browser may show media inline, and their file name.
+//! `Content-Disposition` (RFC 6266, RFC 8187): whether a browser may show media inline, and its file name.
 
 use std::fmt;
 

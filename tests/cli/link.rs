@@ -148,7 +148,7 @@ fn media_for_accounts_only_differ_from_missing_media() {
         // A frozen object stays frozen, even if the policy promises a link.
         for config in [OPEN.config, policy!("m.local")] {
             let (run, requests, _) = Says { config, anonymous, ..OPEN }.link(&[]);
-            let run = run.expect(9, &["the homeserver serves them only to people with an account"]);
+            let run = run.expect(9, &["the homeserver serves it only to people with an account"]);
             assert_eq!(run.stdout, b"");
             assert_eq!(requests, asked(&get));
         }
@@ -248,7 +248,7 @@ fn no_link_is_printed_after_an_error() {
         (Says { anonymous: (502, ""), ..OPEN }, 5, "the homeserver returned 502"),
         (Says { anonymous: (429, ""), ..OPEN }, 5, "try again in 7 s"),
         (Says { anonymous: (504, r#"{"errcode":"M_NOT_YET_UPLOADED"}"#), ..OPEN }, 4, "try again later"),
-        (Says { anonymous: NOT_FOUND, user: (403, ""), ..OPEN }, 3, "may not read these media"),
+        (Says { anonymous: NOT_FOUND, user: (403, ""), ..OPEN }, 3, "may not read this media"),
     ] {
         let (run, ..) = says.link(&[]);
         assert_eq!(run.expect(code, &["error: ", said]).stdout, b"");

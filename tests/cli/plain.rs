@@ -88,7 +88,7 @@ fn bad_redirects_are_errors() {
 fn the_homeservers_errors_are_shown() {
     for (status, errcode, code, hint) in [
         (401, "M_UNKNOWN_TOKEN", 3, "hint: the access token is invalid"),
-        (403, "M_FORBIDDEN", 3, "hint: this account may not read these media"),
+        (403, "M_FORBIDDEN", 3, "hint: this account may not read this media"),
         (400, "M_INVALID_PARAM", 3, ""),
         (404, "M_NOT_FOUND", 4, "hint: check the mxc URI"),
         (404, "M_UNRECOGNIZED", 4, "hint: the homeserver does not support authenticated media"),

@@ -11,6 +11,8 @@ import { drain, expectMedia, isAnswer, optIn, startRig } from "./rig.mjs";
 const HOSTILE = {
   "Org-Matrix-Msc4097-Answer": "json",
   "Org-Matrix-Msc4097-Metadata": "AAAA",
+  "Org-Matrix-Msc4097-Link": "encrypted",
+  "Org-Matrix-Msc4097-Plain": "hostile",
   "Org-Matrix-Msc4097-Session": "stale",
   "Org-Matrix-Msc4097-Future": "1",
   "Set-Cookie": "session=stolen",
@@ -129,7 +131,10 @@ describe("a relayed response", () => {
       for (const init of [{}, { query: optIn("redirect") }, { query: optIn("json") }, { method: "HEAD" }]) {
         const response = await rig.get(stored, init);
         assert.deepEqual([response.status, response.headers.get("location")], [status, "https://s3.example/presigned?x=y"]);
-        expectClean(response, `${status} ${JSON.stringify(init)}`, ["location"]);
+        // The only header of ours: why the client that opted in gets no link.
+        const reason = init.query === undefined ? [] : ["org-matrix-msc4097-plain"];
+        expectClean(response, `${status} ${JSON.stringify(init)}`, ["location", ...reason]);
+        for (const name of reason) assert.equal(response.headers.get(name), "not-available");
         assert.equal(await drain(response), 0);
       }
     }

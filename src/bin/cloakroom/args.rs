@@ -64,10 +64,10 @@ Encrypted delivery provides confidentiality only; TLS provides integrity. Attach
 rooms are saved as ciphertext: their keys are in the room's events.
 
 Exit codes:
-  0    the media were saved
+  0    the media was saved
   2    usage error: invalid option, access token or range
   3    the homeserver refused the request (401, 403 and other 4xx)
-  4    the media do not exist, or are not uploaded yet
+  4    the media does not exist, or is not uploaded yet
   5    network error: unreachable server, stall, server error (5xx), too many requests (429)
   6    protocol violation, such as an answer that was not asked for or a key that does not fit
   7    the download was cut off, or is not the promised object
@@ -106,7 +106,7 @@ pub struct GetArgs {
     #[arg(long, requires = "thumbnail", value_parser = method_parser())]
     pub method: Option<ThumbnailMethod>,
 
-    /// Ask the homeserver for the link and key by this delivery
+    /// Choose how the homeserver sends the link and the key
     #[arg(long, default_value = "redirect", value_parser = delivery_parser())]
     pub delivery: CliDelivery,
 
@@ -114,7 +114,7 @@ pub struct GetArgs {
     #[arg(long, default_value = "chacha20", value_parser = alg_parser())]
     pub alg: Algorithm,
 
-    /// Accept media that are already ciphertext (attachments of encrypted rooms) as stored
+    /// Accept media that is already ciphertext (attachments of encrypted rooms) as stored
     #[arg(long)]
     pub verbatim: bool,
 
@@ -147,9 +147,9 @@ Exit codes:
   0    a link that works was printed
   2    usage error: invalid option or access token
   3    the homeserver refused the request (401, 403 and other 4xx)
-  4    the media do not exist, or are not uploaded yet
+  4    the media does not exist, or is not uploaded yet
   5    network error: unreachable server, stall, server error (5xx), too many requests (429)
-  6    protocol violation, such as a homeserver that does not say who you are
+  6    protocol violation, such as a homeserver that does not name your user id
   8    standard output cannot be written
   9    no link works without an account: a policy or the homeserver forbids it
   130  interrupted (129: terminal closed, 143: terminated)
@@ -174,7 +174,7 @@ pub struct LinkArgs {
     pub talk: Talk,
 }
 
-/// Who asks whom.
+/// The homeserver, and the account to use there.
 #[derive(Debug, Args)]
 pub struct Account {
     /// URL of your homeserver, which issued the access token
@@ -196,7 +196,7 @@ impl Account {
     }
 }
 
-/// How much is said on standard error.
+/// How much to print on standard error.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct Talk {
     /// Print only errors

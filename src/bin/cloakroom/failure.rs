@@ -43,7 +43,7 @@ pub enum Failure {
     /// The homeserver does not return the user's id.
     #[error("the homeserver accepted the access token but named no user")]
     Nobody,
-    /// The media have no public link.
+    /// The media has no public link.
     #[error("no link to {media} works without an account: {why}")]
     NoPublicLink { media: MxcUri, why: NoPublicLink },
     /// A signal stopped the command.
@@ -184,9 +184,9 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
             "the homeserver does not support authenticated media (Matrix 1.11): check its address"
         }
         ("M_NOT_YET_UPLOADED", _) => "the sender has not uploaded the media yet: try again later",
-        (_, 403) => "this account may not read these media",
+        (_, 403) => "this account may not read this media",
         (_, 404) => {
-            "check the mxc URI; the media may have been deleted, or their homeserver may be unreachable"
+            "check the mxc URI; the media may have been deleted, or its homeserver may be unreachable"
         }
         (_, 429) => {
             let pause = refusal.retry_after_secs.map_or("a while".to_owned(), |secs| format!("{secs} s"));

@@ -19,7 +19,7 @@ use super::transport::Transport;
 const WHOAMI: &str = "/_matrix/client/v3/account/whoami";
 const CONFIG: &str = "/_matrix/client/v1/media/config";
 
-/// Prints the public link of media, if they have one.
+/// Prints the public link of media, if it has one.
 pub async fn link(args: LinkArgs, say: &Say) -> Result<(), Failure> {
     let homeserver = args.account.homeserver()?;
     let token = token::read(args.account.token_file.as_deref(), say)?;
@@ -36,7 +36,7 @@ pub async fn link(args: LinkArgs, say: &Say) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Checks that the media have a public link. Returns whether the homeserver promises that it keeps working.
+/// Checks that the media has a public link. Returns whether the homeserver promises that it keeps working.
 async fn find(
     homeserver: &HomeserverUrl,
     token: &AccessToken,
@@ -102,8 +102,8 @@ fn passes(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
 }
 
-/// Returns whether an anonymous request got the media. If a request with an account does not get them either,
-/// they do not exist or are not available now, and that is the failure.
+/// Returns whether an anonymous request got the media. If a request with an account does not get it either,
+/// it does not exist or is not available now, and that is the failure.
 async fn is_served(
     user: &Transport,
     homeserver: &HomeserverUrl,

@@ -91,7 +91,7 @@ impl Transport {
         self.refused(response, party).await.map(Err)
     }
 
-    /// Checks whether the homeserver serves media, without receiving them: with `HEAD`, and if that fails
+    /// Checks whether the homeserver serves media, without receiving it: with `HEAD`, and if that fails
     /// with a `GET` of one byte. Not every server supports `HEAD`, and its response has no error message.
     pub async fn serves(&self, url: &str) -> Result<Asked<()>, Failure> {
         let (response, _) = self.ask(Method::HEAD, url, None).await?;

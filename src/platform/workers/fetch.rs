@@ -17,7 +17,7 @@ use crate::ports::{self, Account, Homeserver, UpstreamError, UpstreamRequest, Up
 use crate::protocol::field_text;
 
 /// How long the homeserver may take to send the headers, in milliseconds: longer than the 20 s that it waits
-/// by default for media that are still being uploaded, and than the minute that clients ask for.
+/// by default for media that is still being uploaded, and than the minute that clients ask for.
 const HEADERS_TIMEOUT_MS: f64 = 100_000.0;
 
 impl Homeserver<WorkerBody> for Workers {
