@@ -114,7 +114,10 @@ function aes() {
   const at = (offset, comment) => cipher(`aes-offset-${offset}`, comment, { alg, offset, data });
   return [
     cipher("aes-zero-key", "a256ctr: the zero key, block 0, which is AES-256 of the zero block", {
-      alg, key: Buffer.alloc(32), data: Buffer.alloc(16), rfc: "dc95c078a2408989ad48a21492842087",
+      alg,
+      key: Buffer.alloc(32),
+      data: Buffer.alloc(16),
+      rfc: "dc95c078a2408989ad48a21492842087",
     }),
     at(0, "a256ctr: the first bytes of an object"),
     at(1, "a256ctr: from the second byte on"),
@@ -123,14 +126,24 @@ function aes() {
     at(17, "a256ctr: from the second byte of the second block on"),
     cipher("aes-one-byte", "a256ctr: one byte in the middle of a block", { alg, offset: 1_000_003, data: Buffer.from([0x5a]) }),
     cipher("aes-nothing", "a256ctr: no bytes at all", { alg, data: Buffer.alloc(0) }),
-    keystream("aes-64-kibibytes-and-a-bit", "a256ctr: many blocks, from an unaligned offset to an unaligned end", { alg, offset: 13, zeros: 2 ** 16 + 77 }),
+    keystream("aes-64-kibibytes-and-a-bit", "a256ctr: many blocks, from an unaligned offset to an unaligned end", {
+      alg,
+      offset: 13,
+      zeros: 2 ** 16 + 77,
+    }),
     cipher("aes-over-2-31", "a256ctr: over byte 2^31", { alg, offset: 2 ** 31 - 50, data }),
     cipher("aes-over-2-32", "a256ctr: over byte 2^32", { alg, offset: 2 ** 32 - 50, data }),
     cipher("aes-over-2-35", "a256ctr: over byte 2^35, where a signed 32-bit count of blocks ends", { alg, offset: 2 ** 35 - 50, data }),
     cipher("aes-metadata-stream", "a256ctr: the metadata's keystream", { alg, stream: "metadata", data }),
     cipher("aes-last-byte", "a256ctr: the last byte of the keystream", { alg, offset: KEYSTREAM_BYTES - 1, data: counting(1) }),
     cipher("aes-last-blocks", "a256ctr: up to the last byte of the keystream", { alg, offset: KEYSTREAM_BYTES - 100, data }),
-    end("aes-end-one-byte-over", "a256ctr: one byte beyond the end. A longer counter would go on there with the metadata's keystream", KEYSTREAM_BYTES - 3, counting(4), alg),
+    end(
+      "aes-end-one-byte-over",
+      "a256ctr: one byte beyond the end. A longer counter would go on there with the metadata's keystream",
+      KEYSTREAM_BYTES - 3,
+      counting(4),
+      alg,
+    ),
     end("aes-end-at-the-end", "a256ctr: one byte at the end", KEYSTREAM_BYTES, counting(1), alg),
   ];
 }

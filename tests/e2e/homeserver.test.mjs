@@ -80,7 +80,12 @@ for (const shape of SHAPES) {
         const { [PREFIX]: about, ...rest } = ours;
         assert.deepEqual(rest, theirs);
         assert.equal(typeof rest["m.upload.size"], "number");
-        assert.deepEqual(about, { deliveries: ["redirect", "json", "session"], algs: ["chacha20", "a256ctr"], edge: site.worker.edge, min_size: 65_536 });
+        assert.deepEqual(about, {
+          deliveries: ["redirect", "json", "session"],
+          algs: ["chacha20", "a256ctr"],
+          edge: site.worker.edge,
+          min_size: 65_536,
+        });
       }
       assert.deepEqual(await outcome(await site.fetch("/_matrix/client/v1/media/config", { token: null })), [401, "M_MISSING_TOKEN"]);
       const versions = await (await site.fetch("/_matrix/client/versions", { token: null })).json();

@@ -60,7 +60,9 @@ describe("a link under a256ctr", () => {
   it("is another keystream than chacha20's, and each link has a key to itself", async () => {
     const stored = rig.store(SMALL_BYTES);
     const answers = await Promise.all([AES, AES, {}].map((options) => rig.answer(stored, options)));
-    const bodies = await Promise.all(answers.map(async (answer) => Buffer.from(await (await rig.link(answer)).arrayBuffer()).toString("hex")));
+    const bodies = await Promise.all(
+      answers.map(async (answer) => Buffer.from(await (await rig.link(answer)).arrayBuffer()).toString("hex")),
+    );
     assert.equal(new Set(bodies).size, 3);
     assert.equal(new Set(answers.map(({ key }) => key.toString("hex"))).size, 3);
   });
