@@ -14,6 +14,7 @@ const TSC = join(ROOT, "node_modules/.bin/tsc");
 /** Programs that are checked strictly, with the files that each of them covers. */
 const STRICT = new Map([
   ["src/platform/workers/js", /^src\/platform\/workers\/js\//],
+  ["clients/web", /^clients\/web\//],
   ["tsconfig.reference.json", /^spec\/vectors\/reference\.mjs$/],
 ]);
 const LOOSE = ".";

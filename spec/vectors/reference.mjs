@@ -55,7 +55,7 @@ export const counting = (count, first = 0) => Buffer.from(Array.from({ length: c
 /**
  * An algorithm: the length of its blocks, and OpenSSL's cipher at a block of the keystream.
  *
- * @typedef {{ blockBytes: number, cipherAt: (key: Uint8Array, nonce: Buffer, block: number) => import("node:crypto").Cipheriv }} Algorithm
+ * @typedef {{ blockBytes: number, cipherAt: (key: Uint8Array, nonce: Buffer, block: number) => ReturnType<typeof createCipheriv> }} Algorithm
  */
 
 /** @type {Record<string, Algorithm>} */

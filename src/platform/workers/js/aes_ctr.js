@@ -4,26 +4,41 @@ const BLOCK_BYTES = 16;
 
 /** A keystream of AES-256 in counter mode, at a position. Confidential only, not authenticated. */
 export class AesCtr {
+  /** @type {Promise<CryptoKey>} */
   #key;
-  /** The counter block of the next block: 12 bytes of nonce and a 32-bit big-endian index. */
+  /**
+   * The counter block of the next block: 12 bytes of nonce and a 32-bit big-endian index.
+   *
+   * @type {Uint8Array<ArrayBuffer>}
+   */
   #counter;
   #index;
-  /** Bytes of that block that are used up. */
+  /** The number of bytes of that block that are used up. */
   #skip;
 
-  /** The keystream of `key` (32 bytes, which are cleared) from byte `skip` of the block with this counter block on. */
+  /**
+   * Makes the keystream from byte `skip` of the block with this counter block on.
+   *
+   * @param {Uint8Array<ArrayBuffer>} key 32 bytes, which are cleared
+   * @param {Uint8Array<ArrayBuffer>} counterBlock
+   * @param {number} skip
+   */
   constructor(key, counterBlock, skip) {
     this.#key = crypto.subtle.importKey("raw", key, "AES-CTR", false, ["encrypt"]);
-    // WebCrypto has copied it.
+    // WebCrypto has a copy.
     key.fill(0);
-    // Whoever encrypts sees the error.
+    // `encrypt` reports the error.
     this.#key.catch(() => {});
     this.#counter = counterBlock;
     this.#index = new DataView(counterBlock.buffer, counterBlock.byteOffset).getUint32(12);
     this.#skip = skip;
   }
 
-  /** Resolves to `bytes`, encrypted, in memory of their own. `bytes` must not change until then. The caller has checked that they end within the keystream. */
+  /**
+   * Resolves to the encrypted bytes, in a new buffer. `bytes` must not change until then. The caller has checked that they end within the keystream.
+   *
+   * @param {Uint8Array<ArrayBuffer>} bytes
+   */
   async encrypt(bytes) {
     const key = await this.#key;
     const skip = this.#skip;
@@ -32,7 +47,7 @@ export class AesCtr {
       data = new Uint8Array(skip + bytes.byteLength);
       data.set(bytes, skip);
     }
-    // The counter has 32 bits: with more, the byte behind the last block would be a block of the metadata.
+    // The counter has 32 bits. A longer one would reach the metadata's keystream behind the last block.
     const encrypted = await crypto.subtle.encrypt({ name: "AES-CTR", counter: this.#counter, length: 32 }, key, data);
     const end = skip + bytes.byteLength;
     this.#index += Math.floor(end / BLOCK_BYTES);
