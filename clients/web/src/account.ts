@@ -21,7 +21,6 @@ export interface Link {
   readonly metadata: Metadata;
   /** By this client's clock, in milliseconds since 1970. Infinity if unknown. */
   readonly endsAt: number;
-  readonly mayBeUnmarked: boolean;
 }
 
 /** What does not change between accounts. */

@@ -29,8 +29,6 @@ export interface Expected {
   readonly key: CipherKey;
   /** That of the answer, or of an earlier response of the same link. */
   readonly metadata: Metadata | undefined;
-  /** Whether the response may come without `Org-Matrix-Msc4097-Link`. */
-  readonly mayBeUnmarked: boolean;
 }
 
 /**
@@ -40,10 +38,10 @@ export interface Expected {
  */
 export async function checkEncrypted(
   head: Head,
-  { key, metadata: known, mayBeUnmarked }: Expected,
+  { key, metadata: known }: Expected,
   range?: RangeRequest,
 ): Promise<{ metadata: Metadata; window: Window }> {
-  checkMark(head, "encrypted", mayBeUnmarked);
+  checkMark(head, "encrypted");
   const sealed = head.headers.get(METADATA_HEADER);
   if (sealed === null) throw new MediaError("no_metadata", "the link's response has no sealed metadata");
   const metadata = await unsealMetadata(sealed, key);
@@ -82,9 +80,9 @@ export function checkPlain(head: Head, range?: RangeRequest): Window | undefined
   return undefined;
 }
 
-function checkMark({ headers }: Head, promised: string, mayBeUnmarked: boolean): void {
+function checkMark({ headers }: Head, promised: string): void {
   const mark = headers.get(LINK_HEADER);
-  if (mark !== promised && !(mark === null && mayBeUnmarked))
+  if (mark !== promised)
     throw new MediaError("other_link", `the response is not marked as ${promised}`);
 }
 

@@ -119,7 +119,7 @@ async function byRedirect(
   const refused = await refusal(exchange, wish, undefined);
   if (refused) return refused;
   const key = await openSessionKey(optIn.session.secret, tokenName(token) ?? "", optIn.cipher);
-  const link = { url: url.href, edge: optIn.edge, key, endsAt: Infinity, mayBeUnmarked: false };
+  const link = { url: url.href, edge: optIn.edge, key, endsAt: Infinity };
   return release(exchange, async () => {
     const { metadata, window } = await checkEncrypted(exchange, { ...link, metadata: undefined }, wish.range);
     if (wish.range) account.keep(wish.id, { ...link, metadata });
@@ -146,7 +146,7 @@ async function byAnswer(account: Account, wish: Download, optIn: OptIn & { deliv
   const cipher = optIn.ciphers.find(({ alg }) => alg === answer.alg);
   const key = answer.key && (await cipher?.open(answer.key));
   const endsAt = answer.expiresInMs === undefined ? answer.expiresTs : arrived + answer.expiresInMs;
-  return followLink(account, wish, { url: answer.url, edge: optIn.edge, key, metadata: answer.metadata, endsAt, mayBeUnmarked: true });
+  return followLink(account, wish, { url: answer.url, edge: optIn.edge, key, metadata: answer.metadata, endsAt });
 }
 
 // --- links --------------------------------------------------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ async function testDownload({ expect, input, output }: Vector): Promise<void> {
     try {
       const key = answer.key && (await openKey(answer.alg, answer.key));
       let window: Window;
-      if (key) ({ window } = await checkEncrypted(head, { key, metadata: answer.metadata, mayBeUnmarked: true }, range));
+      if (key) ({ window } = await checkEncrypted(head, { key, metadata: answer.metadata }, range));
       else window = checkVerbatim(head, answer.metadata, range);
       for await (const bytes of openBody(sourceOf(pieces), window, key)) released.push(bytes);
     } catch (error) {
