@@ -94,7 +94,7 @@ export class Account {
     if (this.#config?.value === advertised) this.#config = undefined;
   }
 
-  /** Takes note that a session worked, or that it was stale: then the next download reads the config again, once. */
+  /** Takes note whether a session was stale: then the next download reads the config again, once. */
   noteSession(advertised: Advertised, isStale: boolean): void {
     // The session of an older config says nothing about this one.
     if (this.#config?.value !== advertised || !this.mayUseSession) return;

@@ -96,7 +96,7 @@ async function byRedirect(
 ): Promise<Outcome> {
   const { url, headers } = exchange;
   if (url.origin === account.settings.homeserver.origin) {
-    if (headers.get(SESSION_HEADER) === "stale") account.noteSession(advertised, true);
+    account.noteSession(advertised, headers.get(SESSION_HEADER) === "stale");
     return takePlain(account, wish, exchange);
   }
   const name = nameOfLink(url.href, optIn.edge);

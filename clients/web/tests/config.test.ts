@@ -76,6 +76,19 @@ describe("the media config", () => {
     assert.equal(world.to("media").at(-1)?.url.searchParams.get(`${PREFIX}.session`), world.sessionId);
   });
 
+  it("begins a session again although an earlier one was stale, if a request between them was not", async () => {
+    const client = world.client();
+    world.onMedia = ({ headers }, count) =>
+      world.plain(headers, count === 2 ? { "org-matrix-msc4097-plain": "too-small" } : { "org-matrix-msc4097-session": "stale" });
+    for (let i = 0; i < 4; i += 1) await client.fetch(MXC);
+    assert.deepEqual(deliveries(), ["session", "session", "session", "session"]);
+    assert.equal(world.counts.config, 3);
+    // Now there were two in a row.
+    world.onMedia = () => undefined;
+    await world.expectWhole(await client.fetch(MXC));
+    assert.equal(deliveries().at(-1), "json");
+  });
+
   it("is not read again and again for sessions that are always stale: then answers are used", async () => {
     world.onMedia = ({ url, headers }) =>
       url.search.includes("session") ? world.plain(headers, { "org-matrix-msc4097-session": "stale" }) : undefined;
