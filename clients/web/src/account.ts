@@ -1,13 +1,14 @@
 import type { Homeserver } from "./address.ts";
-import { type Advertised, PREFIX, readAdvertised } from "./advertised.ts";
+import { type Advertised, MAX_CONFIG_BYTES, PREFIX, readAdvertised } from "./advertised.ts";
 import type { Cipher, CipherKey } from "./cipher.ts";
 import { MediaError } from "./error.ts";
 import type { Metadata } from "./metadata.ts";
 import { type Exchange, type RequestOptions, type Transport, send } from "./request.ts";
 
 const CONFIG_PATH = `/_matrix/client/v1/media/config?${PREFIX}.session=true`;
-const MAX_CONFIG_BYTES = 64 * 1024;
-const CONFIG_MS = 60 * 60 * 1000; // specification, section 9.1
+const HOUR_MS = 60 * 60 * 1000;
+const CONFIG_MS = HOUR_MS; // specification, section 9.1
+const WITHOUT_SESSION_MS = HOUR_MS; // specification, section 9.11
 const RETRY_CONFIG_MS = 60 * 1000; // after a failure that may pass
 const MAX_LINKS = 16; // each serves the ranges of one object
 const RENEW_MS = 5_000; // before a link ends
@@ -15,7 +16,6 @@ const RENEW_MS = 5_000; // before a link ends
 /** A link that serves further ranges of its object. */
 export interface Link {
   readonly url: string;
-  readonly edge: string;
   /** Absent for a link without encryption. */
   readonly key: CipherKey | undefined;
   readonly metadata: Metadata;
@@ -47,7 +47,8 @@ export class Account {
   readonly #links = new Map<string, Link>();
   readonly #firstRanges = new Map<string, Promise<unknown>>();
   #config: KnownConfig | undefined;
-  #staleSessions = 0;
+  #wasStale = false;
+  #noSessionUntil = 0;
 
   constructor(settings: Settings) {
     this.settings = settings;
@@ -77,16 +78,15 @@ export class Account {
     const known = this.#config;
     // A session belongs to the access token that it was made for.
     if (known?.token === token && Date.now() < known.until) return known.advertised;
-    if (known && Date.now() >= known.until) this.#staleSessions = 0;
     const advertised = this.#readConfig(token, (value, ms) => Object.assign(config, { value, until: Date.now() + ms }));
     const config: KnownConfig = { token, advertised, until: Infinity };
     this.#config = config;
     return advertised;
   }
 
-  /** Whether sessions are of use: a second one that is stale at once shows that they are not. The media config is read again after an hour. */
+  /** Whether sessions are of use: not for an hour after two stale ones in a row. */
   get mayUseSession(): boolean {
-    return this.#staleSessions < 2;
+    return Date.now() >= this.#noSessionUntil;
   }
 
   /** Reads the media config anew next time, unless that has happened since. */
@@ -94,13 +94,13 @@ export class Account {
     if (this.#config?.value === advertised) this.#config = undefined;
   }
 
-  /** Takes note that a session worked, or that it was stale: then the next download begins a new one. */
+  /** Takes note whether a session was stale: then the next download reads the config again, once. */
   noteSession(advertised: Advertised, isStale: boolean): void {
-    if (!isStale) this.#staleSessions = 0;
-    else if (this.#config?.value === advertised) {
-      this.#staleSessions += 1;
-      if (this.mayUseSession) this.#config = undefined;
-    }
+    // The session of an older config says nothing about this one.
+    if (this.#config?.value !== advertised || !this.mayUseSession) return;
+    if (isStale && this.#wasStale) this.#noSessionUntil = Date.now() + WITHOUT_SESSION_MS;
+    else if (isStale) this.#config = undefined;
+    this.#wasStale = isStale && !this.#wasStale;
   }
 
   /** Returns the link to an object that still works. */
@@ -156,7 +156,7 @@ export class Account {
       const exchange = await send(this.#transport(), this.settings.homeserver.base + CONFIG_PATH, { token });
       const body = await exchange.readAll(MAX_CONFIG_BYTES);
       const { origin } = this.settings.homeserver;
-      if (exchange.status === 200 && exchange.url.origin === origin && body.length <= MAX_CONFIG_BYTES) {
+      if (exchange.status === 200 && exchange.url.origin === origin) {
         advertised = await readAdvertised(body);
         // Within one web origin the access token would go along with a redirect.
         if (advertised?.edge === origin) advertised = undefined;

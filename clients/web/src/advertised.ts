@@ -1,10 +1,13 @@
 import { isSecure } from "./address.ts";
-import type { Cipher } from "./cipher.ts";
+import { type Cipher, KEYSTREAM_BYTES } from "./cipher.ts";
 import { isWhole, membersOf, parseJson } from "./encoding.ts";
 import { type Session, readSession } from "./session.ts";
 
 /** The prefix of all parameters and members of the protocol. */
 export const PREFIX = "org.matrix.msc4097";
+
+/** The longest media config. */
+export const MAX_CONFIG_BYTES = 65_536;
 
 /** What the media config advertises (specification, sections 2 and 9.1). */
 export interface Advertised {
@@ -28,17 +31,17 @@ export type OptIn =
 
 /** Reads the media config. Returns `undefined` if it does not advertise the protocol, or not in a form that can be trusted. */
 export async function readAdvertised(body: Uint8Array): Promise<Advertised | undefined> {
-  const about = membersOf(membersOf(parseJson(body))?.[PREFIX]);
-  const { edge, deliveries = undefined, algs = undefined, min_size: minSize, max_size: maxSize } = about ?? {};
+  const about = body.length > MAX_CONFIG_BYTES ? undefined : membersOf(membersOf(parseJson(body))?.[PREFIX]);
+  const { edge, deliveries, algs, min_size: minSize, max_size: maxSize } = about ?? {};
   if (typeof edge !== "string" || !URL.canParse(edge)) return undefined;
   const url = new URL(edge);
-  if (url.origin !== edge || !isSecure(url) || !isList(deliveries) || !isList(algs)) return undefined;
+  if (url.origin !== edge || !isSecure(url) || !isListOrAbsent(deliveries) || !isListOrAbsent(algs)) return undefined;
   return {
     edge,
-    deliveries,
-    algs,
-    minSize: isWhole(minSize) ? minSize : 0,
-    maxSize: isWhole(maxSize) ? maxSize : Infinity,
+    deliveries: deliveries ?? undefined,
+    algs: algs ?? undefined,
+    minSize: isWhole(minSize, KEYSTREAM_BYTES) ? minSize : 0,
+    maxSize: isWhole(maxSize, KEYSTREAM_BYTES) ? maxSize : KEYSTREAM_BYTES - 1,
     session: await readSession(about?.session),
   };
 }
@@ -47,7 +50,7 @@ export async function readAdvertised(body: Uint8Array): Promise<Advertised | und
  * Chooses the delivery.
  *
  * `session` costs one request less for the second range of an object and needs no reading of answers, so it comes first. It always encrypts,
- * so media that are ciphertext already are better off with `json`.
+ * so media that is ciphertext already is better off with `json`.
  *
  * @param ciphers in the client's order of preference.
  * @param wish what is known of the object: whether it is ciphertext already, and its size.
@@ -82,6 +85,6 @@ export function optInQuery(optIn: OptIn, verbatim: boolean): string {
   return query.toString();
 }
 
-function isList(value: unknown): value is unknown[] | undefined {
-  return value === undefined || Array.isArray(value);
+function isListOrAbsent(value: unknown): value is unknown[] | null | undefined {
+  return value == null || Array.isArray(value);
 }

@@ -2,7 +2,7 @@ import { isSecure } from "./address.ts";
 import { KEYSTREAM_BYTES, KEY_BYTES } from "./cipher.ts";
 import { type Bytes, decodeBase64url, isWhole, membersOf, parseJson } from "./encoding.ts";
 import { type Metadata, readMetadata } from "./metadata.ts";
-import { tokenOfLink } from "./redirect-token.ts";
+import { nameOfLink } from "./redirect-token.ts";
 
 /** The longest answer. */
 export const MAX_ANSWER_BYTES = 16_384;
@@ -50,7 +50,7 @@ export function readAnswer(
     new TextEncoder().encode(metadata.contentType).length <= MAX_CONTENT_TYPE_BYTES;
   if (!isDescribed || typeof url !== "string" || typeof alg !== "string" || !isWhole(expiresTs)) return "malformed";
   if (!(key == null || typeof key === "string") || !(expiresInMs === undefined || isWhole(expiresInMs))) return "malformed";
-  if (tokenOfLink(url, edge) === undefined) return "foreign_url";
+  if (nameOfLink(url, edge) === undefined) return "foreign_url";
   if (alg !== "none" && !offered.algs.includes(alg)) return "unknown_algorithm";
   if (alg === "none" && !offered.verbatim) return "unexpected_none";
   const raw = key == null ? undefined : decodeBase64url(key, KEY_BYTES);

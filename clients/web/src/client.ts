@@ -24,7 +24,7 @@ export interface MediaClientOptions {
 export interface MediaOptions {
   /** Downloads a thumbnail instead of the original. */
   thumbnail?: Thumbnail;
-  /** The media are ciphertext already: an attachment of an encrypted room. They then may travel without a second encryption. */
+  /** The media is ciphertext already: an attachment of an encrypted room. It then may travel without a second encryption. */
   verbatim?: boolean;
   /** Downloads from the homeserver, without this protocol. */
   plain?: boolean;
@@ -47,7 +47,7 @@ export interface FetchOptions extends MediaOptions {
 }
 
 /**
- * Downloads media of one Matrix account, and decrypts them if they come by an encrypted redirect (MSC4097).
+ * Downloads media of one Matrix account, and decrypts it if it comes by an encrypted redirect (MSC4097).
  *
  * Decryption is confidential only, not authenticated: TLS carries integrity.
  */
@@ -91,7 +91,7 @@ export class MediaClient {
   }
 
   /**
-   * Downloads media into memory and returns a `blob:` URL of them, for `<img>`, `<audio>` or a link with the attribute `download`.
+   * Downloads media into memory and returns a `blob:` URL for `<img>`, `<audio>` or a link with the attribute `download`.
    *
    * @param mxc the media, as `mxc://server/id`.
    * @throws as `fetch`, and if the body breaks off.

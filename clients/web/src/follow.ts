@@ -6,7 +6,7 @@ import { decimal, membersOf, parseJson } from "./encoding.ts";
 import { MediaError } from "./error.ts";
 import type { Metadata } from "./metadata.ts";
 import type { RangeRequest } from "./range-request.ts";
-import { tokenName, tokenOfLink } from "./redirect-token.ts";
+import { nameOfLink } from "./redirect-token.ts";
 import type { Exchange } from "./request.ts";
 import { openSessionKey } from "./session.ts";
 
@@ -33,7 +33,7 @@ export interface Download {
  *
  * - a response: the media;
  * - `gone`: the link gave 404 or 409;
- * - `foreign`: the link leads to another edge than the advertised one;
+ * - `foreign`: the link leads to another edge than the advertised one, which may have moved;
  * - `empty`: the object has no bytes, so the range was refused;
  * - `plain`: only plain media can help.
  */
@@ -54,24 +54,14 @@ type Outcome = Response | "gone" | "foreign" | "empty" | "plain";
 export async function download(account: Account, wish: Download): Promise<Response> {
   let { range } = wish;
   if (!wish.plain) {
-    let answers = 0;
-    let mayReadConfigAgain = true;
-    while (answers < MAX_ANSWERS) {
+    for (let answers = 1; answers <= MAX_ANSWERS; answers += 1) {
       const step = () => attempt(account, { ...wish, range });
       const isFirstRange = range && !account.link(wish.id);
       const { outcome, advertised } = await (isFirstRange ? account.share(wish.id, step) : step());
       if (outcome instanceof Response) return outcome;
       if (outcome === "plain") break;
-      if (outcome === "empty") {
-        range = undefined;
-        continue;
-      }
-      answers += 1;
-      if (outcome === "foreign") {
-        if (!advertised || !mayReadConfigAgain) break;
-        mayReadConfigAgain = false;
-        account.distrust(advertised);
-      }
+      if (outcome === "empty") range = undefined;
+      if (outcome === "foreign" && advertised && answers < MAX_ANSWERS) account.distrust(advertised);
     }
   }
   return askPlainly(account, { ...wish, range });
@@ -106,31 +96,26 @@ async function byRedirect(
 ): Promise<Outcome> {
   const { url, headers } = exchange;
   if (url.origin === account.settings.homeserver.origin) {
-    if (headers.get(SESSION_HEADER) === "stale") account.noteSession(advertised, true);
+    account.noteSession(advertised, headers.get(SESSION_HEADER) === "stale");
     return takePlain(account, wish, exchange);
   }
-  const token = tokenOfLink(url.href, optIn.edge);
-  if (token === undefined) {
-    if (!looksLikeLink(exchange)) return takePlain(account, wish, exchange);
+  const name = nameOfLink(url.href, optIn.edge);
+  if (name === undefined) {
+    // Plain media, unless the response itself says that it is another edge's ciphertext.
+    if (headers.get(LINK_HEADER) !== "encrypted") return takePlain(account, wish, exchange);
     await exchange.leave();
     return "foreign";
   }
   account.noteSession(advertised, false);
   const refused = await refusal(exchange, wish, undefined);
   if (refused) return refused;
-  const key = await openSessionKey(optIn.session.secret, tokenName(token) ?? "", optIn.cipher);
-  const link = { url: url.href, edge: optIn.edge, key, endsAt: Infinity };
+  const key = await openSessionKey(optIn.session.secret, name, optIn.cipher);
+  const link = { url: url.href, key, endsAt: Infinity };
   return release(exchange, async () => {
     const { metadata, window } = await checkEncrypted(exchange, { ...link, metadata: undefined }, wish.range);
     if (wish.range) account.keep(wish.id, { ...link, metadata });
     return respond(exchange, wish, metadata, window, key);
   });
-}
-
-/** Tells whether a response that came by a redirect is that of a link, to whatever edge. */
-function looksLikeLink({ url, headers }: Exchange): boolean {
-  const mark = headers.get(LINK_HEADER);
-  return mark === null ? tokenOfLink(url.href, url.origin) !== undefined : mark !== "plain";
 }
 
 // --- the delivery `json` ----------------------------------------------------------------------------------------------------------
@@ -146,7 +131,7 @@ async function byAnswer(account: Account, wish: Download, optIn: OptIn & { deliv
   const cipher = optIn.ciphers.find(({ alg }) => alg === answer.alg);
   const key = answer.key && (await cipher?.open(answer.key));
   const endsAt = answer.expiresInMs === undefined ? answer.expiresTs : arrived + answer.expiresInMs;
-  return followLink(account, wish, { url: answer.url, edge: optIn.edge, key, metadata: answer.metadata, endsAt });
+  return followLink(account, wish, { url: answer.url, key, metadata: answer.metadata, endsAt });
 }
 
 // --- links --------------------------------------------------------------------------------------------------------------------------

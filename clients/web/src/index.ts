@@ -1,5 +1,5 @@
 /**
- * Downloads Matrix media, and decrypts them if they come by an encrypted redirect (MSC4097).
+ * Downloads Matrix media, and decrypts it if it comes by an encrypted redirect (MSC4097).
  *
  * A download goes through these modules, in this order:
  *

@@ -14,8 +14,7 @@ export function tokenName(token: string): string | undefined {
   return fits && (sealed === undefined || (sealed !== "" && isBase64url(sealed))) ? name : undefined;
 }
 
-/** Returns the redirect token of a link to the given edge, or `undefined` if the URL is not exactly `<edge>/<redirect token>`. */
-export function tokenOfLink(url: string, edge: string): string | undefined {
-  const token = url.startsWith(`${edge}/`) ? url.slice(edge.length + 1) : "";
-  return tokenName(token) === undefined ? undefined : token;
+/** Returns the name of a link's redirect token. Returns `undefined` if the URL is not exactly the edge, a slash and a redirect token. */
+export function nameOfLink(url: string, edge: string): string | undefined {
+  return url.startsWith(`${edge}/`) ? tokenName(url.slice(edge.length + 1)) : undefined;
 }

@@ -9,6 +9,9 @@ import { MXC, PREFIX, World, matrixError, parametersOf } from "./world.ts";
 let world: World;
 beforeEach(() => (world = new World()));
 
+/** The deliveries that were asked for. */
+const deliveries = () => world.to("media").map(({ url }) => parametersOf(url).delivery);
+
 describe("the media config", () => {
   it("is read once an hour, for all downloads together", async () => {
     mock.timers.enable({ apis: ["Date"], now: 1_700_000_000_000 });
@@ -73,6 +76,19 @@ describe("the media config", () => {
     assert.equal(world.to("media").at(-1)?.url.searchParams.get(`${PREFIX}.session`), world.sessionId);
   });
 
+  it("begins a session again although an earlier one was stale, if a request between them was not", async () => {
+    const client = world.client();
+    world.onMedia = ({ headers }, count) =>
+      world.plain(headers, count === 2 ? { "org-matrix-msc4097-plain": "too-small" } : { "org-matrix-msc4097-session": "stale" });
+    for (let i = 0; i < 4; i += 1) await client.fetch(MXC);
+    assert.deepEqual(deliveries(), ["session", "session", "session", "session"]);
+    assert.equal(world.counts.config, 3);
+    // Now there were two in a row.
+    world.onMedia = () => undefined;
+    await world.expectWhole(await client.fetch(MXC));
+    assert.equal(deliveries().at(-1), "json");
+  });
+
   it("is not read again and again for sessions that are always stale: then answers are used", async () => {
     world.onMedia = ({ url, headers }) =>
       url.search.includes("session") ? world.plain(headers, { "org-matrix-msc4097-session": "stale" }) : undefined;
@@ -82,9 +98,36 @@ describe("the media config", () => {
       for (let i = 0; i < 5; i += 1) await world.expectWhole(await client.fetch(MXC));
       assert.deepEqual(world.counts, { config: 2, media: 5, link: 3 });
       mock.timers.tick(3_600_000);
+      // Two in a row count, not one before the hour and one after it.
+      for (let i = 0; i < 3; i += 1) await world.expectWhole(await client.fetch(MXC));
+      assert.deepEqual(deliveries().slice(-3), ["session", "session", "json"]);
+      assert.equal(world.counts.config, 4);
+      mock.timers.tick(3_600_000);
       world.onMedia = () => undefined;
       await world.expectWhole(await client.fetch(MXC));
-      assert.equal(parametersOf(world.to("media").at(-1)?.url).delivery, "session");
+      assert.equal(deliveries().at(-1), "session");
+    } finally {
+      mock.timers.reset();
+    }
+  });
+
+  it("offers no other session for an hour, neither when the session ends nor with another access token", async () => {
+    world.onMedia = ({ url, headers }) =>
+      url.search.includes("session") ? world.plain(headers, { "org-matrix-msc4097-session": "stale" }) : undefined;
+    world.about = (about) => ({ ...about, session: { ...about.session, expires_in_ms: 60_000 } });
+    mock.timers.enable({ apis: ["Date"], now: 1_700_000_000_000 });
+    try {
+      const client = world.client();
+      // The two downloads share a session, so it counts as stale once.
+      await Promise.all([client.fetch(MXC), client.fetch(MXC)]);
+      await Promise.all([client.fetch(MXC), client.fetch(MXC)]);
+      mock.timers.tick(3_599_999);
+      world.token = "another";
+      await client.fetch(MXC);
+      assert.deepEqual(deliveries(), ["session", "session", "session", "session", "json"]);
+      mock.timers.tick(1);
+      await client.fetch(MXC);
+      assert.equal(deliveries().at(-1), "session");
     } finally {
       mock.timers.reset();
     }

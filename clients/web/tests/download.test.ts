@@ -187,7 +187,7 @@ describe("a download", () => {
     });
   });
 
-  it("takes a link without encryption for media that are ciphertext already", async () => {
+  it("takes a link without encryption for media that is ciphertext already", async () => {
     world.onMedia = () => world.answer(world.mint("a256ctr"), { alg: "none", key: undefined });
     world.onLink = () => new Response(stream(world.object), { headers: { [LINK_HEADER]: "verbatim" } });
     await world.expectWhole(await world.client().fetch(MXC, { verbatim: true }));

@@ -15,7 +15,7 @@ const fetched = async (url: string) => {
 };
 
 describe("a blob: URL", () => {
-  it("gives the media until it is revoked", async () => {
+  it("returns the media until it is revoked", async () => {
     const made = await world.client().objectUrl(MXC);
     assert.match(made.url, /^blob:/);
     const { type, bytes } = await fetched(made.url);

@@ -9,7 +9,7 @@ let world: World;
 beforeEach(() => (world = new World()));
 
 describe("the homeserver's response", () => {
-  it("is the media, whatever they look like, unless a header says otherwise", async () => {
+  it("is the media, whatever it looks like, unless a header says otherwise", async () => {
     world.about = onlyJson;
     world.object = Buffer.from(await world.answer(world.mint("a256ctr")).arrayBuffer());
     world.onMedia = () => new Response(new Uint8Array(world.object), { headers: { "Content-Type": "application/json" } });

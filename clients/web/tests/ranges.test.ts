@@ -229,4 +229,18 @@ describe("a range", () => {
       }
     }
   });
+
+  it("of an object without bytes takes two answers at most", async () => {
+    for (const about of [onlyJson, (it: object) => it]) {
+      world = new World();
+      world.object = Buffer.alloc(0);
+      world.metadata = { size: 0, content_type: "image/png" };
+      world.about = about;
+      world.onLink = (_, count) =>
+        count === 1 ? matrixError(404, "M_NOT_FOUND") : new Response(null, { status: 416, headers: { "Content-Range": "bytes */0" } });
+      world.onMedia = ({ url, headers }) => (url.search ? undefined : world.plain(headers));
+      await world.expectWhole(await world.client().fetch(MXC, { range: "bytes=0-" }));
+      assert.deepEqual(world.counts, { config: 1, media: 3, link: 2 });
+    }
+  });
 });

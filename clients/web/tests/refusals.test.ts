@@ -115,16 +115,27 @@ describe("a link to another edge than the advertised one", () => {
   });
 
   it("session: after that plain media", async () => {
-    for (const elsewhere of [() => new Response("x", { headers: { [LINK_HEADER]: "encrypted" } }), () => matrixError(404, "M_NOT_FOUND")]) {
-      worldWith("session").onMedia = ({ url }) => (url.search ? redirect(`${OTHER_EDGE}/${token()}`) : undefined);
-      world.onElsewhere = elsewhere;
-      const client = world.client();
-      await world.expectWhole(await client.fetch(MXC));
-      assert.deepEqual(world.counts, { config: 2, media: 3, elsewhere: 2 });
-      // What was read last is not read again at once.
-      await world.expectWhole(await client.fetch(MXC));
-      assert.equal(world.counts.config, 3);
+    worldWith("session").onMedia = ({ url }) => (url.search ? redirect(`${OTHER_EDGE}/${token()}`) : undefined);
+    world.onElsewhere = () => new Response("x", { headers: { [LINK_HEADER]: "encrypted" } });
+    const client = world.client();
+    await world.expectWhole(await client.fetch(MXC));
+    assert.deepEqual(world.counts, { config: 2, media: 3, elsewhere: 2 });
+    // What was read last is not read again at once.
+    await world.expectWhole(await client.fetch(MXC));
+    assert.equal(world.counts.config, 3);
+  });
+
+  it("session: a response that is not marked as encrypted is plain media, whatever its URL looks like", async () => {
+    worldWith("session").onMedia = () => redirect(`${OTHER_EDGE}/${token()}`);
+    world.onElsewhere = ({ headers }) => world.plain(headers);
+    await world.expectWhole(await world.client().fetch(MXC));
+    world.onElsewhere = () => matrixError(404, "M_NOT_FOUND");
+    await assert.rejects(world.client().fetch(MXC), { code: "redirect_target", status: 404 });
+    for (const mark of ["verbatim", "encrypted, encrypted"]) {
+      world.onElsewhere = ({ headers }) => world.plain(headers, { [LINK_HEADER]: mark });
+      await assert.rejects(world.client().fetch(MXC), { code: "other_link" });
     }
+    assert.deepEqual(world.counts, { config: 4, media: 4, elsewhere: 4 });
   });
 
   it("session: the body of such a link is left", async () => {
@@ -231,8 +242,6 @@ describe("a link's response that is refused", () => {
   for (const [what, [code, change, range]] of Object.entries(wrong)) {
     it(`${what}: fails with ${code}, and the body is left`, async () => {
       for (const delivery of Object.keys(deliveries)) {
-        // With json, this version lets the mark be absent.
-        if (delivery === "json" && what === "no mark") continue;
         worldWith(delivery).linkHeaders = change;
         let left = false;
         world.onLink = (sent) => {

@@ -169,7 +169,7 @@ export class World {
     return Response.json({ ...body, ...changes }, { headers: { "Org-Matrix-Msc4097-Answer": "json", ...headers } });
   }
 
-  /** The media as they are, ranges ignored, as Synapse sends them. */
+  /** The media as it is, ranges ignored, as Synapse sends it. */
   plain(_asked: Headers, headers: Members = {}): Response {
     const { size, content_type, content_disposition } = this.metadata;
     return new Response(new Uint8Array(this.object), {
