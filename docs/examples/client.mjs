@@ -6,6 +6,8 @@ const MXC = /^mxc:\/\/((?=[^/]*[A-Za-z0-9])[A-Za-z0-9.:[\]-]{1,255}\/[\w-]{1,255
 // base64url in its only form: the unused bits of the last character are zero.
 const KEY = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
 const TOKEN = /^(?=.{43,2048}$)[\w-]{42}[AEIMQUYcgkosw048](\.([\w-]{4})*([\w-]{4}|[\w-]{2}[AEIMQUYcgkosw048]|[\w-][AQgw]))?$/;
+// Host names have no underscore and no dot at the end.
+const HOST = /^([a-z0-9.-]*[a-z0-9-]|\[[0-9a-f:]+\])$/;
 const SEALED_METADATA = /^[\w-]{1365}[AQgw]$/;
 
 /** Downloads media. The uploader chose its type and file name: never execute it, and never use the name as a path. */
@@ -49,7 +51,7 @@ async function edgeOf(config) {
   if (!URL.canParse(edge) || !lists(deliveries, "json") || !lists(algs, "chacha20")) return undefined;
   const { origin, protocol, hostname } = new URL(edge);
   const secure = protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname));
-  return secure && origin === edge ? edge : undefined;
+  return secure && origin === edge && HOST.test(hostname) ? edge : undefined;
 }
 
 async function decrypted(link, { key, metadata }) {
@@ -64,7 +66,7 @@ async function decrypted(link, { key, metadata }) {
   const same = (name) => (opened[name] ?? undefined) === (metadata[name] ?? undefined);
   if (!["size", "content_type", "content_disposition"].every(same)) fail("the link gives other media");
   if ((header("Content-Encoding") ?? "identity").toLowerCase() !== "identity") fail("the body is encoded");
-  if (Number(header("Content-Length") ?? size) !== size) fail("the link gives another length");
+  if ((header("Content-Length") ?? `${size}`) !== `${size}`) fail("the link gives another length");
   const body = await read(link, size);
   if (body?.length !== size) fail("the body has another length");
   return { bytes: chacha20(fromBase64url(key), BODY_NONCE, body), type, disposition: disposition ?? undefined };

@@ -104,7 +104,7 @@ function ends() {
     cipher("nothing-at-the-end", "no bytes at the very end are no error", { offset: KEYSTREAM_BYTES, data: Buffer.alloc(0) }),
     end("end-one-byte-over", "one byte beyond the end: nothing is released, not even what fits", KEYSTREAM_BYTES - 3, counting(4)),
     end("end-at-the-end", "one byte at the end", KEYSTREAM_BYTES, counting(1)),
-    end("end-beyond", "an offset beyond the end", KEYSTREAM_BYTES + 1, Buffer.alloc(0)),
+    end("end-beyond", "an offset beyond the end is refused by itself, even without data", KEYSTREAM_BYTES + 1, Buffer.alloc(0)),
   ];
 }
 

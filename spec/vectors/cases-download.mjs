@@ -60,7 +60,7 @@ export function downloadCases() {
       },
       output:
         expect === "surplus"
-          ? {}
+          ? undefined
           : {
               plaintext: expect === "success" ? released.toString("utf8") : undefined,
               released_sha256: sha256(nothing ? "" : released),
@@ -129,6 +129,7 @@ export function downloadCases() {
       asked: [2 ** 36 - 4, 2 ** 36 - 1],
       range: "bytes=-3",
     }),
+    download("unit-of-other-case", "units are compared without case", "success", { ...part, headers: range("Bytes 100-299/980") }),
     download("whole-as-a-range", "everything, asked for as a range", "success", { plaintext: long, asked: [0, 980], range: "bytes=0-" }),
     download("open-range-answered-whole", "200 instead of a range: the client takes its part of the whole", "success", {
       plaintext: long,
@@ -232,6 +233,10 @@ export function downloadCases() {
       ...whole,
       answer: { metadata: { size: text.length, content_type: "text/plain" } },
     }),
+    download("sealed-size-is-a-boolean", "the key does not fit: size is a number", "wrong_key", {
+      ...whole,
+      sealed: { size: true },
+    }),
     download("sealed-null-content-type", "the key does not fit: content_type is required", "wrong_key", {
       ...whole,
       sealed: { content_type: null },
@@ -253,6 +258,10 @@ export function downloadCases() {
       ...whole,
       headers: { "content-length": "48" },
     }),
+    download("length-with-sign", "signs are no digits", "other_size", { ...whole, headers: { "content-length": "+49" } }),
+    download("part-length-with-sign", "signs are no digits", "other_size", { ...part, headers: { "content-length": "+200" } }),
+    download("length-twice", TWICE, "other_size", { ...whole, headers: { "content-length": ["49", "49"] } }),
+    download("length-twice-combined", COMBINED, "other_size", { ...whole, headers: { "content-length": "49, 49" } }),
     download("none-other-length", "without a key, too, the length is checked", "other_size", {
       ...whole,
       answer: none,

@@ -2,6 +2,8 @@
 
 const EDGE = "https://media.example.net";
 const HOMESERVER = "https://matrix.example.org";
+/** The first request of every `response` case, without this protocol's parameters. */
+const MEDIA = `${HOMESERVER}/_matrix/client/v1/media/download/example.org/AbCdEf`;
 
 export function homeserverCases() {
   return [...mediaConfigs(), ...responses()];
@@ -27,9 +29,11 @@ function mediaConfigs() {
   const SIZES = { ...FULL, min_size: 65536, max_size: 4000000 };
   const sized = (name, comment, expect, size, about = SIZES) => config(name, comment, expect, about, { size });
   /** A document of so many bytes. */
-  const filled = (bytes) => {
+  const filled = (bytes, letter = "x") => {
     const text = (later) => JSON.stringify({ "org.matrix.msc4097": FULL, later });
-    return { config: text("x".repeat(bytes - text("").length)) };
+    const room = bytes - text("").length;
+    const letters = letter.repeat(Math.floor(room / Buffer.byteLength(letter)));
+    return { config: text(letters + "x".repeat(room - Buffer.byteLength(letters))) };
   };
   const FIRST = "of two reasons, the first in the list of section 9.1";
   const NULL = "null means the same as an absent member";
@@ -50,6 +54,7 @@ function mediaConfigs() {
       algs: [null, "chacha20"],
     }),
     config("longest", "65,536 bytes", "opt_in", FULL, filled(65_536)),
+    config("longest-not-ascii", "65,536 bytes, but fewer characters", "opt_in", FULL, filled(65_536, "\u00e9")),
     edge("edge-with-port", "a port that is not the scheme's own", "opt_in", "https://media.example.net:8443"),
     edge("localhost", "plain http is for this very machine", "opt_in", "http://localhost:8787"),
     edge("loopback-v4", "plain http is for this very machine", "opt_in", "http://127.0.0.1:8787"),
@@ -60,6 +65,7 @@ function mediaConfigs() {
     sized("without-limits", "an object without bytes, and no min_size", "opt_in", 0, FULL),
     sized("largest-object", "2^36 - 1: one byte less than the keystream has", "opt_in", 2 ** 36 - 1, FULL),
     sized("limits-are-text", "a limit that is no number counts as absent", "opt_in", 1, { ...FULL, min_size: "65536", max_size: "0" }),
+    sized("limits-are-booleans", "a limit that is no number counts as absent", "opt_in", 5, { ...FULL, min_size: true, max_size: true }),
     sized("negative-limits", "a limit that is negative counts as absent", "opt_in", 1, { ...FULL, min_size: -1, max_size: -1 }),
     sized("fractional-min-size", "a limit that is not whole counts as absent", "opt_in", 1, { ...FULL, min_size: 65536.5 }),
     sized("fractional-max-size", "a limit that is not whole counts as absent", "opt_in", 5, { ...FULL, max_size: 0.5 }),
@@ -75,6 +81,7 @@ function mediaConfigs() {
     config("null", "JSON, but no object", "malformed", undefined, { config: "null" }),
     config("more-behind", "more text behind the object", "malformed", FULL, { spelled: [/$/, "x"] }),
     config("too-long", "65,537 bytes", "malformed", FULL, filled(65_537)),
+    config("too-long-not-ascii", "65,537 bytes, but fewer characters", "malformed", FULL, filled(65_537, "\u00e9")),
     config("ordinary", "a homeserver that knows nothing of this", "absent", undefined),
     config("null-member", NULL, "absent", null),
     config("prefix-of-other-case", "names are compared as they are", "absent", undefined, {
@@ -85,6 +92,7 @@ function mediaConfigs() {
     config("member-is-an-array", "the members in their order are not an object", "malformed", [EDGE, ["json"], ["chacha20"]]),
     config("no-edge", "edge is required", "malformed", { ...FULL, edge: undefined }),
     edge("null-edge", NULL, "malformed", null),
+    edge("edge-is-a-boolean", "edge is text", "malformed", true),
     edge("edge-is-a-number", "edge is text", "malformed", 5),
     config("deliveries-is-text", "deliveries is an array", "malformed", { ...FULL, deliveries: "json" }),
     config("deliveries-is-an-object", "deliveries is an array", "malformed", { ...FULL, deliveries: { json: true } }),
@@ -99,6 +107,10 @@ function mediaConfigs() {
     edge("edge-with-query", "a web origin and more", "edge", `${EDGE}?x`),
     edge("edge-with-fragment", "a web origin and more", "edge", `${EDGE}#x`),
     edge("edge-with-user", "a user name can make one host look like another", "edge", "https://user@media.example.net"),
+    edge("edge-with-empty-user", "a user name, even an empty one", "edge", "https://@media.example.net"),
+    edge("edge-with-too-large-port", "a port has 16 bits", "edge", `${EDGE}:65536`),
+    edge("edge-with-underscore", "a server name has no underscore", "edge", "https://media_1.example.net"),
+    edge("edge-with-dot-at-the-end", "links are compared with the edge as text, so it has one spelling", "edge", `${EDGE}.`),
     edge("edge-with-space", "white space around a URL", "edge", ` ${EDGE}`),
     edge("edge-with-backslash", "some readers take a backslash for a slash", "edge", "https:\\\\media.example.net"),
     edge("edge-of-other-case", "links are compared with the edge as text, so it has one spelling", "edge", "https://Media.example.net"),
@@ -138,7 +150,7 @@ function responses() {
     name,
     comment,
     expect,
-    input: { homeserver: HOMESERVER, delivery, range, redirects, status, headers },
+    input: { homeserver: HOMESERVER, url: MEDIA, delivery, range, redirects, status, headers },
     output,
   });
   const ANSWER = "org-matrix-msc4097-answer";
@@ -152,6 +164,8 @@ function responses() {
   const back = { redirects: [STORE, `${HOMESERVER}/back`] };
   const within = { redirects: ["/moved"] };
   const ranged = { range: "bytes=100-199" };
+  const suffix = { range: "bytes=-100" };
+  const contentRange = (value) => ({ "content-range": value });
   const goes = (url, access_token, more = {}) => ({ ...more, output: { url, access_token } });
   const hops = (count) => Array.from({ length: count }, (_, index) => `/hop${index + 1}`);
   return [
@@ -230,6 +244,8 @@ function responses() {
     response("reason-from-elsewhere", "only the homeserver explains", "media", 200, plain("too-small"), away),
     response("part", "a range of plain media", "media", 206, { "content-range": "bytes 100-199/1000" }, ranged),
     response("clamped-part", "a range ends with the object", "media", 206, { "content-range": "bytes 100-149/150" }, ranged),
+    response("suffix-part", "the last bytes of plain media", "media", 206, contentRange("bytes 900-999/1000"), suffix),
+    response("part-with-unit-of-other-case", "units are compared without case", "media", 206, contentRange("Bytes 100-199/1000"), ranged),
     response(
       "range-answered-whole",
       "200 instead of a range: the client takes its part of the whole",
@@ -257,6 +273,41 @@ function responses() {
     response("part-of-nothing-asked", "a part that nobody asked for", "fails", 206, { "content-range": "bytes 100-199/1000" }),
     response("part-without-content-range", "a part that does not say which", "fails", 206, {}, ranged),
     response("other-part", "another part than the one that was asked for", "fails", 206, { "content-range": "bytes 200-299/1000" }, ranged),
+    response("other-suffix-part", "other bytes than the last", "fails", 206, contentRange("bytes 800-899/1000"), suffix),
+    response("longer-part", "a part that ends behind the one that was asked for", "fails", 206, contentRange("bytes 100-200/1000"), ranged),
+    response("longer-suffix-part", "a part that begins before the last bytes", "fails", 206, contentRange("bytes 899-999/1000"), suffix),
+    response("part-of-unknown-size", "a part of an object of unknown length", "fails", 206, contentRange("bytes 100-199/*"), ranged),
+    response(
+      "suffix-part-of-unknown-size",
+      "nobody can say whether these bytes are the last",
+      "fails",
+      206,
+      contentRange("bytes 900-999/*"),
+      suffix,
+    ),
+    response("part-reversed", "the last byte lies before the first", "fails", 206, contentRange("bytes 199-100/1000"), ranged),
+    response("part-beyond-its-object", "a part that ends behind its object", "fails", 206, contentRange("bytes 100-199/150"), ranged),
+    response("part-without-unit", "the unit is missing", "fails", 206, contentRange("100-199/1000"), ranged),
+    response("part-without-size", "the length of the object is missing", "fails", 206, contentRange("bytes 100-199"), ranged),
+    response("part-of-other-unit", "a range of something else than bytes", "fails", 206, contentRange("lines 100-199/1000"), ranged),
+    response(
+      "part-with-equals-sign",
+      "the form of a Range, not of a Content-Range",
+      "fails",
+      206,
+      contentRange("bytes=100-199/1000"),
+      ranged,
+    ),
+    response("part-with-signs", "signs are no digits", "fails", 206, contentRange("bytes +100-199/1000"), ranged),
+    response("part-of-a-416", "a range that says only how long the object is", "fails", 206, contentRange("bytes */1000"), ranged),
+    response(
+      "content-range-twice",
+      "two values: nobody can say which one counts",
+      "fails",
+      206,
+      contentRange(["bytes 100-199/1000", "bytes 100-199/1000"]),
+      ranged,
+    ),
     response(
       "range-beyond-answered-whole",
       "200 instead of a range that has no byte of the object",
@@ -409,6 +460,16 @@ function responses() {
       307,
       location("https://user@store.example.com/object"),
     ),
+    response("redirect-with-empty-user", "a user name, even an empty one", "fails", 307, location("https://@store.example.com/object")),
+    response(
+      "redirect-with-empty-user-and-password",
+      "a user name, even an empty one",
+      "fails",
+      307,
+      location("https://:@store.example.com/object"),
+    ),
+    response("relative-host-with-empty-user", "a user name, even an empty one", "fails", 307, location("//@store.example.com/object")),
+    response("redirect-to-too-large-port", "a port has 16 bits", "fails", 307, location("https://store.example.com:65536/object")),
     response(
       "location-twice",
       "two values: nobody can say which one counts",
@@ -433,6 +494,17 @@ function responses() {
       "empty",
       416,
       { "content-range": "bytes */0" },
+      ranged,
+    ),
+    response("empty-object-with-unit-of-other-case", "units are compared without case", "empty", 416, contentRange("Bytes */0"), ranged),
+    response("no-lines", "a 416 about something else than bytes", "unsatisfiable", 416, contentRange("lines */0"), ranged),
+    response("416-with-a-part", "a part of an object that has no bytes", "unsatisfiable", 416, contentRange("bytes 100-199/0"), ranged),
+    response(
+      "empty-object-twice",
+      "two values: nobody can say which one counts",
+      "unsatisfiable",
+      416,
+      contentRange(["bytes */0", "bytes */0"]),
       ranged,
     ),
     response("416-without-a-range", "nobody asked for a range", "fails", 416, { "content-range": "bytes */100" }),

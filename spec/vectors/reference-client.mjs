@@ -8,6 +8,10 @@ const MAX_CONTENT_TYPE_BYTES = 255;
 const MAX_TOKEN_CHARACTERS = 2048;
 const MAX_REDIRECTS = 10;
 const TIME_END_MS = 2 ** 53;
+/** A server name (section 1.3) without a port and without a dot at its end. */
+const HOST = /^([a-z0-9.-]*[a-z0-9-]|\[[0-9a-f:]+\])$/;
+/** A URL, perhaps without its scheme, whose host comes after a user name, even an empty one. */
+const USER_NAME = /^([a-z][a-z0-9+.-]*:)?[/\\]{2}[^/\\?#]*@/i;
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
 const ALGORITHM = "chacha20";
 const MEMBER = "org.matrix.msc4097";
@@ -38,7 +42,7 @@ const valuesOf = (headers, name) => [headers[name] ?? []].flat();
 /** The web origin as a URL, if `text` is one in its one spelling. */
 function webOrigin(text) {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  return ["https:", "http:"].includes(url?.protocol) && url.origin === text ? url : undefined;
+  return ["https:", "http:"].includes(url?.protocol) && url.origin === text && HOST.test(url.hostname) ? url : undefined;
 }
 
 const isSecure = ({ protocol, hostname }) => protocol === "https:" || LOOPBACK_HOSTS.includes(hostname);
@@ -66,9 +70,9 @@ export function mediaConfig({ status, config, delivery, size }) {
 }
 
 /** Section 9.3. */
-export function response({ homeserver, delivery, range, redirects, status, headers }) {
+export function response({ url: start, delivery, range, redirects, status, headers }) {
   // The redirects that led here: none of them breaks a rule.
-  let [url, atHome] = [`${homeserver}/_matrix/client/v1/media/download/example.org/AbCdEf`, true];
+  let [url, atHome] = [start, true];
   for (const location of redirects) [url, atHome] = hop(url, atHome, location);
 
   const answers = valuesOf(headers, `${HEADER}answer`);
@@ -82,7 +86,8 @@ export function response({ homeserver, delivery, range, redirects, status, heade
     const next = locations.length === 1 && redirects.length < MAX_REDIRECTS ? hop(url, atHome, locations[0]) : undefined;
     return next ? ["redirect", { url: next[0], access_token: next[1] }] : ["fails"];
   }
-  if (status === 416 && range !== null) return [valuesOf(headers, "content-range").join() === "bytes */0" ? "empty" : "unsatisfiable"];
+  if (status === 416 && range !== null)
+    return [/^bytes \*\/0$/i.test(valuesOf(headers, "content-range").join()) ? "empty" : "unsatisfiable"];
   const [retryAfter] = valuesOf(headers, "retry-after");
   return /^\d+$/.test(retryAfter) ? ["fails", { retry_after_secs: Number(retryAfter) }] : ["fails"];
 
@@ -101,7 +106,7 @@ export function response({ homeserver, delivery, range, redirects, status, heade
 function hop(from, atHome, location) {
   if (!URL.canParse(location, from)) return undefined;
   const [here, there] = [new URL(from), new URL(location, from)];
-  if (!["https:", "http:"].includes(there.protocol) || there.username || there.password) return undefined;
+  if (!["https:", "http:"].includes(there.protocol) || USER_NAME.test(location)) return undefined;
   if (here.protocol === "https:" && there.protocol === "http:") return undefined;
   return [there.href, atHome && here.origin === there.origin];
 }
@@ -166,7 +171,7 @@ export function download({ edge, answer: text, range, status, headers, body }) {
   const wanted = size === 0 ? covers : (requested(range, size) ?? covers);
   const length = covers.last + 1 - covers.first;
   const received = unhex(body);
-  if (received.length > length) return ["surplus", {}];
+  if (received.length > length) return ["surplus"];
   const shown = received.subarray(wanted.first - covers.first, wanted.last + 1 - covers.first);
   const released = secret ? xor(secret, "body", wanted.first, shown) : shown;
   const released_sha256 = sha256(released);
@@ -193,7 +198,7 @@ export function download({ edge, answer: text, range, status, headers, body }) {
     if (valuesOf(headers, "content-encoding").some((coding) => coding.toLowerCase() !== "identity")) return "encoded";
     const part = status === 206 ? contentRange(headers) : { first: 0, last: size - 1, total: size };
     if (!part) return "other_range";
-    const [length] = valuesOf(headers, "content-length").map(Number);
+    const length = contentLength(headers);
     if (part.total !== size || (length ?? part.last + 1 - part.first) !== part.last + 1 - part.first) return "other_size";
     if (status === 206 && !isSame(part, requested(range, size))) return "other_range";
     return status === 200 && range !== null && size > 0 && !requested(range, size) ? "unsatisfiable" : undefined;
@@ -212,9 +217,16 @@ function requested(range, size) {
 /** The `Content-Range` of a 206; undefined if it is missing, comes twice or says nothing of an object of a known size. */
 function contentRange(headers) {
   const values = valuesOf(headers, "content-range");
-  const [, ...numbers] = (values.length === 1 && /^bytes (\d+)-(\d+)\/(\d+)$/.exec(values[0])) || [];
+  const [, ...numbers] = (values.length === 1 && /^bytes (\d+)-(\d+)\/(\d+)$/i.exec(values[0])) || [];
   const [first, last, total] = numbers.map(Number);
   return first <= last && last < total ? { first, last, total } : undefined;
+}
+
+/** The value of `Content-Length`; undefined if it is missing, and NaN if it is not one number in decimal digits. */
+function contentLength(headers) {
+  const values = valuesOf(headers, "content-length");
+  if (values.length === 0) return undefined;
+  return values.length === 1 && /^\d+$/.test(values[0]) ? Number(values[0]) : Number.NaN;
 }
 
 const isSame = (one, other) => one.first === other?.first && one.last === other.last;

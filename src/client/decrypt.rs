@@ -37,6 +37,9 @@ pub enum BodyError {
         /// The length according to the response.
         got_bytes: u64,
     },
+    /// `Content-Length` is malformed or repeated.
+    #[error("the response's Content-Length is not one number in decimal digits")]
+    MalformedLength,
     /// The body has a content coding, although the client asked for `identity`.
     #[error("the body has a content coding that was not asked for")]
     Encoded,
@@ -193,11 +196,10 @@ impl Body {
         if is_encoded(headers) {
             return Err(BodyError::Encoded);
         }
-        let body_length = headers.get(CONTENT_LENGTH).and_then(|value| decimal(value.to_str().ok()?));
         if status == StatusCode::PARTIAL_CONTENT {
             let (part, size) = ByteRange::from_content_range(headers).ok_or(BodyError::OtherRange)?;
             same_size(expected, Some(size))?;
-            same_size(Some(part.length()), body_length)?;
+            same_size(Some(part.length()), content_length(headers)?)?;
             return match range.and_then(|range| range.resolve(size)) {
                 Some(asked) if asked == part => Self::window(part.into(), part.into(), key),
                 // An edge gives exactly the range.
@@ -209,6 +211,7 @@ impl Body {
                 _ => Err(BodyError::OtherRange),
             };
         }
+        let body_length = content_length(headers)?;
         same_size(expected, body_length)?;
         // An empty object has no parts, so a 200 is right for every range.
         let range = range.filter(|_| expected.or(body_length) != Some(0));
@@ -297,6 +300,15 @@ fn check_link(headers: &HeaderMap, promised: &'static str) -> Result<(), BodyErr
         return Ok(());
     }
     Err(BodyError::OtherLink { promised })
+}
+
+/// Reads `Content-Length`. Returns `None` if it is missing.
+fn content_length(headers: &HeaderMap) -> Result<Option<u64>, BodyError> {
+    let mut values = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = values.next() else { return Ok(None) };
+    // With two values, nobody can tell which one counts.
+    let only = first.to_str().ok().filter(|_| values.next().is_none());
+    only.and_then(decimal).map(Some).ok_or(BodyError::MalformedLength)
 }
 
 fn same_size(expected: Option<u64>, got: Option<u64>) -> Result<(), BodyError> {

@@ -79,6 +79,7 @@ impl ClientError {
                 BodyError::OtherLink { .. }
                 | BodyError::NoMetadata
                 | BodyError::Metadata(_)
+                | BodyError::MalformedLength
                 | BodyError::Encoded
                 | BodyError::OtherRange
                 | BodyError::TooLong { .. } => Class::Violation,

@@ -82,10 +82,12 @@ fn is_answer(delivery: Delivery, status: StatusCode, headers: &HeaderMap) -> boo
     status == expected && headers.get_all(header::ANSWER).iter().eq([delivery.as_str()])
 }
 
-/// Returns the object's length as a 416 tells it: `Content-Range: bytes */1234`.
+/// Returns the object's length as a 416 tells it, exactly once: `Content-Range: bytes */1234`.
 pub(super) fn size_of_unsatisfied(headers: &HeaderMap) -> Option<u64> {
-    let range = headers.get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
-    range.and_then(|range| range.rsplit_once('/')).and_then(|(_, size)| decimal(size))
+    let mut values = headers.get_all(CONTENT_RANGE).iter();
+    let only = values.next().filter(|_| values.next().is_none())?;
+    let (unit, size) = only.to_str().ok()?.trim().split_once(" */")?;
+    decimal(size).filter(|_| unit.eq_ignore_ascii_case("bytes"))
 }
 
 fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {

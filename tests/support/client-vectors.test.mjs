@@ -89,7 +89,7 @@ describe("the client of the README", () => {
       const link = response(input.status, input.headers, Buffer.from(input.body, "hex"));
       const { text, error, asked } = await run({ config: advertising(input.edge), media: answering(input.answer), link });
       assert.deepEqual(asked, ["config", "media", "link"]);
-      assert.equal(text, output.plaintext, error?.message);
+      assert.equal(text, output?.plaintext, error?.message);
       assert.equal(error === undefined, expect === "success");
     });
   }

@@ -83,7 +83,7 @@ pub fn download(input: &DownloadInput) -> Result<Outcome, String> {
             Err(BodyError::Metadata(MetadataError::Malformed)) => "malformed_metadata",
             Err(BodyError::Metadata(MetadataError::WrongKey)) => "wrong_key",
             Err(BodyError::OtherMetadata) => "other_metadata",
-            Err(BodyError::OtherSize { .. }) => "other_size",
+            Err(BodyError::OtherSize { .. } | BodyError::MalformedLength) => "other_size",
             Err(BodyError::OtherRange) => "other_range",
             Err(BodyError::Encoded) => "encoded",
             Err(BodyError::Truncated { .. }) => "truncated",
@@ -91,10 +91,14 @@ pub fn download(input: &DownloadInput) -> Result<Outcome, String> {
             Err(BodyError::BeyondEnd { .. }) => "unsatisfiable",
             Err(error) => return Err(error.to_string()),
         };
-        let plaintext = (word == "success").then(|| String::from_utf8_lossy(&released).into_owned());
         // The released part of a surplus body depends on the chunks.
-        let digest = (word != "surplus").then(|| Value::String(sha256(&released)));
-        let output = [("plaintext", plaintext.map(Value::String)), ("released_sha256", digest)];
+        if word == "surplus" {
+            outcomes.push((word, Value::Null));
+            continue;
+        }
+        let plaintext = (word == "success").then(|| String::from_utf8_lossy(&released).into_owned());
+        let digest = Value::String(sha256(&released));
+        let output = [("plaintext", plaintext.map(Value::String)), ("released_sha256", Some(digest))];
         outcomes.push((word, with_some(json!({}), output)));
     }
     outcomes.dedup();

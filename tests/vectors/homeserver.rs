@@ -64,6 +64,7 @@ pub fn media_config(input: &MediaConfigInput) -> Result<Outcome, String> {
 #[serde(deny_unknown_fields)]
 pub struct ResponseInput {
     homeserver: String,
+    url: String,
     delivery: Option<String>,
     range: Option<String>,
     redirects: Vec<String>,
@@ -79,6 +80,9 @@ pub fn response(input: &ResponseInput) -> Result<Outcome, String> {
             return Err("the client does not read the media config".to_owned());
         };
         asked = config.read(CONFIG).map_err(|error| error.to_string())?;
+    }
+    if asked.request().url().split('?').next() != Some(&input.url) {
+        return Err("the client's first request for the media has another URL".to_owned());
     }
     for location in &input.redirects {
         let location = HeaderValue::from_str(location).map_err(|error| error.to_string())?;
