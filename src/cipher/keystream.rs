@@ -33,7 +33,7 @@ pub struct KeystreamEnd {
 /// ```
 /// use cloakroom::cipher::{Key, Keystream, KeystreamEnd};
 ///
-/// let key = Key::from_bytes([7; 32]);
+/// let key = Key::chacha20([7; 32]);
 /// let mut object = *b"holiday pictures";
 /// Keystream::body(&key).apply(&mut object)?;
 ///

@@ -10,7 +10,7 @@ use crate::encoding::to_wiped_json;
 /// An answer: link, key, expiry and metadata. `Debug` shows neither the link nor the key.
 ///
 /// ```
-/// use cloakroom::protocol::{Answer, AnswerError, Protection, WebOrigin};
+/// use cloakroom::protocol::{Algorithm, Answer, AnswerError, Delivery, OptIn, Protection, WebOrigin};
 ///
 /// let json = br#"{
 ///     "url": "https://media.example.net/ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8",
@@ -20,13 +20,14 @@ use crate::encoding::to_wiped_json;
 ///     "metadata": { "size": 31457280, "content_type": "video/mp4" }
 /// }"#;
 /// let edge = WebOrigin::parse("https://media.example.net").expect("a web origin");
-/// let answer = Answer::from_json(json, &edge, false)?;
+/// let asked = OptIn { delivery: Delivery::Json, alg: Algorithm::ChaCha20, verbatim: false };
+/// let answer = Answer::from_json(json, &edge, &asked)?;
 /// assert_eq!(answer.metadata.size, 31_457_280);
-/// assert!(matches!(answer.protection, Protection::Encrypted { .. }));
+/// assert!(matches!(answer.protection, Protection::Encrypted(_)));
 ///
 /// // A link to any other host is refused.
 /// let other = WebOrigin::parse("https://media.example.com").expect("a web origin");
-/// assert!(matches!(Answer::from_json(json, &other, false), Err(AnswerError::ForeignUrl)));
+/// assert!(matches!(Answer::from_json(json, &other, &asked), Err(AnswerError::ForeignUrl)));
 /// # Ok::<(), AnswerError>(())
 /// ```
 #[derive(Clone)]
