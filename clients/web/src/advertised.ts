@@ -35,6 +35,8 @@ export async function readAdvertised(body: Uint8Array): Promise<Advertised | und
   const { edge, deliveries, algs, min_size: minSize, max_size: maxSize } = about ?? {};
   if (typeof edge !== "string" || !URL.canParse(edge)) return undefined;
   const url = new URL(edge);
+  // URLs may have hosts that no server name has.
+  if (/_|\.$/.test(url.hostname)) return undefined;
   if (url.origin !== edge || !isSecure(url) || !isListOrAbsent(deliveries) || !isListOrAbsent(algs)) return undefined;
   return {
     edge,

@@ -71,7 +71,7 @@ export function checkVerbatim(head: Head, { size }: Metadata, range?: RangeReque
 export function checkPlain(head: Head, range?: RangeRequest): Window | undefined {
   if (head.headers.has(LINK_HEADER)) checkMark(head, "plain");
   // `fetch` decodes a content coding, so the bytes are right, but their number is unknown.
-  const length = isEncoded(head) ? undefined : decimal(head.headers.get("Content-Length"));
+  const length = isEncoded(head) ? undefined : contentLength(head);
   const size = head.status === 206 ? parseContentRange(head).size : length;
   // A page may not see every content coding. A plain body that is longer than Content-Length says had one, and is whole.
   if (size !== undefined) return { ...checkSize(head, size, range, true), mayBeLonger: !range };
@@ -90,7 +90,7 @@ function checkSize(head: Head, size: number, range: RangeRequest | undefined, ma
   if (isEncoded(head)) throw new MediaError("encoded", "the body has a content coding although it must not");
   const part = head.status === 206 ? parseContentRange(head) : undefined;
   const covers = part ?? { start: 0, end: size };
-  const length = decimal(head.headers.get("Content-Length"));
+  const length = contentLength(head);
   if ((part && part.size !== size) || (length !== undefined && length !== covers.end - covers.start)) {
     throw new MediaError("other_size", `the object should have ${size} bytes, but the response is about another length`);
   }
@@ -107,6 +107,13 @@ function checkSize(head: Head, size: number, range: RangeRequest | undefined, ma
 export function beyondEnd(size: number | undefined): MediaError {
   const length = size === undefined ? "" : `, which has ${size} bytes`;
   return new MediaError("unsatisfiable", `the range lies beyond the end of the object${length}`, { sizeBytes: size });
+}
+
+function contentLength({ headers }: Head): number | undefined {
+  const text = headers.get("Content-Length");
+  const length = decimal(text);
+  if (text !== null && length === undefined) throw new MediaError("other_size", "the response has a malformed length");
+  return length;
 }
 
 function isEncoded({ headers }: Head): boolean {
