@@ -14,7 +14,7 @@
 //! 3. [`policy`] may refuse a request without a token, or a request for media of a remote homeserver that
 //!    withholds it from everybody else. Policies only narrow what the homeserver allows.
 //! 4. [`origin`] serves the request for media: *authorise* (the homeserver decides) → *mint* (a key, a token
-//!    and a grant) → *inject* (the grant into the key store) → *redirect* (the answer). A client that did not
+//!    and a grant) → *inject* (the grant into the key store) → *redirect* (by an answer, or for a client with a session without one). A client that did not
 //!    opt in gets *plain* delivery.
 //! 5. [`edge`] serves the request for the link: *look up* (the grant) → *open* (the object) → *encrypt* →
 //!    *respond*.

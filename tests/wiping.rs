@@ -12,8 +12,9 @@ use std::hint::black_box;
 
 use cloakroom::cipher::{Key, Keystream, Window};
 use cloakroom::protocol::{
-    Algorithm, Answer, Content, Delivery, Grant, MediaId, Metadata, Object, ObjectInfo, OptIn, Pins,
-    Protection, RedirectToken, ServerName, Variant, WebOrigin,
+    AccessToken, Algorithm, Answer, Content, Delivery, Grant, MediaId, Metadata, Object, ObjectInfo, OptIn,
+    Pins, Protection, RedirectToken, ServerName, SessionMaster, SessionMasters, SessionSecret, Variant,
+    WebOrigin,
 };
 use http::HeaderMap;
 use zeroize::Zeroizing;
@@ -151,6 +152,22 @@ fn a_keystream_and_its_window() {
     assert_eq!(traces(work), 0);
     // At the end of a stream, the window is taken out of a shared cell.
     let place = std::rc::Rc::new(std::cell::RefCell::new(Some(work())));
+    assert_eq!(traces(move || drop(place.take())), 0);
+}
+
+#[test]
+fn a_session() {
+    let master = || SessionMaster::from_bytes(&KEY);
+    let masters = || SessionMasters { present: master(), previous: Some(master()) };
+    assert_eq!(traces(masters), 0);
+    let token = AccessToken::new("syt_x").unwrap();
+    let begun = masters().begin(&token, 2, [7; 16]).unwrap();
+    assert_eq!(traces(|| (masters().begin(&token, 2, [7; 16]), masters().open(begun.id, &token, 1))), 0);
+    let secret = || SessionSecret::from_base64url(std::str::from_utf8(KEY_TEXT).unwrap()).unwrap();
+    assert_eq!(secret().as_bytes(), &KEY);
+    assert_eq!(traces(|| (secret().clone(), secret().to_base64url())), 0);
+    assert_eq!(traces(|| secret().key(Algorithm::A256Ctr, "name")), 0);
+    let mut place = Box::new(Some(secret()));
     assert_eq!(traces(move || drop(place.take())), 0);
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::AccessToken;
 use crate::cipher::{Algorithm, Key};
@@ -17,12 +17,12 @@ const VERSION: u8 = 1;
 
 /// Makes and checks session ids. A secret of the operator's, from which the secrets of all sessions derive.
 ///
-/// `Debug` prints no byte of it.
-#[derive(Clone)]
+/// `Debug` prints no byte of it, and its bytes are wiped on drop.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct SessionMaster {
     id: [u8; 4],
-    tag_key: Zeroizing<[u8; 32]>,
-    secret: Zeroizing<[u8; 32]>,
+    tag_key: Box<[u8; 32]>,
+    secret: Box<[u8; 32]>,
 }
 
 /// The masters of an origin: sessions begin with the present one, and those that began with the previous one go on.
@@ -39,9 +39,11 @@ pub struct SessionMasters {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SessionId([u8; SessionId::BYTES]);
 
-/// The secret of one session: 32 bytes, wiped on drop.
-#[derive(Clone)]
-pub struct SessionSecret(Zeroizing<[u8; 32]>);
+/// The secret of one session: 32 bytes.
+///
+/// Like those of a [`Key`], the bytes lie in one place on the heap and are wiped on drop.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct SessionSecret(Box<[u8; 32]>);
 
 /// A session that has just begun.
 #[derive(Debug)]
@@ -79,8 +81,8 @@ impl SessionMaster {
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         Self {
             id: *derive(bytes, None, "org.matrix.msc4097/session-master", b""),
-            tag_key: derive(bytes, None, "org.matrix.msc4097/session-tag", b""),
-            secret: Zeroizing::new(*bytes),
+            tag_key: Box::new(*derive(bytes, None, "org.matrix.msc4097/session-tag", b"")),
+            secret: Box::new(*bytes),
         }
     }
 
@@ -93,7 +95,7 @@ impl SessionMaster {
     }
 
     fn session_secret(&self, id: &SessionId) -> SessionSecret {
-        SessionSecret(derive(&self.secret, None, "org.matrix.msc4097/session", &id.0))
+        SessionSecret(Box::new(*derive(&self.secret, None, "org.matrix.msc4097/session", &id.0)))
     }
 }
 
@@ -179,7 +181,7 @@ impl SessionSecret {
     /// Reads the wire form: 43 characters of base64url.
     pub fn from_base64url(text: &str) -> Option<Self> {
         let bytes = Zeroizing::new(from_base64url(text)?);
-        Some(Self(Zeroizing::new(bytes.as_slice().try_into().ok()?)))
+        Some(Self(Box::new(bytes.as_slice().try_into().ok()?)))
     }
 
     /// Returns the bytes themselves.
