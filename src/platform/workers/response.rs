@@ -107,7 +107,7 @@ fn windowed(
     glue::body_stream(source, length, &push.into_js_value(), &end.into_js_value(), cipher, misalignment)
 }
 
-/// Takes the keystream of `a256ctr` out of a window: bodies are encrypted by WebCrypto. Returns it with how far the source
+/// Takes the keystream of `a256ctr` out of a window: bodies are encrypted by `WebCrypto`. Returns it with how far the source
 /// begins behind the start of a block.
 ///
 /// # Errors
