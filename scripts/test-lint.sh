@@ -2,7 +2,7 @@
 # Ring lint of scripts/test: checks of dependencies, shell scripts, JavaScript and spelling.
 
 # Each check is a function lint_NAME; all of them run, and the ring fails if any does.
-lints=(rust_versions dependencies shellcheck javascript types spelling)
+lints=(lock_files rust_versions dependencies shellcheck javascript types spelling)
 
 ring_lint() {
   local name status=0
@@ -16,6 +16,9 @@ ring_lint() {
   done
   return "$status"
 }
+
+# The packages of the benchmark have a Cargo.lock, which no other ring reads.
+lint_lock_files() { cargo metadata --locked --format-version 1 --manifest-path benches/Cargo.toml >/dev/null; }
 
 # No dependency needs a newer Rust than the one that Cargo.toml promises to work with.
 lint_rust_versions() {
