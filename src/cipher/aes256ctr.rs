@@ -4,7 +4,9 @@
 
 use aes::Aes256;
 use ctr::Ctr32BE;
-use ctr::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
+use ctr::cipher::KeyIvInit;
+
+use super::xor_at;
 
 /// The length of a block of AES in bytes.
 pub const BLOCK_BYTES: u64 = 16;
@@ -25,11 +27,6 @@ pub(super) fn counter_block(nonce: &[u8; 12], offset: u64) -> [u8; 16] {
 /// The crate counts from the block that it is given and refuses its own block 2^32 - 1. Because it is given the
 /// block of `offset`, it can produce the last block of the keystream all the same.
 pub(super) fn xor(key: &[u8; 32], nonce: &[u8; 12], offset: u64, data: &mut [u8]) {
-    let mut cipher = Ctr32BE::<Aes256>::new(key.into(), &counter_block(nonce, offset).into());
-    let sought = cipher.try_seek(offset % BLOCK_BYTES);
-    let applied = sought.is_ok() && cipher.try_apply_keystream(data).is_ok();
-    if !applied {
-        // Unreachable by the precondition. Should it ever be reached, nothing readable leaves.
-        data.fill(0);
-    }
+    let cipher = Ctr32BE::<Aes256>::new(key.into(), &counter_block(nonce, offset).into());
+    xor_at(cipher, offset % BLOCK_BYTES, data);
 }

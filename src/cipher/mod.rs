@@ -23,6 +23,8 @@ mod key;
 mod keystream;
 mod window;
 
+use ctr::cipher::{StreamCipher, StreamCipherSeek};
+
 pub use aes256ctr::BLOCK_BYTES;
 pub use algorithm::Algorithm;
 pub use key::Key;
@@ -31,3 +33,14 @@ pub use window::{Window, WindowError};
 
 /// The `ChaCha20` implementation of this build, as the health page names it.
 pub const BACKEND: &str = if cfg!(target_arch = "wasm32") { "simd128" } else { "chacha20 crate" };
+
+/// XORs `data` with a crate's keystream from byte `offset` on. The caller has checked that the keystream reaches
+/// the end of the data.
+fn xor_at(mut cipher: impl StreamCipher + StreamCipherSeek, offset: u64, data: &mut [u8]) {
+    let sought = cipher.try_seek(offset);
+    let applied = sought.is_ok() && cipher.try_apply_keystream(data).is_ok();
+    if !applied {
+        // The precondition makes this unreachable. If it is reached all the same, nothing readable leaves.
+        data.fill(0);
+    }
+}

@@ -22,7 +22,8 @@ use super::{Advertised, Body, BodyError, ClientError, HomeserverUrl, NotAdvertis
 use super::{RangeRequest, Reason, Refusal, Request};
 use crate::cipher::Key;
 use crate::protocol::{
-    Algorithm, Answer, AnswerError, Metadata, Object, ObjectInfo, OptIn, Protection, WebOrigin,
+    Algorithm, Answer, AnswerError, Metadata, Object, ObjectInfo, OptIn, Protection, SESSION_PARAMETER,
+    WebOrigin,
 };
 
 /// The maximum number of answers in a download. After that the client asks without opting in.
@@ -32,7 +33,6 @@ const MAX_ANSWERS: u8 = 2;
 const MAX_CONFIGS: u8 = 2;
 
 const CONFIG_PATH: &str = "/_matrix/client/v1/media/config";
-const SESSION_QUERY: &str = "?org.matrix.msc4097.session=true";
 
 /// The media that a user wants.
 #[derive(Clone, Debug)]
@@ -218,7 +218,7 @@ impl Plan {
         self.configs += 1;
         let mut url = Zeroizing::new(self.homeserver.join(CONFIG_PATH));
         if matches!(opt_in, ClientOptIn::Session(_)) {
-            url.push_str(SESSION_QUERY);
+            url.extend(["?", SESSION_PARAMETER, "=true"]);
         }
         let request = Request { url, party: Party::Homeserver, range: None };
         Exchange { plan: self, asked: Asked::Config(opt_in), request, reason }

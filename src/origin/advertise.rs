@@ -19,8 +19,8 @@ use crate::ports::{
     Account, Body as _, Event, Platform, Reply, ReplyBody, UpstreamRequest, UpstreamResponse,
 };
 use crate::protocol::{
-    Algorithm, Delivery, MatrixError, ObjectInfo, PREFIX, SESSION_DELIVERY, Session, ascii_reference, header,
-    is_encoded, without_ours,
+    Algorithm, Delivery, MatrixError, ObjectInfo, PREFIX, SESSION_DELIVERY, SESSION_PARAMETER, Session,
+    ascii_reference, header, is_encoded, without_ours,
 };
 
 /// The longest document that is read: 256 KiB. In practice, both have a few hundred bytes.
@@ -28,8 +28,6 @@ const DOCUMENT_BYTES: usize = 256 * 1024;
 
 /// The path of the media config, for requests with the service account.
 const CONFIG_PATH: &str = "/_matrix/client/v1/media/config";
-/// The query parameter that asks for a session.
-const SESSION_PARAMETER: &str = "org.matrix.msc4097.session";
 /// The member of the media config that tells the policy (MSC2461, revision 1).
 const POLICY_MEMBER: &str = "m.media.unauthenticated";
 

@@ -33,16 +33,16 @@ pub(crate) fn for_opt_in<P: Platform>(
     opt_in: OptIn,
     info: &ObjectInfo,
 ) -> Result<Minted, PlainReason> {
-    let size = linkable_size(visit.config, info.size)?;
     let stored_as_ciphertext = info.content_type == "application/octet-stream";
     let verbatim =
         visit.config.encrypted_media == EncryptedMedia::Verbatim && opt_in.verbatim && stored_as_ciphertext;
-    let content = if verbatim {
-        Content::Verbatim
-    } else {
-        Content::Encrypted(Key::new(opt_in.alg, random(visit.platform)))
-    };
-    Ok(mint(visit, RedirectToken::from_bytes(random(visit.platform)), content, size, info))
+    mint(visit, info, |_token| {
+        if verbatim {
+            Content::Verbatim
+        } else {
+            Content::Encrypted(Key::new(opt_in.alg, random(visit.platform)))
+        }
+    })
 }
 
 /// Mints for a client with a session: the key derives from the session's secret and the token's name. Objects that are
@@ -56,10 +56,7 @@ pub(crate) fn for_session<P: Platform>(
     alg: Algorithm,
     info: &ObjectInfo,
 ) -> Result<Minted, PlainReason> {
-    let size = linkable_size(visit.config, info.size)?;
-    let token = RedirectToken::from_bytes(random(visit.platform));
-    let content = Content::Encrypted(secret.key(alg, token.name()));
-    Ok(mint(visit, token, content, size, info))
+    mint(visit, info, |token| Content::Encrypted(secret.key(alg, token.name())))
 }
 
 /// Mints a grant for a time-limited plain link, for a client that did not opt in.
@@ -70,8 +67,7 @@ pub(crate) fn plain_link<P: Platform>(
     visit: &Visit<'_, P>,
     info: &ObjectInfo,
 ) -> Result<Minted, PlainReason> {
-    let size = linkable_size(visit.config, info.size)?;
-    Ok(mint(visit, RedirectToken::from_bytes(random(visit.platform)), Content::Plain, size, info))
+    mint(visit, info, |_token| Content::Plain)
 }
 
 /// Returns the object's length in bytes, if it is known and within the limits for links. A grant must pin the
@@ -90,24 +86,28 @@ pub(crate) fn linkable_size(config: &Config, size: Option<u64>) -> Result<u64, P
     }
 }
 
+/// Mints a grant under a new token. `content` says what the link holds, and may derive the key from the token.
+///
+/// # Errors
+/// The reason why there is no link.
 fn mint<P: Platform>(
     visit: &Visit<'_, P>,
-    token: RedirectToken,
-    content: Content,
-    size: u64,
     info: &ObjectInfo,
-) -> Minted {
+    content: impl FnOnce(&RedirectToken) -> Content,
+) -> Result<Minted, PlainReason> {
     let platform = visit.platform;
+    let size = linkable_size(visit.config, info.size)?;
+    let token = RedirectToken::from_bytes(random(platform));
     let metadata = Metadata::new(size, info, visit.request.file_name.as_ref());
     let grant = Grant {
-        content,
+        content: content(&token),
         object: visit.request.object.clone(),
         pins: Pins::new(size, info),
         metadata: metadata.to_json(),
         etag: format!("\"{}\"", to_base64url(&random::<16, _>(platform))),
         expires_ts: platform.now_ms().saturating_add(visit.config.grant_ttl_secs * 1000),
     };
-    Minted { token, grant, metadata }
+    Ok(Minted { token, grant, metadata })
 }
 
 /// Injects the grant into the key store and waits until it is stored: a link must work as soon as the client

@@ -38,7 +38,9 @@ pub use metadata::{Metadata, MetadataError, SEALED_METADATA_BYTES};
 pub use number::decimal;
 pub use object::{Object, Thumbnail, ThumbnailMethod, Variant};
 pub use object_info::ObjectInfo;
-pub use opt_in::{Delivery, OptIn, OptInKind, PREFIX, SESSION_DELIVERY, SessionOptIn, session_parameters};
+pub use opt_in::{
+    Delivery, OptIn, OptInKind, PREFIX, SESSION_DELIVERY, SESSION_PARAMETER, SessionOptIn, session_parameters,
+};
 pub use plain_reason::PlainReason;
 pub use query::{Query, QueryError, without_ours};
 pub use range::{ByteRange, Requested};

@@ -14,7 +14,8 @@ pub const PREFIX: &str = "org.matrix.msc4097";
 const DELIVERY: &str = "org.matrix.msc4097.delivery";
 const ALG: &str = "org.matrix.msc4097.alg";
 const VERBATIM: &str = "org.matrix.msc4097.verbatim";
-const SESSION: &str = "org.matrix.msc4097.session";
+/// The name of the parameter for a session: in a download its id, and `true` to ask for one with the media config.
+pub const SESSION_PARAMETER: &str = "org.matrix.msc4097.session";
 
 /// How the answer travels to the client (`spec/msc4097.md`, section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +68,7 @@ pub struct SessionOptIn {
 
 /// Returns the parameters, name and value, of a client with a session. To clients the id is opaque text.
 pub fn session_parameters(id: &str, alg: Algorithm) -> [(&'static str, &str); 3] {
-    [(DELIVERY, SESSION_DELIVERY), (ALG, alg.as_str()), (SESSION, id)]
+    [(DELIVERY, SESSION_DELIVERY), (ALG, alg.as_str()), (SESSION_PARAMETER, id)]
 }
 
 impl SessionOptIn {
@@ -100,7 +101,7 @@ impl OptInKind {
     pub fn from_query(query: &Query) -> Result<Option<Self>, PlainReason> {
         let get = |name| query.get(name).map_err(|_| PlainReason::NotSupported);
         let Some(delivery) = get(DELIVERY)? else { return Ok(None) };
-        let session = get(SESSION)?.and_then(SessionId::parse);
+        let session = get(SESSION_PARAMETER)?.and_then(SessionId::parse);
         let verbatim = get(VERBATIM)? == Some("true");
         let algs = get(ALG)?.unwrap_or(Algorithm::ChaCha20.as_str());
         if delivery == SESSION_DELIVERY {
